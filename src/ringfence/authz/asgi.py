@@ -1,0 +1,156 @@
+"""The authorization layer in the pipeline: which route is this, and may they?"""
+
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import Final
+
+from ringfence.authz.decide import decide
+from ringfence.authz.resources import Plan, ResourceLoader, plan
+from ringfence.authz.starlette import Routes, Survey
+from ringfence.core.codes import Layer
+from ringfence.core.decision import Decision, Resource
+from ringfence.core.errors import ConfigurationError, Refused, StoreError
+from ringfence.core.exchange import Exchange, Scope
+from ringfence.core.route import Entry, Match, RouteTable
+
+
+class Authz:
+    """Default deny: what the table does not hold, or nobody declared a policy for, is not there."""
+
+    def __init__(
+        self, routes: Routes, own: Iterable[Entry], loaders: Mapping[type, ResourceLoader]
+    ) -> None:
+        self._routes = routes
+        self._own: Final = tuple(own)
+        self._loaders: Final = dict(loaders)
+        self._plans: dict[Entry, Plan] = {}
+        self._table: RouteTable | None = None  # until it is built, everything is denied
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The table as it stands, Ringfence's own routes first."""
+        return self._table.entries if self._table else ()
+
+    def build(self) -> Survey:
+        """Read the application's routes and compile the table.
+
+        Returns:
+            What was read, with **every** problem found. A route with a problem is in the table
+            and open to nobody.
+        """
+        survey = self._routes.read()
+        plans: dict[Entry, Plan] = {}
+        entries = [*self._own, *survey.entries]
+        for entry in entries:
+            try:
+                if entry.policy is not None:
+                    plans[entry] = plan(entry.policy, entry, self._loaders)
+            except ConfigurationError as error:
+                survey.problems.extend(error.problems)
+        try:
+            self._table = RouteTable(entries)
+        except ConfigurationError as error:
+            self._table = None
+            survey.problems.extend(error.problems)
+        self._plans = plans
+        return survey
+
+    def route(self, exchange: Exchange) -> None:
+        """Find the entry for this request.
+
+        Raises:
+            Refused: ``route.unknown``; ``service.starting`` until the table is built.
+        """
+        if self._routes.stale and self._table is not None:
+            self.build()  # what is new and has no policy is denied from here on
+        if self._table is None:
+            raise Refused("service.starting")
+        scope = exchange.scope
+        websocket = scope["type"] == "websocket"
+        exchange.match = match = self._table.find(
+            "websocket" if websocket else "http",
+            "GET" if websocket else scope["method"],
+            _path(scope),
+        )
+        exchange.entry = entry = match.entry
+        if Layer.AUTHZ in exchange.off:
+            return
+        if entry is None:
+            if not match.others:
+                raise Refused("route.unknown")
+        elif entry not in self._plans:
+            raise Refused("route.unknown" if entry.handler is None else "policy.missing")
+
+    def authorize(self, exchange: Exchange) -> Awaitable[None] | None:
+        """Judge the request; returns something to wait for only where a resource is loaded.
+
+        Raises:
+            Refused: The reason of the decision, ``method.unknown`` or ``method.foreign``.
+        """
+        entry = exchange.entry
+        if entry is None:
+            return None if Layer.AUTHZ in exchange.off else self._other_methods(exchange)
+        chosen = self._plans.get(entry)
+        if chosen is None:  # the layer is off, or route() had refused
+            return None
+        if chosen.loader is not None:
+            return self._load_and_judge(exchange, chosen)
+        exchange.resource = Resource(parameters=exchange.match.parameters)
+        if Layer.AUTHZ not in exchange.off:
+            decision = decide(chosen.policy, exchange.principal, exchange.resource, exchange.now)
+            if not decision.allowed:
+                raise Refused(decision.code)
+        return None
+
+    async def _load_and_judge(self, exchange: Exchange, chosen: Plan) -> None:
+        decision, exchange.resource = await _judge(exchange, chosen, exchange.match)
+        if not decision.allowed and Layer.AUTHZ not in exchange.off:
+            raise Refused(decision.code)
+        if exchange.resource.value is None:  # whoever asks: the handler gets an object, never None
+            raise Refused("resource.missing")
+
+    async def _other_methods(self, exchange: Exchange) -> None:
+        """405 with ``Allow`` for whoever may use one of the path's methods, else 404."""
+        allowed: set[str] = set()
+        for match in exchange.match.others:
+            chosen = self._plans.get(match.entry) if match.entry else None
+            if chosen is not None and match.entry is not None:
+                decision, _ = await _judge(exchange, chosen, match)
+                if decision.allowed:
+                    allowed |= match.entry.methods
+        if allowed:
+            raise Refused("method.unknown", allow=sorted(allowed))
+        raise Refused("method.foreign")
+
+
+async def _judge(exchange: Exchange, chosen: Plan, match: Match) -> tuple[Decision, Resource]:
+    """Load what the plan names, once, and decide. Nobody signed in loads nothing."""
+    resource = Resource(parameters=match.parameters)
+    decision = decide(chosen.policy, exchange.principal, resource, exchange.now)
+    if chosen.loader is None:
+        return decision, resource
+    if decision.code == "token.missing" and Layer.AUTHZ not in exchange.off:
+        return decision, resource
+    value = await _loaded(chosen.loader, match.parameters[chosen.key])
+    if value is None:
+        return (decision if decision.allowed else _MISSING), resource
+    resource = Resource(parameters=match.parameters, value=value, owner=chosen.loader.owner(value))
+    return decide(chosen.policy, exchange.principal, resource, exchange.now), resource
+
+
+def _path(scope: Scope) -> str:
+    """The path below the prefix under which the server mounts the application."""
+    root: str = scope.get("root_path", "")
+    path: str = scope["path"]
+    return path[len(root) :] if root and path.startswith(root + "/") else path
+
+
+async def _loaded(loader: ResourceLoader, key: str) -> object | None:
+    try:
+        return await loader.load(key)
+    except (Refused, StoreError):
+        raise
+    except OSError as error:
+        raise StoreError("application", type(error).__name__) from error
+
+
+_MISSING: Final = Decision(allowed=False, code="resource.missing")

@@ -1,0 +1,134 @@
+"""The judgement: what a policy answers to a principal who wants a resource.
+
+Pure: values in, a ``Decision`` with its reason out. What is not yours does not exist: reasons
+such as ``ownership.foreign`` stay in the event, the client reads ``resource.missing``.
+
+Sources: OWASP ASVS 5.0 chapter 8; OWASP API Security 2023, API1, API3 and API5; NIST SP 800-63B-4
+sections 2.1.3 to 2.3.3 (how long an assurance level lasts, MUSTS S03).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+from ringfence.core.decision import Decision, Resource
+from ringfence.core.policy import (
+    Aal,
+    Either,
+    Every,
+    Owner,
+    Policy,
+    Public,
+    Role,
+    SelfOnly,
+    SignedIn,
+)
+from ringfence.core.principal import Principal
+
+ALLOWED: Final = Decision(allowed=True, code="policy.allowed")
+
+#: How long after the sign-in an assurance level still counts; reaching it exactly is too long.
+AAL_LASTS: Final[Mapping[int, timedelta]] = {
+    1: timedelta(days=30),
+    2: timedelta(hours=12),
+    3: timedelta(hours=8),
+}
+
+
+def decide(
+    policy: Policy, principal: Principal | None, resource: Resource, now: datetime
+) -> Decision:
+    """Judge whether ``principal`` may do to ``resource`` what ``policy`` guards.
+
+    Args:
+        policy: With every ``by`` filled in (see ``plan``).
+        principal: Who asks; None for nobody signed in.
+        resource: What the policy's loader found, and the path parameters.
+        now: Aware UTC.
+    """
+    return _RULES[type(policy)](policy, principal, resource, now)
+
+
+def _public(_policy: Public, _who: Principal | None, _what: Resource, _now: datetime) -> Decision:
+    return ALLOWED
+
+
+def _signed_in(
+    _policy: SignedIn, principal: Principal | None, _what: Resource, _now: datetime
+) -> Decision:
+    return _ANONYMOUS if principal is None else ALLOWED
+
+
+def _role(policy: Role, principal: Principal | None, _what: Resource, _now: datetime) -> Decision:
+    if principal is None:
+        return _ANONYMOUS
+    return ALLOWED if policy.name in principal.roles else _ROLE_MISSING
+
+
+def _owner(
+    _policy: Owner, principal: Principal | None, resource: Resource, _now: datetime
+) -> Decision:
+    if principal is None:
+        return _ANONYMOUS
+    if resource.value is None:
+        return _MISSING
+    return ALLOWED if resource.owner == principal.subject else _FOREIGN
+
+
+def _self(
+    policy: SelfOnly, principal: Principal | None, resource: Resource, _now: datetime
+) -> Decision:
+    if principal is None:
+        return _ANONYMOUS
+    return ALLOWED if resource.parameters[policy.by] == principal.subject else _NOT_SELF
+
+
+def _aal(policy: Aal, principal: Principal | None, _what: Resource, now: datetime) -> Decision:
+    if principal is None:
+        return _ANONYMOUS
+    recent = now - principal.authenticated_at < AAL_LASTS[policy.level]
+    return ALLOWED if principal.aal >= policy.level and recent else _STEP_UP
+
+
+def _every(
+    policy: Every, principal: Principal | None, resource: Resource, now: datetime
+) -> Decision:
+    """The first refusal, but "step up" last: it would tell that the resource exists."""
+    refusal = ALLOWED
+    for part in policy.parts:
+        decision = decide(part, principal, resource, now)
+        if not decision.allowed and (refusal.allowed or refusal is _STEP_UP):
+            refusal = decision
+    return refusal
+
+
+def _either(
+    policy: Either, principal: Principal | None, resource: Resource, now: datetime
+) -> Decision:
+    refusal: Decision | None = None
+    for part in policy.parts:
+        decision = decide(part, principal, resource, now)
+        if decision.allowed:
+            return decision
+        refusal = refusal or decision
+    return refusal or _ROLE_MISSING
+
+
+_ANONYMOUS: Final = Decision(allowed=False, code="token.missing")
+_ROLE_MISSING: Final = Decision(allowed=False, code="role.missing")
+_MISSING: Final = Decision(allowed=False, code="resource.missing")
+_FOREIGN: Final = Decision(allowed=False, code="ownership.foreign")
+_NOT_SELF: Final = Decision(allowed=False, code="self.foreign")
+_STEP_UP: Final = Decision(allowed=False, code="aal.insufficient")
+
+_Rule: TypeAlias = Callable[[Any, Principal | None, Resource, datetime], Decision]
+_RULES: Final[Mapping[type, _Rule]] = {
+    Public: _public,
+    SignedIn: _signed_in,
+    Role: _role,
+    Owner: _owner,
+    SelfOnly: _self,
+    Aal: _aal,
+    Every: _every,
+    Either: _either,
+}

@@ -1,0 +1,160 @@
+"""Sealed route lists, and the check that every handler makes before it runs.
+
+A sealed list says when it changes, so that the route table is never older than the router; and it
+hangs the check on a newcomer before it is in the list. The check: a handler runs only for the
+entry that was decided upon, however the router came to it (ATTACKS Z04).
+"""
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, Self, SupportsIndex, TypeAlias
+
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+
+from ringfence.core.codes import Layer
+from ringfence.core.errors import Refused
+from ringfence.core.exchange import Scope, current
+
+Message: TypeAlias = Any
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: Marks a route whose handler confirms already.
+_CONFIRMED: Final = "__ringfence_confirmed__"
+
+
+class SealedRoutes(list[BaseRoute]):
+    """A router's list of routes that reports every change before it can be dispatched to."""
+
+    def __init__(self, routes: Iterable[BaseRoute], changed: Callable[[], None]) -> None:
+        super().__init__(routes)
+        self._changed = changed
+        for route in self:
+            confirm_handler(route)
+
+    def append(self, route: BaseRoute, /) -> None:
+        super().append(_announced(route, self._changed))
+
+    def insert(self, index: SupportsIndex, route: BaseRoute, /) -> None:
+        super().insert(index, _announced(route, self._changed))
+
+    def extend(self, routes: Iterable[BaseRoute], /) -> None:
+        super().extend([_announced(route, self._changed) for route in routes])
+
+    def __iadd__(self, routes: Iterable[BaseRoute], /) -> Self:
+        self.extend(routes)
+        return self
+
+    def __setitem__(self, index: Any, value: Any, /) -> None:
+        many = isinstance(index, slice)
+        for route in value if many else (value,):
+            _announced(route, self._changed)
+        super().__setitem__(index, value)
+
+    def __delitem__(self, index: SupportsIndex | slice, /) -> None:
+        self._changed()
+        super().__delitem__(index)
+
+    def remove(self, route: BaseRoute, /) -> None:
+        self._changed()
+        super().remove(route)
+
+    def pop(self, index: SupportsIndex = -1, /) -> BaseRoute:
+        self._changed()
+        return super().pop(index)
+
+    def clear(self) -> None:
+        self._changed()
+        super().clear()
+
+    def sort(self, **order: Any) -> None:
+        self._changed()
+        super().sort(**order)
+
+    def reverse(self) -> None:
+        self._changed()
+        super().reverse()
+
+
+def confirm_handler(route: BaseRoute) -> None:
+    """Hang the check on the handler of ``route``, once, wherever the framework may call it."""
+    if getattr(route, _CONFIRMED, False):
+        return
+    target: Any = route
+    if isinstance(route, Route | WebSocketRoute | Mount):
+        target.app = Confirmed(route.app, route)
+    if hasattr(route, "get_route_handler"):  # FastAPI builds its handlers anew for each inclusion
+        target.get_route_handler = _confirmed_factory(target.get_route_handler, route)
+    elif isinstance(route, Route | WebSocketRoute):  # and these from the endpoint
+        target.endpoint = _confirmed_endpoint(route.endpoint, route)
+    setattr(route, _CONFIRMED, True)
+
+
+def confirm(route: BaseRoute) -> None:
+    """Refuse unless ``route`` is what the pipeline decided upon for the current request."""
+    exchange = current.get()
+    if exchange is None:
+        raise Refused("route.unsealed")
+    if Layer.AUTHZ not in exchange.off and (
+        exchange.entry is None or exchange.entry.handler is not route
+    ):
+        raise Refused("route.unsealed")
+
+
+class Confirmed:
+    """An ASGI application that runs only for the route it stands for."""
+
+    __slots__ = ("_route", "app")
+
+    def __init__(self, app: ASGIApp, route: BaseRoute) -> None:
+        self.app = app
+        self._route = route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        confirm(self._route)
+        await self.app(scope, receive, send)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.app, name)
+
+
+def _confirmed_factory(factory: Callable[[], Any], route: BaseRoute) -> Callable[[], Any]:
+    def build() -> Any:
+        handler = factory()
+
+        async def confirmed(request: Any) -> Any:
+            confirm(route)
+            return await handler(request)
+
+        return confirmed
+
+    return build
+
+
+def _confirmed_endpoint(endpoint: Any, route: BaseRoute) -> Any:
+    if not (inspect.isfunction(endpoint) or inspect.ismethod(endpoint)):
+        return Confirmed(endpoint, route)
+    if inspect.iscoroutinefunction(endpoint):
+
+        @functools.wraps(endpoint)
+        async def confirmed(*args: Any, **kwargs: Any) -> Any:
+            confirm(route)
+            return await endpoint(*args, **kwargs)
+
+        return confirmed
+
+    @functools.wraps(endpoint)
+    def confirmed_sync(*args: Any, **kwargs: Any) -> Any:
+        confirm(route)
+        return endpoint(*args, **kwargs)
+
+    return confirmed_sync
+
+
+def _announced(route: BaseRoute, changed: Callable[[], None]) -> BaseRoute:
+    """Hang the check on a newcomer, and mark the table stale, before it is in the list."""
+    confirm_handler(route)
+    changed()
+    return route

@@ -1,0 +1,94 @@
+"""One request's passage through the layers, and the seams that let a layer be switched off.
+
+The pipeline makes one ``Exchange`` for each request and every layer reads and writes its own part
+of it. A control that works by construction (an argument list, a sanitiser) asks ``seam`` first:
+with its layer off it hands the value on untreated; with it on, it leaves a trace.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+from ringfence.core.codes import CODES, Code, Layer
+from ringfence.core.decision import Resource
+from ringfence.core.event import EventSink
+from ringfence.core.principal import Principal
+from ringfence.core.route import NOTHING, Entry, Match
+
+Scope: TypeAlias = MutableMapping[str, Any]
+
+#: The key of the ASGI scope under which handlers and dependencies find their exchange.
+SCOPE_KEY: Final = "ringfence"
+
+
+class Exchange:
+    """Everything the layers know about one request. Lives as long as the request does.
+
+    Mutable on purpose, and the only such value: each attribute is written by one layer.
+    """
+
+    __slots__ = (
+        "client",
+        "closing",
+        "entry",
+        "inputs",
+        "match",
+        "now",
+        "off",
+        "principal",
+        "request_id",
+        "resource",
+        "scope",
+        "sink",
+        "state",
+        "traces",
+    )
+
+    def __init__(
+        self,
+        scope: Scope,
+        *,
+        request_id: str,
+        now: datetime,
+        off: frozenset[Layer],
+        sink: EventSink,
+    ) -> None:
+        self.scope = scope
+        self.request_id = request_id
+        self.now = now  # aware UTC, read once for the request
+        self.off = off  # layers that are switched off (demo and test only)
+        self.sink = sink  # where the layers' events go
+        self.client = ""  # network: the client's address
+        self.match: Match = NOTHING  # authz: what the route table holds for this path
+        self.entry: Entry | None = None  # authz: the entry decided upon
+        self.principal: Principal | None = None  # authn
+        self.resource = Resource()  # authz: what the policy's loader found
+        self.inputs: list[str] = []  # boundary: every string the client sent, for the SQL guard
+        self.traces: list[Code] = []  # what the seams did
+        self.state: dict[object, Any] = {}  # what the request opened: a database session
+        self.closing: list[Callable[[], Awaitable[None]]] = []  # and what closes it in the end
+
+
+current: ContextVar[Exchange | None] = ContextVar("ringfence.exchange", default=None)
+
+
+def seam(code: str) -> bool:
+    """Whether the control behind ``code`` is to act; leaves the trace when it is.
+
+    Outside of a request there is no switch: the control acts.
+    """
+    traced = CODES[code]
+    exchange = current.get()
+    if exchange is None:
+        return True
+    if traced.layer in exchange.off:
+        return False
+    exchange.traces.append(traced)
+    return True
+
+
+def is_on(layer: Layer) -> bool:
+    """Whether ``layer`` acts in the current request; outside of one it does."""
+    exchange = current.get()
+    return exchange is None or layer not in exchange.off

@@ -1,0 +1,174 @@
+"""The policy of a route, as data.
+
+A policy is a small formula: atoms (``public``, ``signed_in``, ``role("admin")``, ``owner(Order)``,
+``self_only``, ``aal(2)``) joined with ``&`` and ``|``. The same value feeds the check in the
+process, the boundary map, ``boundaries.lock`` and everything that is compiled from it later, so it
+holds no behaviour of its own: who judges is ``authz``.
+
+    >>> role("admin") & (role("superadmin") | self_only)
+    role("admin") & (role("superadmin") | self_only)
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias, TypeVar
+
+HandlerT = TypeVar("HandlerT", bound=Callable[..., object])
+
+#: The attribute of a handler that holds its policy.
+POLICY_ATTRIBUTE: Final = "__ringfence_policy__"
+
+
+class Joinable:
+    """What every policy can do: be joined with another one."""
+
+    __slots__ = ()
+
+    def __and__(self, other: "Policy") -> "Every":
+        return Every(_parts(Every, self) + _parts(Every, other))
+
+    def __or__(self, other: "Policy") -> "Either":
+        return Either(_parts(Either, self) + _parts(Either, other))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Public(Joinable):
+    """Anybody, signed in or not."""
+
+    def __repr__(self) -> str:
+        return "public"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SignedIn(Joinable):
+    """Any verified subject."""
+
+    def __repr__(self) -> str:
+        return "signed_in"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Role(Joinable):
+    """A subject who holds the role ``name``."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return f'role("{self.name}")'
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Owner(Joinable):
+    """The subject to whom the resource of type ``kind`` belongs.
+
+    ``by`` is the path parameter that names the resource; empty means the route's only one.
+    """
+
+    kind: type
+    by: str = ""
+
+    def __repr__(self) -> str:
+        by = f', by="{self.by}"' if self.by else ""
+        return f"owner({self.kind.__name__}{by})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SelfOnly(Joinable):
+    """The subject whom the path parameter ``by`` names; empty means the route's only one."""
+
+    by: str = ""
+
+    def __call__(self, *, by: str) -> "SelfOnly":
+        """``self_only(by="user_id")`` names the parameter."""
+        return SelfOnly(by)
+
+    def __repr__(self) -> str:
+        return f'self_only(by="{self.by}")' if self.by else "self_only"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Aal(Joinable):
+    """A subject signed in at this authenticator assurance level or a higher one."""
+
+    level: int
+
+    def __repr__(self) -> str:
+        return f"aal({self.level})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Every(Joinable):
+    """All the parts must hold."""
+
+    parts: tuple["Policy", ...]
+
+    def __repr__(self) -> str:
+        return " & ".join(f"({p!r})" if isinstance(p, Either) else repr(p) for p in self.parts)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Either(Joinable):
+    """One of the parts must hold."""
+
+    parts: tuple["Policy", ...]
+
+    def __repr__(self) -> str:
+        return " | ".join(f"({p!r})" if isinstance(p, Every) else repr(p) for p in self.parts)
+
+
+Atom: TypeAlias = Public | SignedIn | Role | Owner | SelfOnly | Aal
+Policy: TypeAlias = Atom | Every | Either
+
+public: Final = Public()
+signed_in: Final = SignedIn()
+self_only: Final = SelfOnly()
+
+
+def role(name: str) -> Role:
+    """A subject who holds the role ``name``."""
+    return Role(name)
+
+
+def owner(kind: type, *, by: str = "") -> Owner:
+    """The subject to whom the ``kind`` named by the path parameter ``by`` belongs."""
+    return Owner(kind, by)
+
+
+def aal(level: int) -> Aal:
+    """A subject signed in at assurance level ``level`` (1 to 3, NIST SP 800-63B) or higher."""
+    if level not in (1, 2, 3):
+        raise ValueError("an assurance level is 1, 2 or 3")
+    return Aal(level)
+
+
+def allow(policy: Policy) -> Callable[[HandlerT], HandlerT]:
+    """Declare the policy of a handler. Order among decorators does not matter to FastAPI."""
+
+    def declare(handler: HandlerT) -> HandlerT:
+        setattr(handler, POLICY_ATTRIBUTE, policy)
+        return handler
+
+    return declare
+
+
+def declared(handler: object) -> Policy | None:
+    """The policy declared on ``handler`` itself, if any."""
+    found = getattr(handler, POLICY_ATTRIBUTE, None)
+    return found if isinstance(found, Policy) else None
+
+
+def atoms(policy: Policy) -> Iterator[Atom]:
+    """Every atom of the formula, left to right."""
+    if isinstance(policy, Every | Either):
+        for part in policy.parts:
+            yield from atoms(part)
+    else:
+        yield policy
+
+
+def _parts(kind: type[Every] | type[Either], policy: object) -> tuple[Policy, ...]:
+    if isinstance(policy, kind):
+        return policy.parts
+    if isinstance(policy, Policy):
+        return (policy,)
+    raise TypeError(f"{policy!r} is not a policy")

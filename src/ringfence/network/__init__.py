@@ -1,0 +1,1 @@
+"""The infrastructure: who connects, and what the database lets the application do."""

@@ -1,0 +1,40 @@
+"""The network layer in the pipeline: whose request is this?"""
+
+from typing import Final
+
+from ringfence.core.codes import Layer
+from ringfence.core.exchange import Exchange
+from ringfence.core.settings import Settings
+from ringfence.network.client import client_address
+
+#: Known peers are looked up, not parsed: a worker sees few addresses at a time.
+_MOST_REMEMBERED: Final = 4096
+
+
+class Network:
+    """Finds the client's address. The server's own proxy handling must be off."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._proxies: Final = settings.trusted_proxies
+        self._remembered: dict[str, str] = {}
+
+    def admit(self, exchange: Exchange) -> None:
+        """Set ``exchange.client``. With the layer off, any client may name its own address."""
+        peer: tuple[str, int] | None = exchange.scope.get("client")
+        host = peer[0] if peer else None
+        careless = Layer.NETWORK in exchange.off
+        if self._proxies or careless:
+            forwarded = [v for k, v in exchange.scope["headers"] if k == b"x-forwarded-for"]
+            if careless and forwarded:
+                exchange.client = forwarded[0].decode("latin-1").split(",")[0].strip()
+                return
+            exchange.client = client_address(host, forwarded, self._proxies)
+            return
+        exchange.client = self._remembered.get(host or "") or self._learn(host)
+
+    def _learn(self, host: str | None) -> str:
+        client = client_address(host, (), ())
+        if len(self._remembered) >= _MOST_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[host or ""] = client
+        return client

@@ -1,0 +1,193 @@
+"""What SQLite may do for the application: read and write rows, and nothing else.
+
+SQLite has no roles. Its authorizer is asked while a statement is compiled, so what it denies never
+begins: no DDL, no ATTACH (another file, or with VACUUM INTO any file), no PRAGMA that changes how
+the database works, no extension, no look at the catalogue. A statement that an injection brought
+in meets here what a database role would say on PostgreSQL (DESIGN section 2; ATTACKS I01, I02).
+
+After ``freeze()`` it acts on every SQLite connection of every SQLAlchemy engine in the process,
+whoever made it. ``migrating()`` lets the application's own migrations through. Ringfence's own
+connections call ``guard`` and have no switch: no text of a client ever becomes SQL on them.
+
+Source: sqlite.org, "Compile-Time Authorization Callbacks" and "Defense Against The Dark Arts".
+"""
+
+import sqlite3
+from collections.abc import Generator, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+from ringfence.core.codes import Layer
+from ringfence.core.errors import Refused
+from ringfence.core.exchange import is_on
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, ExceptionContext
+
+_DENIED: Final = frozenset(
+    {
+        sqlite3.SQLITE_ALTER_TABLE,
+        sqlite3.SQLITE_ANALYZE,
+        sqlite3.SQLITE_ATTACH,
+        sqlite3.SQLITE_CREATE_INDEX,
+        sqlite3.SQLITE_CREATE_TABLE,
+        sqlite3.SQLITE_CREATE_TEMP_INDEX,
+        sqlite3.SQLITE_CREATE_TEMP_TABLE,
+        sqlite3.SQLITE_CREATE_TEMP_TRIGGER,
+        sqlite3.SQLITE_CREATE_TEMP_VIEW,
+        sqlite3.SQLITE_CREATE_TRIGGER,
+        sqlite3.SQLITE_CREATE_VIEW,
+        sqlite3.SQLITE_CREATE_VTABLE,
+        sqlite3.SQLITE_DETACH,
+        sqlite3.SQLITE_DROP_INDEX,
+        sqlite3.SQLITE_DROP_TABLE,
+        sqlite3.SQLITE_DROP_TEMP_INDEX,
+        sqlite3.SQLITE_DROP_TEMP_TABLE,
+        sqlite3.SQLITE_DROP_TEMP_TRIGGER,
+        sqlite3.SQLITE_DROP_TEMP_VIEW,
+        sqlite3.SQLITE_DROP_TRIGGER,
+        sqlite3.SQLITE_DROP_VIEW,
+        sqlite3.SQLITE_DROP_VTABLE,
+        sqlite3.SQLITE_REINDEX,
+    }
+)
+
+#: Named as SQLite names them to an authorizer; ``sqlite_schema`` is an alias of the first.
+_CATALOGUE: Final = frozenset({"sqlite_master", "sqlite_temp_master"})
+
+_FUNCTIONS: Final = frozenset({"load_extension", "fts3_tokenizer"})
+
+#: What a PRAGMA may do: answer a question that reflection asks, or make this connection stricter.
+_PRAGMAS: Final = frozenset(
+    {
+        "data_version",
+        "foreign_key_list",
+        "index_info",
+        "index_list",
+        "index_xinfo",
+        "table_info",
+        "table_xinfo",
+    }
+)
+_SWITCHES: Final = frozenset({"defer_foreign_keys", "foreign_keys", "query_only"})
+_STRICTER: Final = frozenset({None, "1", "on", "true", "yes"})
+
+#: Where a pooled connection remembers whether the authorizer is set on it.
+_GUARDED: Final = "ringfence.guarded"
+
+_migrating: ContextVar[bool] = ContextVar("ringfence.migrating", default=False)
+_freezes = 0
+_hooked = False
+
+
+def authorize(
+    action: int,
+    subject: str | None,
+    detail: str | None,
+    _database: str | None,
+    _trigger: str | None,
+) -> int:
+    """Judge one thing that a statement wants to do; the arguments are SQLite's own."""
+    return sqlite3.SQLITE_DENY if _denied(action, subject, detail) else sqlite3.SQLITE_OK
+
+
+def _denied(action: int, subject: str | None, detail: str | None) -> bool:
+    if action == sqlite3.SQLITE_READ:
+        # Table-valued functions (json_each) ask for the ROWID while they are declared.
+        return subject in _CATALOGUE and detail != "ROWID"
+    if action == sqlite3.SQLITE_FUNCTION:
+        return detail in _FUNCTIONS
+    if action == sqlite3.SQLITE_PRAGMA:
+        return not _harmless((subject or "").lower(), detail)
+    if action in {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_DELETE}:
+        # UPDATE is what json_each asks for as well; without ``PRAGMA writable_schema``, which is
+        # denied above, SQLite itself refuses all three.
+        return subject in _CATALOGUE
+    return action in _DENIED
+
+
+def _harmless(pragma: str, value: str | None) -> bool:
+    if pragma in _SWITCHES:
+        return (value and value.lower()) in _STRICTER
+    return pragma in _PRAGMAS
+
+
+def guard(connection: sqlite3.Connection) -> None:
+    """Put the authorizer on one connection, for good."""
+    connection.set_authorizer(authorize)
+
+
+def freeze() -> None:
+    """Guard every SQLAlchemy connection to SQLite from here on; undone by one ``thaw()``.
+
+    Called when the application has started: it may have made its tables until then.
+    """
+    global _freezes, _hooked  # noqa: PLW0603  # the hooks belong to the process, and so does their switch
+    if not _hooked:
+        _hook()
+        _hooked = True
+    _freezes += 1
+
+
+def thaw() -> None:
+    """Undo one ``freeze()``: the application that asked for it has shut down."""
+    global _freezes  # noqa: PLW0603  # see freeze
+    _freezes = max(0, _freezes - 1)
+
+
+@contextmanager
+def migrating() -> Generator[None]:
+    """Let the schema be changed inside the block, in this task: for the application's migrations."""
+    token = _migrating.set(True)
+    try:
+        yield
+    finally:
+        _migrating.reset(token)
+
+
+def _hook() -> None:
+    """Listen to every engine, those that exist already too."""
+    from sqlalchemy import event  # noqa: PLC0415  # 0.2 s that only a start with SQLAlchemy pays
+    from sqlalchemy.engine import Engine  # noqa: PLC0415  # as above
+    from sqlalchemy.pool import Pool  # noqa: PLC0415  # as above
+
+    event.listen(Pool, "checkout", _on_checkout)
+    event.listen(Engine, "before_cursor_execute", _on_execute)
+    event.listen(Engine, "handle_error", _on_error, retval=True)
+
+
+def _on_checkout(connection: Any, record: Any, _proxy: object) -> None:  # noqa: ANN401  # any driver's
+    _align(connection, record.info)
+
+
+def _on_execute(connection: "Connection", *_statement: object) -> None:
+    # Again for each statement: a connection may be held from before the freeze until after it.
+    pooled = connection.connection
+    _align(pooled.dbapi_connection, pooled.info)
+
+
+def _align(connection: Any, info: MutableMapping[Any, Any]) -> None:  # noqa: ANN401  # any driver's
+    """Set or lift the authorizer, if it is not already as this request wants it.
+
+    Decided here and not in the callback: aiosqlite compiles statements in a thread of its own,
+    where no request is current. Setting it makes SQLite compile its cached statements anew.
+    """
+    acts = _freezes > 0 and is_on(Layer.NETWORK) and not _migrating.get()
+    if info.get(_GUARDED, False) is acts:
+        return
+    callback = authorize if acts else None
+    driver = getattr(connection, "driver_connection", connection)
+    if not hasattr(driver, "set_authorizer"):
+        return  # not SQLite
+    if driver is connection:
+        driver.set_authorizer(callback)
+    else:
+        connection.run_async(lambda wrapped: wrapped.set_authorizer(callback))
+    info[_GUARDED] = acts
+
+
+def _on_error(context: "ExceptionContext") -> Refused | None:
+    """Turn SQLite's "not authorized" into the refusal that it is."""
+    code = getattr(context.original_exception, "sqlite_errorcode", None)
+    return Refused("database.denied") if code == sqlite3.SQLITE_AUTH else None
