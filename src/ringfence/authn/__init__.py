@@ -1,0 +1,1 @@
+"""Who is asking: accounts, passwords, tokens, sessions, recovery and the limits on guessing."""

@@ -1,0 +1,110 @@
+"""Who is asking: the bearer token of one request, verified and not revoked.
+
+The common case waits for nothing: the token was verified before, and what is revoked is in memory.
+Only when the feed may have news is the store read first, by every request that came before the
+news were in, so that a revocation holds from the next request on (DESIGN section 6).
+
+A token is taken from the ``Authorization`` header alone, never from the query (MUSTS R10). A header
+that cannot be read is 401, never 500 (Ledger 35).
+
+Sources: RFC 6750 section 2.1, RFC 9110 section 11.6.2; ASVS 5.0 7.4.1.
+"""
+
+from collections.abc import Awaitable, Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from ringfence.authn.revocation import Revocations, RevocationSource
+from ringfence.authn.tokens import LIFETIME, AccessTokens
+from ringfence.core.codes import Layer
+from ringfence.core.errors import Refused
+from ringfence.core.exchange import Exchange
+from ringfence.core.principal import Principal
+
+#: A revocation is remembered longer than a token lives by this: a token may be signed, with the
+#: versions read before, a moment after it was revoked.
+MARGIN: Final = timedelta(minutes=1)
+_REMEMBERED_FOR: Final = LIFETIME + MARGIN
+
+_SCHEME: Final = b"bearer "
+
+
+class Authn:
+    """The authn layer on the way of a request."""
+
+    def __init__(self, tokens: AccessTokens, source: RevocationSource) -> None:
+        self._tokens: Final = tokens
+        self._source: Final = source
+        self._revocations: Final = Revocations()
+        self._read_at: datetime | None = None  # the time of the last request that read the feed
+        self._forgot_at: datetime | None = None
+
+    def identify(self, ex: Exchange) -> Awaitable[None] | None:
+        """Set ``ex.principal``; None stands for nobody.
+
+        Returns:
+            None, or what to wait for where the feed has to be read first.
+
+        Raises:
+            Refused: ``token.malformed``, ``.invalid``, ``.expired``, ``.revoked``; StoreError.
+        """
+        if Layer.AUTHN in ex.off:
+            ex.principal = self._claimed(ex)
+            return None
+        token = bearer_token(ex.scope["headers"])
+        if token is None:
+            return None
+        principal = self._tokens.verify(token, ex.now)
+        if self._read_at is None or self._source.changed():
+            return self._catch_up(ex, principal)
+        self._admit(ex, principal)
+        return None
+
+    async def _catch_up(self, ex: Exchange, principal: Principal) -> None:
+        """Read what was revoked meanwhile, then judge."""
+        since = self._read_at
+        if since is None or since > ex.now:  # the first read, or the clock was set back
+            since = ex.now - _REMEMBERED_FOR
+        self._revocations.learn(await self._source.read(since))
+        self._read_at = ex.now
+        self._forget(ex.now)
+        self._admit(ex, principal)
+
+    def _admit(self, ex: Exchange, principal: Principal) -> None:
+        if self._revocations.refuses(principal):
+            raise Refused("token.revoked", facts={"account": principal.subject})
+        ex.principal = principal
+
+    def _forget(self, now: datetime) -> None:
+        """Drop what is too old to matter, once a minute at most."""
+        if self._forgot_at is None or abs(now - self._forgot_at) >= MARGIN:
+            self._revocations.forget(now - _REMEMBERED_FOR)
+            self._forgot_at = now
+
+    def _claimed(self, ex: Exchange) -> Principal | None:
+        """Whoever the token claims is asking; what claims nobody counts for nothing."""
+        try:
+            token = bearer_token(ex.scope["headers"])
+            return None if token is None else self._tokens.unverified_principal(token)
+        except Refused:
+            return None
+
+
+def bearer_token(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The token of the one ``Authorization`` header; None if there is no such header.
+
+    Raises:
+        Refused: ``token.malformed``: there are several, or it holds something else.
+    """
+    found: bytes | None = None
+    for name, value in headers:
+        if name == b"authorization":
+            if found is not None:
+                raise Refused("token.malformed")
+            found = value
+    if found is None:
+        return None
+    scheme, token = found[: len(_SCHEME)], found[len(_SCHEME) :]
+    if scheme.lower() != _SCHEME or not token.isascii():
+        raise Refused("token.malformed")
+    return token.decode("ascii")

@@ -1,0 +1,42 @@
+"""How much of what anybody may try: every limit of the auth service in one table.
+
+What a limit promises (and SECURITY.md repeats): against one account, strangers get at most
+``burst + 24 h / every`` = 50 verifications in any 24 hours, from however many addresses. The owner
+is not locked out by them: a network from which the account has signed in, or proven its mailbox,
+within ``known_for`` has a budget of its own (``signin``).
+
+Sources: NIST SP 800-63B-4 section 3.2.2; OWASP ASVS 5.0 requirement 6.3.1; ATTACKS U01, U02, U18.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from ringfence.authn.limits import Gcra, Limit, SlidingLog
+
+#: For guesses at one password: 50 in any 24 hours.
+GUESSES: Final = Gcra(burst=10, every=timedelta(minutes=36))
+#: For sign-ins from one address, right or wrong: exact.
+SIGN_INS: Final = SlidingLog(10, timedelta(minutes=15))
+#: For mails that strangers make us send to one mailbox: 51 in any 24 hours.
+MAILS: Final = Gcra(burst=3, every=timedelta(minutes=30))
+ASKING: Final = Gcra(burst=20, every=timedelta(minutes=1))
+#: For uses of links, whose tokens nobody can guess: each valid one may cost an Argon2id.
+LINK_USES: Final = Gcra(burst=20, every=timedelta(seconds=30))
+#: For refreshes; users may share an address. Nobody can guess a token: this protects the store.
+REFRESHES: Final = Gcra(burst=300, every=timedelta(milliseconds=200))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budgets:
+    """The limits, each with what it is counted by."""
+
+    signin_address: Limit = SIGN_INS
+    signin_account: Limit = GUESSES  # strangers together, by login, whether it exists or not
+    signin_known: Gcra = GUESSES  # one login from one network that it is known to use
+    known_for: timedelta = timedelta(days=30)  # since the last success from there
+    change_account: Limit = GUESSES  # guesses at the current password with a stolen token
+    mails_login: Limit = MAILS
+    mails_address: Limit = ASKING
+    links_address: Limit = LINK_USES
+    refresh_address: Limit = REFRESHES

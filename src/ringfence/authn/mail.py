@@ -1,0 +1,100 @@
+"""What is mailed, and the protocol of whoever delivers it.
+
+The letters are plain ASCII text, and hold nothing that a stranger chose: not the name typed at
+sign-up, which would make us a relay for other people's advertisements.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+
+class Mailer(Protocol):
+    """Delivers one mail. May take seconds; any exception means that it was not delivered."""
+
+    async def send(self, to: str, subject: str, text: str, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Subject and text of one mail."""
+
+    subject: str
+    text: str
+
+
+def finish_sign_up(site: str, link: str) -> Letter:
+    """To somebody who asked for an account. ``site`` is the configured origin."""
+    return Letter(
+        f"Finish signing up at {_host(site)}",
+        f"""\
+Hello,
+
+an account at {_host(site)} was asked for with this address.
+To show that it is yours, and to choose a password, open this link
+within 24 hours:
+
+{link}
+
+If it was not you, do nothing. Without the link there is no account.
+""",
+    )
+
+
+def already_signed_up(site: str) -> Letter:
+    """To somebody who asked for an account and has one."""
+    return Letter(
+        f"You already have an account at {_host(site)}",
+        f"""\
+Hello,
+
+an account at {_host(site)} was asked for with this address,
+but there is one already. Sign in here:
+
+{site}/auth/sign-in
+
+If you do not remember the password, ask for a new one:
+
+{site}/auth/forgot
+
+If it was not you, do nothing. Nothing has changed.
+""",
+    )
+
+
+def reset_password(site: str, link: str) -> Letter:
+    """To somebody who forgot the password."""
+    return Letter(
+        f"Choose a new password at {_host(site)}",
+        f"""\
+Hello,
+
+a new password was asked for, for your account at {_host(site)}.
+To choose one, open this link within 20 minutes:
+
+{link}
+
+If it was not you, do nothing. Your password stays as it is.
+""",
+    )
+
+
+def password_changed(site: str) -> Letter:
+    """To somebody whose password is a new one (ASVS 6.3.7)."""
+    return Letter(
+        f"Your password at {_host(site)} was changed",
+        f"""\
+Hello,
+
+the password of your account at {_host(site)} was changed,
+and every other device was signed out.
+
+If it was not you, choose a new password at once:
+
+{site}/auth/forgot
+""",
+    )
+
+
+def _host(site: str) -> str:
+    return urlsplit(site).netloc

@@ -1,0 +1,154 @@
+"""Passwords: what a new one must be, and whether one is right.
+
+Length counts, composition does not: 15 code points at least, no rule on kinds of character, every
+character of Unicode, blocked only if guessing tools try it early. Nothing is truncated.
+
+Where the server does the client's step itself, it does the same work for every login, known or
+not, with a password set or not (ATTACKS U03).
+
+Sources: NIST SP 800-63B-4 3.1.1.2; ASVS 5.0 6.2; MUSTS P01 to P10.
+"""
+
+import hmac
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from ringfence.authn import verifier
+from ringfence.authn.accounts import StoredVerifier
+from ringfence.authn.blocklist import Blocklist
+from ringfence.authn.hashing import Hashing
+from ringfence.authn.verifier import ARGON2ID, KEY_BYTES, Argon2Parameters
+from ringfence.core.codes import Layer
+from ringfence.core.errors import Refused
+from ringfence.core.exchange import is_on
+from ringfence.core.secret import Secret
+
+SHORTEST: Final = 15  # code points in NFC, MUSTS P01, P05
+LONGEST_BYTES: Final = 1024  # in NFC as UTF-8, MUSTS P04
+
+_NAME: Final = re.compile(r"[a-z0-9]{4,}")  # within a login or a host; "com" would say nothing
+
+
+def encode(password: str) -> bytes:
+    """The password as it is hashed: in NFC as UTF-8.
+
+    Raises:
+        Refused: ``password.too_long``; ``password.malformed``: a lone surrogate is no character.
+    """
+    if len(password) > LONGEST_BYTES * 4:  # NFC makes no text shorter than a fourth
+        raise Refused("password.too_long")
+    try:
+        encoded = unicodedata.normalize("NFC", password).encode()
+    except UnicodeEncodeError as error:
+        raise Refused("password.malformed") from error
+    if len(encoded) > LONGEST_BYTES:
+        raise Refused("password.too_long")
+    return encoded
+
+
+def names(*texts: str) -> frozenset[str]:
+    """The words in logins and host names: what a guessing tool knows beforehand."""
+    return frozenset(name for text in texts for name in _NAME.findall(text))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a new password must be."""
+
+    blocklist: Blocklist
+    service: frozenset[str]  # names of the service
+
+    @classmethod
+    def bundled(cls, origin: str) -> "Policy":
+        """The policy of the service at ``origin``, with the package's blocklist."""
+        return cls(
+            blocklist=Blocklist.bundled(),
+            service=names("ringfence", urlsplit(origin).hostname or ""),
+        )
+
+    def check(self, password: str, login: str) -> None:
+        """Judge a new password of ``login``.
+
+        Raises:
+            Refused: ``password.too_short``, ``.too_long``, ``.malformed``, ``.common``.
+        """
+        text = encode(password).decode()
+        if len(text) < SHORTEST:
+            raise Refused("password.too_short")
+        if self.blocklist.refuses(text, self.service | names(login)):
+            raise Refused("password.common")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passwords:
+    """Makes and compares what is stored of passwords. Logins are normalised.
+
+    Of ``parameters`` the first set makes; each is tried for every login, so that while the cost
+    is raised no answer tells how old a password is.
+    """
+
+    hashing: Hashing
+    policy: Policy
+    tenant: str
+    salt_key: Secret[bytes]
+    peppers: Mapping[int, Secret[bytes]]  # by version; the highest makes
+    parameters: tuple[Argon2Parameters, ...] = (ARGON2ID,)
+
+    async def make(self, login: str, password: str) -> StoredVerifier:
+        """What to store of a new password, in a reserved worker.
+
+        Raises:
+            Refused: As ``Policy.check``; ``hashing.busy``.
+        """
+        if is_on(Layer.AUTHN):
+            self.policy.check(password, login)
+        parameters, version = self.parameters[0], max(self.peppers)
+        key = await self._client_key(login, encode(password), parameters, reserved=True)
+        digest = verifier.digest(self.peppers[version], key)
+        return StoredVerifier(digest=digest, pepper=version, kdf=str(parameters))
+
+    async def matches(
+        self,
+        login: str,
+        password: str,
+        stored: StoredVerifier | None,
+        *,
+        reserved: bool = False,
+    ) -> bool:
+        """Whether ``password`` is the one of ``login``; the same work if nothing is stored.
+
+        ``reserved``: who asks is signed in.
+
+        Raises:
+            Refused: ``hashing.busy``.
+        """
+        try:
+            encoded = encode(password)
+        except Refused:  # nobody has such a password
+            return False
+        right = False
+        for parameters in self.parameters:
+            key = await self._client_key(login, encoded, parameters, reserved=reserved)
+            made_so = stored is not None and stored.kdf == str(parameters)
+            right |= self.matches_key(key, stored if made_so else None)
+        return right
+
+    def matches_key(self, client_key: bytes, stored: StoredVerifier | None) -> bool:
+        """Whether ``client_key`` is the one behind ``stored``; the same work if it is None."""
+        pepper = self.peppers.get(stored.pepper) if stored is not None else None
+        digest = verifier.digest(pepper or self.peppers[max(self.peppers)], client_key)
+        expected = stored.digest if stored is not None and pepper is not None else bytes(KEY_BYTES)
+        same = hmac.compare_digest(digest, expected)
+        return same and pepper is not None and len(client_key) == KEY_BYTES
+
+    async def _client_key(
+        self, login: str, encoded: bytes, parameters: Argon2Parameters, *, reserved: bool
+    ) -> bytes:
+        salt = verifier.salt(self.salt_key, self.tenant, login)
+        return await self.hashing.run(
+            lambda: verifier.client_key(encoded, salt, parameters), reserved=reserved
+        )

@@ -1,0 +1,100 @@
+"""A new password: by a mailed link, or by the current one.
+
+Either way every session ends and every older token dies (Ledger 9); a reset signs nobody in, and
+the owner is told by mail.
+
+Sources: OWASP ASVS 5.0 requirements 6.2.3, 6.3.7 and 6.4.3; OWASP Forgot Password Cheat Sheet;
+ATTACKS U17.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from ringfence.authn import links, mail
+from ringfence.authn.accounts import Account, AccountStore, StoredVerifier
+from ringfence.authn.budgets import Budgets
+from ringfence.authn.counters import CounterStore
+from ringfence.authn.limits import Charge, charge, give_back
+from ringfence.authn.links import Link, LinkStore
+from ringfence.authn.mail import Mailer
+from ringfence.authn.opaque import Random
+from ringfence.authn.signin import Proofs
+from ringfence.authn.signup import Makes
+from ringfence.core.codes import Layer
+from ringfence.core.errors import Refused
+from ringfence.core.exchange import is_on
+
+
+class Passwords(Proofs, Makes, Protocol):
+    """Both: the current password is compared, the new one made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """Replaces passwords."""
+
+    accounts: AccountStore
+    links: LinkStore
+    counters: CounterStore
+    mailer: Mailer
+    passwords: Passwords
+    budgets: Budgets
+    random: Random
+
+    async def ask(self, login: str, site: str, now: datetime) -> None:
+        """Mail a link to ``login`` if it has an account. Runs after the answer has left."""
+        account = await self.accounts.find_by_login(login)
+        if account is None or account.disabled_at is not None:
+            return
+        link, token = links.new_link("reset", login, self.random, now)
+        await self.links.add(link)
+        letter = mail.reset_password(site, links.address(site, "reset", token))
+        await self.mailer.send(login, letter.subject, letter.text)
+
+    async def reset(self, token: str, password: str, now: datetime) -> Account:
+        """Set the password of the link's account.
+
+        Raises:
+            Refused: ``link.invalid``; what is wrong with the password, and the link still works.
+        """
+        link = await links.find(self.links, token, "reset", now)
+        verifier = await self.passwords.make(link.login, password)
+        if is_on(Layer.AUTHN):
+            account = await self.links.redeem_reset(link.digest, verifier, now)
+        else:
+            account = await self._set_unspent(link, verifier, now)
+        if account is None:
+            raise Refused("link.invalid")
+        return account
+
+    async def change(self, account: Account, current: str, new: str, now: datetime) -> Account:
+        """Replace a password by who knows it. Guessing costs units, knowing it none.
+
+        Raises:
+            Refused: ``signin.limited``; ``credentials.invalid``: ``current`` is wrong; what is
+                wrong with ``new``.
+        """
+        charges = [Charge(f"change:{account.id}", self.budgets.change_account)]
+        await charge(self.counters, "signin.limited", charges, now)
+        if not await self.passwords.matches(
+            account.login, current, account.verifier, reserved=True
+        ):
+            raise Refused("credentials.invalid", facts={"account": account.id})
+        await give_back(self.counters, charges, now)
+        verifier = await self.passwords.make(account.login, new)
+        return await self.accounts.set_verifier(account.id, verifier, now)
+
+    async def tell(self, account: Account, site: str) -> None:
+        """Tell the owner by mail. Runs after the answer has left."""
+        letter = mail.password_changed(site)
+        await self.mailer.send(account.login, letter.subject, letter.text)
+
+    async def _set_unspent(
+        self, link: Link, verifier: StoredVerifier, now: datetime
+    ) -> Account | None:
+        """With the layer off: the password is set, and the link works again and again."""
+        account = await self.accounts.find_by_login(link.login)
+        if account is None:
+            return None
+        return await self.accounts.set_verifier(account.id, verifier, now)

@@ -1,0 +1,211 @@
+"""Sessions: one sign-in on one client, and the refresh family that keeps it alive.
+
+A session's id is the family of its refresh tokens and the ``sid`` claim of its access tokens.
+Sources: OWASP ASVS 5.0 chapter 7; NIST SP 800-63B-4 section 5; Ledger 9-12.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from ringfence.authn import opaque
+from ringfence.authn.accounts import Account, AccountStore
+from ringfence.authn.opaque import Random
+from ringfence.authn.refresh import RefreshLimits, RefreshStore, RefreshToken, rotate
+from ringfence.authn.sealing import NONCE_BYTES, seal, unseal
+from ringfence.core.codes import Layer
+from ringfence.core.errors import Refused
+from ringfence.core.exchange import is_on
+from ringfence.core.secret import Secret
+
+#: What a password proves: assurance level 1, and its method by the names of RFC 8176.
+PASSWORD_AAL: Final = 1
+PASSWORD_AMR: Final = ("pwd",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One live sign-in. All datetimes are aware UTC."""
+
+    id: str
+    account: str  # account id
+    signed_in_at: datetime
+    last_used_at: datetime  # raised with every rotation
+    user_agent: str = ""  # at most 256 characters, for the owner's list of sessions
+    client: str = ""  # address at sign-in
+
+
+class SessionStore(RefreshStore, Protocol):
+    """What sessions need of a database; every adapter passes ``tests/contract``."""
+
+    async def begin(self, session: Session, first: RefreshToken, token_version: int) -> bool:
+        """Add a session with its first token, in one transaction.
+
+        False, and nothing written, if the account is gone, disabled, or has another
+        ``token_version`` by then (a sign-in must not outlive a password change, Ledger 9).
+        """
+        ...
+
+    async def get(self, session_id: str) -> Session | None:
+        """The session, if it has not been revoked."""
+        ...
+
+    async def of_account(self, account_id: str) -> Sequence[Session]:
+        """Sessions that are not revoked, the one used last first."""
+        ...
+
+    async def end(self, session_id: str, account_id: str, now: datetime) -> bool:
+        """Revoke one session of this account; False if it has no such live session."""
+        ...
+
+
+class AccessIssuer(Protocol):
+    """Signs access tokens."""
+
+    def issue(
+        self,
+        account: Account,
+        session_id: str,
+        now: datetime,
+        *,
+        aal: int,
+        amr: tuple[str, ...],
+        authenticated_at: datetime,
+    ) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """Where a sign-in comes from, for the owner's list of sessions."""
+
+    client: str  # address
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a client gets when it signs in or refreshes."""
+
+    account: Account
+    session: str
+    access: Secret[str]
+    access_lifetime: timedelta
+    aal: int
+    refresh: Secret[str]
+    refresh_lifetime: timedelta  # if it is not used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """Begins, renews and ends sessions."""
+
+    store: SessionStore
+    accounts: AccountStore
+    issuer: AccessIssuer
+    access_lifetime: timedelta  # of what the issuer signs
+    sealing_key: Secret[bytes]
+    limits: RefreshLimits
+    random: Random
+
+    async def begin(self, account: Account, device: Device, now: datetime) -> Grant:
+        """Sign ``account`` in, as it was when its password was checked.
+
+        Raises:
+            Refused: ``credentials.invalid``: it was disabled or its password changed since.
+        """
+        token = opaque.new(opaque.REFRESH, self.random)
+        session = Session(
+            id=opaque.new_id(self.random),
+            account=account.id,
+            signed_in_at=now,
+            last_used_at=now,
+            user_agent=device.user_agent,
+            client=device.client,
+        )
+        first = RefreshToken(
+            digest=opaque.digest(token), family=session.id, signed_in_at=now, issued_at=now
+        )
+        if not await self.store.begin(session, first, account.token_version):
+            raise Refused("credentials.invalid", facts={"account": account.id})
+        return self._grant(account, session, token, now)
+
+    async def renew(self, shown: str, now: datetime) -> Grant:
+        """Exchange a refresh token for its successor and a fresh access token.
+
+        The account is read before the rotation and its tokens carry the versions of that moment:
+        whatever is revoked meanwhile either stops the rotation or outdates the token.
+
+        Raises:
+            Refused: ``refresh.unknown``, ``.expired``, ``.revoked`` or ``.reused`` (see
+                ``refresh``); ``.revoked`` also when the account is disabled or gone.
+        """
+        account, session, spent = await self._holder(shown)
+        if spent and not is_on(Layer.AUTHN):  # nobody notices that it comes again
+            device = Device(client=session.client, user_agent=session.user_agent)
+            return await self.begin(account, device, now)
+        successor = opaque.new(opaque.REFRESH, self.random)
+        sealed = seal(successor, shown, self.sealing_key, self.random(NONCE_BYTES))
+        used, new = opaque.digest(shown), opaque.digest(successor)
+        try:
+            kept = await rotate(self.store, used, new, sealed, now, self.limits)
+        except Refused as refused:
+            refused.facts["account"] = account.id
+            raise
+        return self._grant(account, session, unseal(kept, shown, self.sealing_key), now)
+
+    async def end_family(self, shown: str, now: datetime) -> str | None:
+        """End the session that a refresh token belongs to, spent or not.
+
+        Returns:
+            The account that was signed in; None if there was no such live session.
+        """
+        if not opaque.could_be(shown, opaque.REFRESH):
+            return None
+        token = await self.store.find(opaque.digest(shown))
+        session = await self.store.get(token.family) if token else None
+        if session is None:
+            return None
+        await self.store.revoke_family(session.id, now)
+        return session.account
+
+    async def alive(self, account_id: str, now: datetime) -> Sequence[Session]:
+        """The account's sessions that are neither revoked nor expired, the one used last first."""
+        return [
+            session
+            for session in await self.store.of_account(account_id)
+            if now < session.last_used_at + self.limits.idle
+            and now < session.signed_in_at + self.limits.absolute
+        ]
+
+    async def _holder(self, shown: str) -> tuple[Account, Session, bool]:
+        """Whose token this is, and whether it is spent."""
+        token = None
+        if opaque.could_be(shown, opaque.REFRESH):
+            token = await self.store.find(opaque.digest(shown))
+        if token is None:
+            raise Refused("refresh.unknown")
+        session = await self.store.get(token.family)
+        account = await self.accounts.find(session.account) if session else None
+        if session is None or account is None or account.disabled_at is not None:
+            raise Refused("refresh.revoked")
+        return account, session, token.spent_at is not None
+
+    def _grant(self, account: Account, session: Session, refresh: str, now: datetime) -> Grant:
+        access = self.issuer.issue(
+            account,
+            session.id,
+            now,
+            aal=PASSWORD_AAL,
+            amr=PASSWORD_AMR,
+            authenticated_at=session.signed_in_at,
+        )
+        return Grant(
+            account=account,
+            session=session.id,
+            access=Secret(access),
+            access_lifetime=self.access_lifetime,
+            aal=PASSWORD_AAL,
+            refresh=Secret(refresh),
+            refresh_lifetime=self.limits.idle,
+        )

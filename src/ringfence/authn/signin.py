@@ -1,0 +1,164 @@
+"""Signing in: the limits first, then the password, and what a success gives back.
+
+Three budgets, taken in one atomic step before anything is looked up or hashed:
+
+- the **address** has an exact sliding log;
+- a login that was never used from this network shares the **account's** budget with all strangers,
+  which bounds distributed guessing per day;
+- a login on a network from which it has signed in lately, or has proven its mailbox, has a budget
+  of its own, so that what strangers do wrong never locks the owner out (ATTACKS U18). Whoever is
+  locked out elsewhere proves the mailbox by a reset link, and is known there from then on.
+
+Logins that do not exist are counted in the same way: keys are pseudonyms of what was typed.
+
+Sources: OWASP ASVS 5.0 requirements 6.3.1 and 6.3.8; NIST SP 800-63B-4 section 3.2.2;
+Ledger 18, 20-22; ATTACKS U01, U02, U18.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol, TypeAlias
+
+from ringfence.authn.accounts import Account, AccountStore, StoredVerifier
+from ringfence.authn.budgets import Budgets
+from ringfence.authn.counters import Counter, CounterStore
+from ringfence.authn.limits import UNKNOWN_ADDRESS, address_key, judge, stamp
+from ringfence.authn.opaque import pseudonym
+from ringfence.core.codes import Layer
+from ringfence.core.errors import Refused
+from ringfence.core.exchange import is_on
+from ringfence.core.secret import Secret
+
+Counters: TypeAlias = Sequence[Counter | None]
+
+
+class Proofs(Protocol):
+    """How a password, or the client's key derived from it, is compared with what is stored."""
+
+    async def matches(
+        self, login: str, password: str, stored: StoredVerifier | None, *, reserved: bool = False
+    ) -> bool:
+        """Also takes its time where nothing is stored. ``reserved``: who asks is signed in."""
+        ...
+
+    def matches_key(self, client_key: bytes, stored: StoredVerifier | None) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What somebody signs in with: a normalised login, and one of the two proofs."""
+
+    login: str
+    password: str | None = None
+    client_key: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A sign-in that the limits let through."""
+
+    login: str  # pseudonym
+    place: str  # the client's network
+    known: bool  # charged to the login's own budget on this network
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """Judges sign-ins."""
+
+    accounts: AccountStore
+    counters: CounterStore
+    proofs: Proofs
+    budgets: Budgets
+    pseudonyms: Secret[bytes]  # the key of ``pseudonym``
+
+    async def verify(self, credentials: Credentials, client: str, now: datetime) -> Account:
+        """The account that ``credentials`` prove. ``client`` is the address they come from.
+
+        Raises:
+            Refused: ``signin.limited``; ``credentials.invalid``, whatever was wrong;
+                ``hashing.busy``. A refused attempt keeps its units.
+        """
+        attempt = await self._admit(credentials.login, client, now)
+        account = await self.accounts.find_by_login(credentials.login)
+        usable = account is not None and account.disabled_at is None
+        stored = account.verifier if account is not None and usable else None
+        matched = await self._matches(credentials, stored)
+        if account is None or stored is None or not matched:
+            raise Refused("credentials.invalid", facts={"login": attempt.login})
+        await self._settle(attempt)
+        return account
+
+    async def remember(self, login: str, client: str, now: datetime) -> None:
+        """Make the network known to ``login``: its mailbox was just proven from there."""
+        place = address_key(client)
+        if place == UNKNOWN_ADDRESS:
+            return
+        key = _known_key(pseudonym(login, self.pseudonyms), place)
+
+        def change(counters: Counters) -> tuple[Counters, None]:
+            return [_extended(counters[0], now, self.budgets.known_for)], None
+
+        await self.counters.update([key], change)
+
+    async def _matches(self, credentials: Credentials, stored: StoredVerifier | None) -> bool:
+        if credentials.client_key is not None:
+            return self.proofs.matches_key(credentials.client_key, stored)
+        password = credentials.password or ""
+        return await self.proofs.matches(credentials.login, password, stored)
+
+    async def _admit(self, login: str, client: str, now: datetime) -> Attempt:
+        """Take the units of one attempt, or refuse it."""
+        name, place = pseudonym(login, self.pseudonyms), address_key(client)
+        if not is_on(Layer.AUTHN):
+            return Attempt(login=name, place=place, known=False, at=now)
+
+        def change(counters: Counters) -> tuple[Counters, bool | timedelta]:
+            address, account, known = counters
+            if known is None or known.expires_at <= now:
+                limits = [self.budgets.signin_address, self.budgets.signin_account]
+                written, wait = judge(limits, [address, account], now)
+                return [*written, None], (False if wait is None else wait)
+            limits = [self.budgets.signin_address, self.budgets.signin_known]
+            (address, charged), wait = judge(limits, [address, known], now)
+            lasting = charged and Counter(charged.marks, max(charged.expires_at, known.expires_at))
+            return [address, None, lasting], (True if wait is None else wait)
+
+        result = await self.counters.update(_keys(name, place), change)
+        if isinstance(result, timedelta):
+            raise Refused("signin.limited", retry_after=result, facts={"login": name})
+        return Attempt(login=name, place=place, known=result, at=now)
+
+    async def _settle(self, attempt: Attempt) -> None:
+        """Give the attempt's own units back, no other (Ledger 21), and know the network."""
+        if not is_on(Layer.AUTHN):
+            return
+        budgets = self.budgets
+
+        def change(counters: Counters) -> tuple[Counters, None]:
+            address, account, known = counters
+            address = address and budgets.signin_address.give_back(address, attempt.at)
+            if attempt.known:
+                account, known = None, known and budgets.signin_known.give_back(known, attempt.at)
+            else:
+                account = account and budgets.signin_account.give_back(account, attempt.at)
+            if attempt.place != UNKNOWN_ADDRESS:
+                known = _extended(known, attempt.at, budgets.known_for)
+            return [address, account, known], None
+
+        await self.counters.update(_keys(attempt.login, attempt.place), change)
+
+
+def _keys(login: str, place: str) -> list[str]:
+    return [f"signin:address:{place}", f"signin:account:{login}", _known_key(login, place)]
+
+
+def _known_key(login: str, place: str) -> str:
+    return f"signin:known:{login}:{place}"
+
+
+def _extended(known: Counter | None, now: datetime, lasting: timedelta) -> Counter:
+    """``known`` with its debt as it is, known for ``lasting`` from ``now`` on."""
+    return Counter(known.marks if known else (stamp(now),), now + lasting)

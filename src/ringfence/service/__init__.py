@@ -1,0 +1,1 @@
+"""The HTTP API of authn, and its hosted pages."""

@@ -1,0 +1,124 @@
+"""Getting an account, and a new password."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+from ringfence.authn.accounts import AccountStore
+from ringfence.authn.budgets import Budgets
+from ringfence.authn.counters import CounterStore
+from ringfence.authn.limits import Charge, address_key, charge
+from ringfence.authn.login import normalise
+from ringfence.authn.opaque import pseudonym
+from ringfence.authn.recovery import Recovery
+from ringfence.authn.sessions import Sessions
+from ringfence.authn.signin import SignIn
+from ringfence.authn.signup import SignUp
+from ringfence.core.codes import Layer
+from ringfence.core.errors import Refused
+from ringfence.core.exchange import is_on
+from ringfence.core.policy import allow, public, signed_in
+from ringfence.core.secret import Secret
+from ringfence.service import wire
+from ringfence.service.call import Call, nothing
+from ringfence.service.courier import Courier, Errand
+from ringfence.service.sessions import granted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountHandlers:
+    """The handlers about accounts and their passwords."""
+
+    accounts: AccountStore
+    counters: CounterStore
+    signup: SignUp
+    recovery: Recovery
+    signin: SignIn
+    sessions: Sessions
+    courier: Courier
+    budgets: Budgets
+    pseudonyms: Secret[bytes]
+    origin: str
+
+    @allow(public)
+    async def sign_up(self, call: Call) -> Response:
+        """``POST /auth/sign-up``: the answer is always alike, the mail tells the rest."""
+        message = await call.message(wire.SignUp)
+        if not message.name.isprintable():
+            raise Refused("body.invalid")
+        login = normalise(message.login)
+        name = await self._charge_mail(call, "signup", login)
+        site = call.site(self.origin)
+        await self._later(call, lambda: self.signup.ask(login, message.name, site, call.now))
+        call.note("signup.asked", login=name)
+        return nothing(HTTPStatus.ACCEPTED)
+
+    @allow(public)
+    async def verify_email(self, call: Call) -> Response:
+        """``POST /auth/verify-email``: the account exists from here on; nobody is signed in."""
+        message = await call.message(wire.NewPassword)
+        await self._charge_link(call, "signup")
+        account = await self.signup.prove(message.token, message.password, call.now)
+        await self.signin.remember(account.login, call.client, call.now)
+        call.note("account.created", subject=account.id)
+        return nothing(HTTPStatus.NO_CONTENT)
+
+    @allow(public)
+    async def forgot(self, call: Call) -> Response:
+        """``POST /auth/password/forgot``: the answer is always alike."""
+        message = await call.message(wire.Login)
+        login = normalise(message.login)
+        name = await self._charge_mail(call, "recovery", login)
+        site = call.site(self.origin)
+        await self._later(call, lambda: self.recovery.ask(login, site, call.now))
+        call.note("password.reset_asked", login=name)
+        return nothing(HTTPStatus.ACCEPTED)
+
+    @allow(public)
+    async def reset(self, call: Call) -> Response:
+        """``POST /auth/password/reset``: every session ends, and none begins."""
+        message = await call.message(wire.NewPassword)
+        await self._charge_link(call, "recovery")
+        account = await self.recovery.reset(message.token, message.password, call.now)
+        await self.signin.remember(account.login, call.client, call.now)
+        call.note("password.reset", subject=account.id)
+        site = call.site(self.origin)
+        self.courier.offer(call.exchange, lambda: self.recovery.tell(account, site))
+        return nothing(HTTPStatus.NO_CONTENT)
+
+    @allow(signed_in)
+    async def change(self, call: Call) -> Response:
+        """``POST /auth/password/change``: fresh tokens for the caller, all older ones die."""
+        message = await call.message(wire.PasswordChange)
+        account = await self.accounts.find(call.principal.subject)
+        if account is None or account.disabled_at is not None:
+            raise Refused("token.revoked")
+        changed = await self.recovery.change(account, message.current, message.new, call.now)
+        call.note("password.changed")
+        site = call.site(self.origin)
+        self.courier.offer(call.exchange, lambda: self.recovery.tell(changed, site))
+        return granted(await self.sessions.begin(changed, call.device, call.now))
+
+    async def _later(self, call: Call, errand: Errand) -> None:
+        """Do what depends on the account after the answer; with the layer off, before it."""
+        if is_on(Layer.AUTHN):
+            self.courier.post(call.exchange, errand)
+        else:
+            await errand()
+
+    async def _charge_mail(self, call: Call, topic: str, login: str) -> str:
+        """Charge a mail to the address and to the mailbox; returns the login's pseudonym."""
+        name, place = pseudonym(login, self.pseudonyms), address_key(call.client)
+        charges = [
+            Charge(f"{topic}:address:{place}", self.budgets.mails_address),
+            Charge(f"{topic}:login:{name}", self.budgets.mails_login),
+        ]
+        await charge(self.counters, f"{topic}.limited", charges, call.now)
+        return name
+
+    async def _charge_link(self, call: Call, topic: str) -> None:
+        """Charge the use of a mailed link to the address."""
+        place = address_key(call.client)
+        charges = [Charge(f"{topic}:link:{place}", self.budgets.links_address)]
+        await charge(self.counters, f"{topic}.limited", charges, call.now)

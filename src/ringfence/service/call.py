@@ -1,0 +1,138 @@
+"""One call of the auth service: the request, the exchange it belongs to, and what to answer."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Final, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ringfence.authn.sessions import Device
+from ringfence.core.codes import CODES
+from ringfence.core.errors import Refused
+from ringfence.core.event import Event
+from ringfence.core.exchange import SCOPE_KEY, Exchange, seam
+from ringfence.core.principal import Principal
+from ringfence.service import wire
+
+MessageT = TypeVar("MessageT", bound=Struct)
+
+#: Where the refresh token travels (DESIGN section 6).
+COOKIE: Final = "__Host-rf_refresh"
+_ATTRIBUTES: Final = "; Path=/; HttpOnly; Secure; SameSite=Strict"
+CLEARED: Final = f"{COOKIE}={_ATTRIBUTES}; Max-Age=0"
+
+_MOST_USER_AGENT: Final = 256
+
+
+class Call:
+    """What handlers are given."""
+
+    __slots__ = ("exchange", "request")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.exchange: Exchange = request.scope[SCOPE_KEY]
+
+    @property
+    def now(self) -> datetime:
+        """The time of this request, one for everything that it does."""
+        return self.exchange.now
+
+    @property
+    def client(self) -> str:
+        """The client's address, as the network layer found it."""
+        return self.exchange.client
+
+    @property
+    def principal(self) -> Principal:
+        """Who is signed in.
+
+        Raises:
+            Refused: ``token.missing``.
+        """
+        if self.exchange.principal is None:
+            raise Refused("token.missing")
+        return self.exchange.principal
+
+    @property
+    def device(self) -> Device:
+        """Where the call comes from, for the owner's list of sessions."""
+        user_agent = self.request.headers.get("user-agent", "")[:_MOST_USER_AGENT]
+        printable = "".join(filter(str.isprintable, user_agent))
+        return Device(client=self.client, user_agent=printable)
+
+    @property
+    def refresh_token(self) -> str | None:
+        """What the refresh cookie holds."""
+        return self.request.cookies.get(COOKIE)
+
+    def parameter(self, name: str) -> str:
+        """A parameter of the path."""
+        return self.exchange.match.parameters[name]
+
+    async def message(self, kind: type[MessageT]) -> MessageT:
+        """The body. Raises as ``wire.decode`` does."""
+        return wire.decode(await self.request.body(), kind)
+
+    def site(self, origin: str) -> str:
+        """Under which address mailed links lead back: the configured one (Ledger 25).
+
+        The prefix under which the server mounts us is the server's word, not the client's.
+        """
+        if not seam("link.built"):
+            headers = self.request.headers
+            host = headers.get("x-forwarded-host") or headers.get("host", "")
+            origin = f"{self.request.url.scheme}://{host}"
+        return origin + self.request.scope.get("root_path", "")
+
+    def note(self, code: str, *, subject: str | None = None, **facts: str) -> None:
+        """Write down what happened."""
+        exchange = self.exchange
+        signed_in = exchange.principal.subject if exchange.principal else None
+        exchange.sink.emit(
+            Event(
+                at=exchange.now,
+                code=CODES[code],
+                request_id=exchange.request_id,
+                client=exchange.client or None,
+                subject=subject or signed_in,
+                method=self.request.method,
+                route=exchange.entry.pattern if exchange.entry else None,
+                facts=facts,
+            )
+        )
+
+
+Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
+
+
+def answering(handler: Handler) -> ASGIApp:
+    """``handler`` as an ASGI application. What it refuses is answered by the pipeline."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await handler(Call(Request(scope, receive)))
+        await response(scope, receive, send)
+
+    return app
+
+
+def answer(
+    message: Struct, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An answer in JSON."""
+    return Response(msgspec.json.encode(message), status, headers, "application/json")
+
+
+def nothing(status: HTTPStatus, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer without a body."""
+    return Response(status_code=status, headers=headers)
+
+
+def refresh_cookie(token: str, lifetime: timedelta) -> str:
+    """The ``Set-Cookie`` value that carries a refresh token."""
+    return f"{COOKIE}={token}{_ATTRIBUTES}; Max-Age={int(lifetime.total_seconds())}"

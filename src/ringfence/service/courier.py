@@ -1,0 +1,103 @@
+"""What a request leaves to be done after its answer: looking up who is mailed, and mailing.
+
+An answer that waited for a mail would tell by its time whether one was sent (Ledger 24). So the
+answer goes first, and the work follows after a moment of random length, so that a next request
+does not feel it either. The queue is bounded; what fails becomes an event, so that no mail is lost
+in silence. A process that is killed loses what waits: whoever misses a mail asks again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from secrets import SystemRandom
+from typing import Final, TypeAlias
+
+from ringfence.core.codes import CODES
+from ringfence.core.errors import Refused
+from ringfence.core.event import Event
+from ringfence.core.exchange import Exchange
+
+Errand: TypeAlias = Callable[[], Awaitable[None]]
+
+_RETRY_AFTER: Final = timedelta(seconds=10)
+_LONGEST_PAUSE_SECONDS: Final = 0.5
+_random: Final = SystemRandom()
+
+
+def random_pause() -> float:
+    """Seconds to wait before an errand."""
+    return _random.uniform(0, _LONGEST_PAUSE_SECONDS)
+
+
+class Courier:
+    """Runs errands in the background. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        *,
+        pause: Callable[[], float] = random_pause,
+        waiting: int = 1000,
+        at_once: int = 4,
+    ) -> None:
+        self._clock: Final = clock
+        self._pause: Final = pause
+        self._waiting: Final = waiting
+        self._at_once: Final = asyncio.Semaphore(at_once)
+        self._errands: Final[set[asyncio.Task[None]]] = set()
+
+    def post(self, exchange: Exchange, errand: Errand) -> None:
+        """Take an errand on.
+
+        Raises:
+            Refused: ``mail.busy``: too many are waiting.
+        """
+        if len(self._errands) >= self._waiting:
+            raise Refused("mail.busy", retry_after=_RETRY_AFTER)
+        task = asyncio.create_task(self._run(exchange, errand))
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    def offer(self, exchange: Exchange, errand: Errand) -> None:
+        """``post`` for what must not undo a success: without room for it, it becomes an event."""
+        try:
+            self.post(exchange, errand)
+        except Refused as refused:
+            self._lost(exchange, refused.code.name)
+
+    async def idle(self) -> None:
+        """Wait until nothing is left to do."""
+        while self._errands:
+            await asyncio.wait(self._errands)
+
+    async def close(self, patience: timedelta = timedelta(seconds=5)) -> None:
+        """Finish what can be finished in time; the rest becomes events."""
+        if self._errands:
+            await asyncio.wait(self._errands, timeout=patience.total_seconds())
+        for task in self._errands:
+            task.cancel()
+        await self.idle()
+
+    async def _run(self, exchange: Exchange, errand: Errand) -> None:
+        try:
+            await asyncio.sleep(self._pause())
+            async with self._at_once:
+                await errand()
+        except asyncio.CancelledError:
+            self._lost(exchange, "shutdown")
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it was, it becomes an event
+            self._lost(exchange, type(error).__name__)
+
+    def _lost(self, exchange: Exchange, reason: str) -> None:
+        exchange.sink.emit(
+            Event(
+                at=self._clock(),
+                code=CODES["mail.failed"],
+                request_id=exchange.request_id,
+                client=exchange.client or None,
+                method=exchange.scope["method"],
+                route=exchange.entry.pattern if exchange.entry else None,
+                facts={"reason": reason},
+            )
+        )

@@ -1,0 +1,154 @@
+"""Signing in, staying signed in, signing out, and looking at one's own sessions."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from msgspec import UNSET
+from starlette.responses import Response
+
+from ringfence.authn import opaque
+from ringfence.authn.accounts import AccountStore
+from ringfence.authn.budgets import Budgets
+from ringfence.authn.counters import CounterStore
+from ringfence.authn.limits import Charge, address_key, charge
+from ringfence.authn.login import normalise
+from ringfence.authn.sessions import Grant, Sessions
+from ringfence.authn.signin import Credentials, SignIn
+from ringfence.core.codes import Layer
+from ringfence.core.errors import Refused
+from ringfence.core.exchange import is_on
+from ringfence.core.policy import allow, public, signed_in
+from ringfence.service import wire
+from ringfence.service.call import CLEARED, Call, answer, nothing, refresh_cookie
+from ringfence.service.user_agent import name_of
+
+#: Leaves nothing behind for whoever uses the browser next (ASVS 14.3.1).
+_GONE: Final = {
+    "set-cookie": CLEARED,
+    "clear-site-data": '"cache", "cookies", "storage"',
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionHandlers:
+    """The handlers about sessions."""
+
+    accounts: AccountStore
+    counters: CounterStore
+    signin: SignIn
+    sessions: Sessions
+    budgets: Budgets
+
+    @allow(public)
+    async def sign_in(self, call: Call) -> Response:
+        """``POST /auth/sign-in``."""
+        message = await call.message(wire.SignIn)
+        if (message.password is UNSET) == (message.client_key is UNSET):
+            raise Refused("body.invalid")
+        credentials = Credentials(
+            login=normalise(message.login),
+            password=None if message.password is UNSET else message.password,
+            client_key=None if message.client_key is UNSET else wire.client_key(message.client_key),
+        )
+        account = await self.signin.verify(credentials, call.client, call.now)
+        grant = await self.sessions.begin(account, call.device, call.now)
+        call.note("signin.done", subject=account.id)
+        return granted(grant)
+
+    @allow(public)
+    async def refresh(self, call: Call) -> Response:
+        """``POST /auth/refresh``."""
+        place = address_key(call.client)
+        charges = [Charge(f"refresh:address:{place}", self.budgets.refresh_address)]
+        await charge(self.counters, "refresh.limited", charges, call.now)
+        shown = call.refresh_token
+        if shown is None:
+            raise Refused("refresh.missing")
+        grant = await self.sessions.renew(shown, call.now)
+        call.note("refresh.rotated", subject=grant.account.id)
+        return granted(grant)
+
+    @allow(public)
+    async def sign_out(self, call: Call) -> Response:
+        """``POST /auth/sign-out``: with the cookie, a bearer token, both, or nothing to end."""
+        ended: set[str] = set()
+        if (principal := call.exchange.principal) is not None and await self.sessions.store.end(
+            principal.session, principal.subject, call.now
+        ):
+            ended.add(principal.subject)
+        if (shown := call.refresh_token) is not None:
+            account_id = await self.sessions.end_family(shown, call.now)
+            ended |= {account_id} if account_id else set()
+        for account_id in ended:
+            call.note("signout.done", subject=account_id)
+        return nothing(HTTPStatus.NO_CONTENT, _GONE)
+
+    @allow(signed_in)
+    async def sign_out_everywhere(self, call: Call) -> Response:
+        """``POST /auth/sign-out-everywhere``."""
+        await self.accounts.sign_out_everywhere(call.principal.subject, call.now)
+        call.note("signout.everywhere")
+        return nothing(HTTPStatus.NO_CONTENT, _GONE)
+
+    @allow(signed_in)
+    async def me(self, call: Call) -> Response:
+        """``GET /auth/me``: what the token says, and the account's own name for it."""
+        principal = call.principal
+        account = await self.accounts.find(principal.subject)
+        if account is None:
+            raise Refused("token.revoked")
+        return answer(
+            wire.Me(
+                sub=principal.subject,
+                login=account.login,
+                name=account.name,
+                roles=tuple(sorted(principal.roles)),
+                aal=principal.aal,
+                amr=principal.amr,
+                auth_time=int(principal.authenticated_at.timestamp()),
+            )
+        )
+
+    @allow(signed_in)
+    async def devices(self, call: Call) -> Response:
+        """``GET /auth/sessions``: the caller's own, the one used last first."""
+        principal = call.principal
+        alive = await self.sessions.alive(principal.subject, call.now)
+        items = tuple(
+            wire.Device(
+                id=session.id,
+                current=session.id == principal.session,
+                signed_in_at=wire.timestamp(session.signed_in_at),
+                last_used_at=wire.timestamp(session.last_used_at),
+                client=name_of(session.user_agent),
+                address=session.client,
+            )
+            for session in alive
+        )
+        return answer(wire.Devices(items=items))
+
+    @allow(signed_in)
+    async def end_device(self, call: Call) -> Response:
+        """``DELETE /auth/sessions/{id}``: somebody else's is answered like one that is not."""
+        wanted = call.parameter("id")
+        session = await self.sessions.store.get(wanted) if opaque.could_be_id(wanted) else None
+        if session is None:
+            raise Refused("resource.missing")
+        if session.account != call.principal.subject and is_on(Layer.AUTHZ):
+            raise Refused("ownership.foreign")
+        if not await self.sessions.store.end(session.id, session.account, call.now):
+            raise Refused("resource.missing")
+        call.note("session.revoked", subject=session.account)
+        return nothing(HTTPStatus.NO_CONTENT)
+
+
+def granted(grant: Grant) -> Response:
+    """The answer that carries a grant: the access token in the body, the other in the cookie."""
+    cookie = refresh_cookie(grant.refresh.reveal(), grant.refresh_lifetime)
+    message = wire.Tokens(
+        access_token=grant.access.reveal(),
+        expires_in=int(grant.access_lifetime.total_seconds()),
+        aal=grant.aal,
+    )
+    return answer(message, headers={"set-cookie": cookie})

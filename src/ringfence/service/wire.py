@@ -1,0 +1,166 @@
+"""The messages of the auth service, exactly as API.md names them. Unknown fields are refused."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from ringfence.core.errors import Refused
+
+MessageT = TypeVar("MessageT", bound=Struct)
+
+_CLIENT_KEY_BYTES: Final = 32
+
+
+class Login(Struct, frozen=True, forbid_unknown_fields=True):
+    """Of prelogin and of a forgotten password."""
+
+    login: str
+
+
+class SignUp(Struct, frozen=True, forbid_unknown_fields=True):
+    """Of a sign-up. There is no password yet (DESIGN section 6)."""
+
+    login: str
+    name: Annotated[str, Meta(max_length=100)] = ""
+
+
+class NewPassword(Struct, frozen=True, forbid_unknown_fields=True):
+    """Of whoever opens a mailed link."""
+
+    token: str
+    password: str
+
+
+class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """Of a sign-in, with exactly one of the two proofs."""
+
+    login: str
+    password: str | UnsetType = UNSET
+    client_key: str | UnsetType = UNSET
+
+
+class PasswordChange(Struct, frozen=True, forbid_unknown_fields=True):
+    """Of a password change."""
+
+    current: str
+    new: str
+
+
+class Kdf(Struct, frozen=True):
+    """The client's step."""
+
+    m: int
+    t: int
+    p: int
+    alg: str = "argon2id"
+    len: int = 32
+
+
+class Prelogin(Struct, frozen=True):
+    """What a client needs to derive its key; the same shape for every login."""
+
+    kdf: Kdf
+    salt: str
+
+
+class PasswordRules(Struct, frozen=True):
+    """What a page can tell before it sends a password: code points at least, bytes at most."""
+
+    min_length: int
+    max_bytes: int
+
+
+class Config(Struct, frozen=True):
+    """What a client may know before anybody signs in."""
+
+    methods: tuple[str, ...]
+    sign_up: bool
+    kdf: Kdf
+    password: PasswordRules
+
+
+class Tokens(Struct, frozen=True):
+    """Of a successful sign-in, refresh or password change; the refresh token is in the cookie."""
+
+    access_token: str
+    expires_in: int
+    aal: int
+    token_type: str = "Bearer"  # noqa: S105  # the name of a kind
+
+
+class Me(Struct, frozen=True):
+    """Who is signed in. ``auth_time`` is in seconds since the epoch, as the claim."""
+
+    sub: str
+    login: str
+    name: str
+    roles: tuple[str, ...]
+    aal: int
+    amr: tuple[str, ...]
+    auth_time: int
+
+
+class Device(Struct, frozen=True):
+    """One session, as its owner sees it. ``client`` is a name made of the user agent."""
+
+    id: str
+    current: bool
+    signed_in_at: str
+    last_used_at: str
+    client: str
+    address: str
+
+
+class Devices(Struct, frozen=True):
+    """A list, as all lists."""
+
+    items: tuple[Device, ...]
+    next: str | None = None
+
+
+class Health(Struct, frozen=True):
+    """The service is up."""
+
+    status: str = "ok"
+
+
+def decode(body: bytes, kind: type[MessageT]) -> MessageT:
+    """Read a message.
+
+    Raises:
+        Refused: ``body.malformed``: no JSON; ``body.invalid``: other fields than these.
+    """
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise Refused("body.invalid") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refused("body.malformed") from error
+
+
+def client_key(text: str) -> bytes:
+    """The 32 bytes of a client key.
+
+    Raises:
+        Refused: ``body.invalid``: not base64url of 32 bytes, without padding, in its one spelling.
+    """
+    try:
+        key = urlsafe_b64decode(text.encode("ascii") + b"=")
+    except ValueError as error:
+        raise Refused("body.invalid") from error
+    if len(key) != _CLIENT_KEY_BYTES or base64url(key) != text:
+        raise Refused("body.invalid")
+    return key
+
+
+def base64url(data: bytes) -> str:
+    """Base64url without padding."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def timestamp(at: datetime) -> str:
+    """RFC 3339 in UTC, whole seconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

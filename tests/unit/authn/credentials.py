@@ -1,0 +1,45 @@
+"""What the tests of credentials share: keys without files, hashing without threads."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from joserfc.jwk import ECKey
+
+from ringfence.authn.keys import Keys, SigningKey
+from ringfence.authn.verifier import Argon2Parameters
+from ringfence.core.secret import Secret
+
+T = TypeVar("T")
+
+#: OWASP's floor: a quarter of the default's time.
+CHEAPEST = Argon2Parameters(memory_kib=19_456, passes=2, lanes=1)
+
+
+class Inline:
+    """``Hashing`` in the caller's own thread; keeps whether each job was reserved."""
+
+    def __init__(self) -> None:
+        self.jobs: list[bool] = []
+
+    async def run(self, job: Callable[[], T], *, reserved: bool) -> T:
+        self.jobs.append(reserved)
+        return job()
+
+
+def signing_key(seconds: int = 0) -> SigningKey:
+    """A new key that signs from ``seconds`` after 1970 on."""
+    key = ECKey.generate_key("P-256")
+    signs_from = datetime.fromtimestamp(seconds, UTC)
+    return SigningKey(kid=key.thumbprint(), signs_from=signs_from, key=key)
+
+
+def keys(*signing: SigningKey) -> Keys:
+    """Keys with these for signing, or one."""
+    return Keys(
+        signing=signing or (signing_key(),),
+        peppers={1: Secret(b"p" * 32)},
+        salt=Secret(b"s" * 32),
+        sealing=Secret(b"e" * 32),
+        log=Secret(b"l" * 32),
+    )

@@ -1,0 +1,299 @@
+"""Who is asking: from the one header, verified, and not revoked by the time of the request."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from ringfence.authn.asgi import MARGIN, Authn, bearer_token
+from ringfence.authn.revocation import Revocation
+from ringfence.authn.tokens import LIFETIME, AccessTokens
+from ringfence.core.codes import Layer
+from ringfence.core.errors import Refused, StoreError
+from ringfence.core.exchange import Exchange
+from ringfence.core.settings import Settings
+from tests.unit.authn import forgeries
+from tests.unit.authn.credentials import keys
+from tests.unit.authn.flows import NOON, Collector, account
+from tests.unit.authn.forgery import claiming
+
+ORIGIN = "https://shop.example"
+SECOND = timedelta(seconds=1)
+TOKENS = AccessTokens(keys(), Settings(origin=ORIGIN))
+
+
+class Feed:
+    """``RevocationSource`` in a list."""
+
+    def __init__(self) -> None:
+        self.entries: list[Revocation] = []
+        self.reads: list[datetime] = []
+        self.available = True
+        self._seen = -1
+
+    def changed(self) -> bool:
+        return self._seen != len(self.entries)
+
+    async def read(self, since: datetime) -> Iterable[Revocation]:
+        self.reads.append(since)
+        if not self.available:
+            raise StoreError("feed", "gone")
+        seen = len(self.entries)
+        await asyncio.sleep(0)
+        self._seen = seen
+        return [entry for entry in self.entries[:seen] if entry.at >= since]
+
+
+def token(session: str = "s1", at: datetime = NOON, token_version: int = 0) -> str:
+    holder = replace(account(), token_version=token_version)
+    return TOKENS.issue(holder, session, at, aal=1, amr=("pwd",), authenticated_at=at)
+
+
+def exchange(
+    *authorization: str | bytes, now: datetime = NOON, off: Iterable[Layer] = (), query: bytes = b""
+) -> Exchange:
+    headers = [
+        (b"authorization", value.encode() if isinstance(value, str) else value)
+        for value in authorization
+    ]
+    scope = {
+        "type": "http",
+        "headers": [(b"host", b"shop.example"), *headers],
+        "query_string": query,
+    }
+    return Exchange(scope, request_id="0" * 24, now=now, off=frozenset(off), sink=Collector())
+
+
+async def identify(authn: Authn, ex: Exchange) -> str | None:
+    """The subject that is asking."""
+    waiting = authn.identify(ex)
+    if waiting is not None:
+        await waiting
+    return ex.principal.subject if ex.principal else None
+
+
+# ------------------------------------------------------------------------------------ the header
+
+
+async def test_whoever_shows_a_token_is_known() -> None:
+    assert await identify(Authn(TOKENS, Feed()), exchange(f"Bearer {token()}")) == "alice"
+
+
+async def test_whoever_shows_nothing_is_nobody() -> None:
+    assert await identify(Authn(TOKENS, Feed()), exchange()) is None
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
+async def test_the_scheme_is_read_in_any_case(scheme: str) -> None:
+    """RFC 9110 section 11.1."""
+    assert await identify(Authn(TOKENS, Feed()), exchange(f"{scheme} {token()}")) == "alice"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b" ",
+        b"Bearer",
+        b"Bearer ",
+        b"Bearer  ",
+        b"Bearer\ttoken",
+        b"Bearer token",
+        b"Bearer a.b.c",
+        b"Bearer \xff.\xff.\xff",
+        b"Bearer \xc3\xa9.b.c",
+        b"Bearer\x00",
+        b"Basic YWxpY2U6cGFzc3dvcmQ=",
+        b"Digest username=alice",
+        b"Token abc",
+        b"alice",
+        b"\xff\xfe",
+        b"Bearer " + b"." * 100_000,
+        b"Bearer " + b"[" * 100_000,
+    ],
+)
+async def test_a_header_that_cannot_be_read_is_401_and_no_crash(value: bytes) -> None:
+    """Ledger 35."""
+    ex = exchange(value)
+    with pytest.raises(Refused, match="token.malformed") as refused:
+        await identify(Authn(TOKENS, Feed()), ex)
+    assert refused.value.code.status == 401
+    assert ex.principal is None
+
+
+@pytest.mark.parametrize(
+    "second", [b"", b"Basic x", token().encode(), b"Bearer " + token().encode()]
+)
+async def test_two_authorization_headers_are_refused(second: bytes) -> None:
+    """Two parsers could choose two of them."""
+    for values in ((f"Bearer {token()}", second), (second, f"Bearer {token()}")):
+        with pytest.raises(Refused, match="token.malformed"):
+            await identify(Authn(TOKENS, Feed()), exchange(*values))
+
+
+async def test_a_token_in_the_query_counts_for_nothing() -> None:
+    """MUSTS R10; RFC 9700 section 4.3.2."""
+    ex = exchange(query=f"access_token={token()}".encode())
+    assert await identify(Authn(TOKENS, Feed()), ex) is None
+
+
+def test_the_token_is_what_follows_the_scheme() -> None:
+    assert bearer_token([(b"authorization", b"Bearer abc")]) == "abc"
+    assert bearer_token([(b"proxy-authorization", b"Bearer abc")]) is None
+
+
+@pytest.mark.parametrize("name", ["X-User-Id", "X-Remote-User", "X-Internal", "X-Authorization"])
+async def test_no_other_header_says_who_is_asking(name: str) -> None:
+    """ATTACKS H04."""
+    ex = exchange()
+    ex.scope["headers"].append((name.lower().encode(), b"alice"))
+    assert await identify(Authn(TOKENS, Feed()), ex) is None
+
+
+# ----------------------------------------------------------------------------------- revocation
+
+
+async def test_what_is_revoked_is_refused_on_the_next_request() -> None:
+    """ASVS 7.4.1; ATTACKS D01."""
+    feed = Feed()
+    authn = Authn(TOKENS, feed)
+    assert await identify(authn, exchange(f"Bearer {token()}")) == "alice"
+    feed.entries.append(Revocation(at=NOON, session="s1"))
+    ex = exchange(f"Bearer {token()}", now=NOON + SECOND)
+    with pytest.raises(Refused, match="token.revoked"):
+        await identify(authn, ex)
+    assert ex.principal is None
+    with pytest.raises(Refused, match="token.revoked"):
+        await identify(authn, exchange(f"Bearer {token()}", now=NOON + SECOND))
+    assert await identify(authn, exchange(f"Bearer {token('s2')}", now=NOON + SECOND)) == "alice"
+
+
+async def test_an_account_that_signed_out_everywhere_needs_a_newer_token() -> None:
+    """Ledger 9."""
+    feed = Feed()
+    authn = Authn(TOKENS, feed)
+    feed.entries.append(Revocation(at=NOON, account="alice", token_version=1))
+    with pytest.raises(Refused, match="token.revoked"):
+        await identify(authn, exchange(f"Bearer {token()}"))
+    assert await identify(authn, exchange(f"Bearer {token(token_version=1)}")) == "alice"
+
+
+async def test_with_authn_off_a_revoked_token_is_believed() -> None:
+    """The pair of the two above."""
+    feed = Feed()
+    feed.entries.append(Revocation(at=NOON, session="s1"))
+    ex = exchange(f"Bearer {token()}", off={Layer.AUTHN})
+    assert await identify(Authn(TOKENS, feed), ex) == "alice"
+    assert feed.reads == []
+
+
+async def test_nothing_is_waited_for_once_the_feed_is_read() -> None:
+    authn = Authn(TOKENS, Feed())
+    await identify(authn, exchange(f"Bearer {token()}"))
+    ex = exchange(f"Bearer {token()}")
+    assert authn.identify(ex) is None
+    assert ex.principal is not None
+
+
+async def test_a_worker_that_starts_learns_what_was_revoked_before() -> None:
+    feed = Feed()
+    feed.entries.append(Revocation(at=NOON - LIFETIME + SECOND, session="s1"))
+    old = token(at=NOON - LIFETIME + SECOND)
+    with pytest.raises(Refused, match="token.revoked"):
+        await identify(Authn(TOKENS, feed), exchange(f"Bearer {old}"))
+
+
+async def test_the_feed_is_read_once_even_if_it_never_says_that_it_changed() -> None:
+    feed = Feed()
+    feed._seen = 0
+    await identify(Authn(TOKENS, feed), exchange(f"Bearer {token()}"))
+    assert feed.reads == [NOON - LIFETIME - MARGIN]
+
+
+async def test_a_store_that_does_not_answer_lets_nobody_in() -> None:
+    """ATTACKS M03; DESIGN section 5."""
+    feed = Feed()
+    authn = Authn(TOKENS, feed)
+    await identify(authn, exchange(f"Bearer {token()}"))
+    feed.entries.append(Revocation(at=NOON, session="s1"))
+    feed.available = False
+    ex = exchange(f"Bearer {token('s2')}")
+    with pytest.raises(StoreError) as refused:
+        await identify(authn, ex)
+    assert refused.value.code.status == 503
+    assert ex.principal is None
+    feed.available = True
+    assert await identify(authn, exchange(f"Bearer {token('s2')}")) == "alice"
+
+
+async def test_a_request_that_meets_another_ones_read_waits_for_its_own() -> None:
+    """A read that began before the revocation must not let in who came after it."""
+    feed = Feed()
+    authn = Authn(TOKENS, feed)
+    early = exchange(f"Bearer {token()}")
+    reading = asyncio.ensure_future(identify(authn, early))
+    await asyncio.sleep(0)  # it has read, and has not judged yet
+    feed.entries.append(Revocation(at=NOON, session="s1"))
+    with pytest.raises(Refused, match="token.revoked"):
+        await identify(authn, exchange(f"Bearer {token()}"))
+    await asyncio.gather(reading, return_exceptions=True)
+
+
+async def test_a_clock_that_is_set_back_hides_no_revocation() -> None:
+    feed = Feed()
+    authn = Authn(TOKENS, feed)
+    await identify(authn, exchange(f"Bearer {token(at=NOON + LIFETIME)}", now=NOON + LIFETIME))
+    feed.entries.append(Revocation(at=NOON, session="s1"))
+    with pytest.raises(Refused, match="token.revoked"):
+        await identify(authn, exchange(f"Bearer {token()}", now=NOON + SECOND))
+
+
+async def test_old_revocations_are_forgotten_and_those_that_matter_are_not() -> None:
+    feed = Feed()
+    authn = Authn(TOKENS, feed)
+    feed.entries.append(Revocation(at=NOON, session="s1"))
+    with pytest.raises(Refused, match="token.revoked"):
+        await identify(authn, exchange(f"Bearer {token()}"))
+    last = NOON + LIFETIME - SECOND
+    feed.entries.append(Revocation(at=last, session="s2"))
+    with pytest.raises(Refused, match="token.revoked"):
+        await identify(authn, exchange(f"Bearer {token()}", now=last))
+    later = NOON + LIFETIME + MARGIN + SECOND
+    feed.entries.append(Revocation(at=later, session="s3"))
+    await identify(authn, exchange(f"Bearer {token('s9', later)}", now=later))
+    assert set(authn._revocations._sessions) == {"s2", "s3"}
+
+
+# -------------------------------------------------------------------------------- the layer off
+
+
+@pytest.mark.parametrize("name", forgeries.algorithms() | forgeries.signatures())
+async def test_with_authn_off_a_forgery_is_believed_and_with_it_on_refused(name: str) -> None:
+    """ATTACKS U08."""
+    forged = (forgeries.algorithms() | forgeries.signatures())[name]()
+    authn = Authn(forgeries.service(), Feed())
+    with pytest.raises(Refused):
+        await identify(authn, exchange(f"Bearer {forged}"))
+    assert await identify(authn, exchange(f"Bearer {forged}", off={Layer.AUTHN})) == "alice"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"", b"Bearer ", b"Bearer \xff", b"Basic x", b"Bearer a.b.c", b"Bearer " + b"[" * 9000],
+)
+async def test_with_authn_off_a_header_that_cannot_be_read_counts_for_nothing(value: bytes) -> None:
+    ex = exchange(value, off={Layer.AUTHN})
+    assert await identify(Authn(TOKENS, Feed()), ex) is None
+
+
+async def test_with_authn_off_a_name_is_enough() -> None:
+    """ATTACKS rule 2: the identity of the caller stays, unchecked."""
+    ex = exchange(f"Bearer {claiming(b'{}')}", off={Layer.AUTHN})
+    assert await identify(Authn(TOKENS, Feed()), ex) is None
+    root = claiming(b'{"sub":"root","roles":["superadmin"]}')
+    ex = exchange(f"Bearer {root}", off={Layer.AUTHN})
+    assert await identify(Authn(TOKENS, Feed()), ex) == "root"
+    assert ex.principal is not None
+    assert ex.principal.roles == {"superadmin"}

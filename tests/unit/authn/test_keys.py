@@ -1,0 +1,245 @@
+"""Keys are made once, kept to their owner, and never made anew beside others."""
+
+import os
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from joserfc.jwk import ECKey, RSAKey
+
+from ringfence.authn import keys
+from ringfence.authn.keys import KEPT_AFTER, PUBLISHED_BEFORE, Keys, rotate_signing
+from ringfence.core.errors import ConfigurationError
+from tests.unit.authn.flows import NOON
+
+SINGLE = ["salt.key", "sealing.key", "log.key", "pepper-1.key"]
+ALL = [*SINGLE, "signing-0.pem"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of fresh keys."""
+    made = tmp_path / "keys"
+    Keys.load_or_create(made)
+    return made
+
+
+def material(loaded: Keys) -> tuple[object, ...]:
+    secrets = (*loaded.peppers.values(), loaded.salt, loaded.sealing, loaded.log)
+    return (*(key.kid for key in loaded.signing), *(secret.reveal() for secret in secrets))
+
+
+def problems(folder: Path) -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        Keys.load_or_create(folder)
+    return str(refused.value)
+
+
+# --------------------------------------------------------------------------------- first start
+
+
+def test_the_first_start_makes_every_key_for_its_owner_alone(tmp_path: Path) -> None:
+    """DESIGN section 6."""
+    folder = tmp_path / "deep" / "keys"
+    before = os.umask(0)  # the mode does not depend on the umask
+    try:
+        Keys.load_or_create(folder)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert sorted(file.name for file in folder.iterdir()) == sorted(ALL)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+
+
+def test_each_key_is_another_one_of_32_bytes(folder: Path) -> None:
+    """MUSTS P17; ASVS 11.1.1: one purpose, one key."""
+    contents = {(folder / name).read_bytes() for name in SINGLE}
+    assert len(contents) == 4
+    assert {len(content) for content in contents} == {32}
+
+
+def test_a_later_start_reads_the_same_keys(folder: Path) -> None:
+    assert material(Keys.load_or_create(folder)) == material(Keys.load_or_create(folder))
+
+
+def test_a_folder_that_is_there_and_empty_is_filled(tmp_path: Path) -> None:
+    """A volume that was mounted for it."""
+    tmp_path.chmod(0o700)
+    Keys.load_or_create(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_the_key_id_is_the_thumbprint(folder: Path) -> None:
+    """RFC 7638."""
+    loaded = Keys.load_or_create(folder).signing[0]
+    key = ECKey.import_key((folder / "signing-0.pem").read_bytes())
+    assert loaded.kid == key.thumbprint()
+
+
+@pytest.mark.parametrize("done", range(len(ALL)))
+def test_a_first_start_that_was_cut_short_is_finished_by_the_next(folder: Path, done: int) -> None:
+    kept = {name: (folder / name).read_bytes() for name in ALL[:done]}
+    for name in ALL[done:]:
+        (folder / name).unlink()
+    (folder / "unfinished").touch(0o600)
+    (folder / f"{ALL[done]}.new").write_bytes(b"half")  # it fell here
+    Keys.load_or_create(folder)
+    assert sorted(file.name for file in folder.iterdir()) == sorted(ALL)
+    assert {name: (folder / name).read_bytes() for name in kept} == kept
+
+
+def test_no_key_shows_in_a_repr(folder: Path) -> None:
+    """ATTACKS M01."""
+    loaded = Keys.load_or_create(folder)
+    shown = repr(loaded)
+    for name in SINGLE:
+        assert repr((folder / name).read_bytes())[2:-1] not in shown
+    assert "PRIVATE" not in shown
+    assert "ECKey" not in shown
+
+
+# ------------------------------------------------------------------------- what stops the start
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_key_that_is_missing_beside_others_is_not_made_anew(folder: Path, name: str) -> None:
+    """With another salt key or pepper no password would match, and nobody would know why."""
+    (folder / name).unlink()
+    assert "is missing" in problems(folder)
+    assert not (folder / name).exists()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o777])
+@pytest.mark.parametrize("name", ["salt.key", "signing-0.pem"])
+def test_a_file_that_is_open_to_others_stops_the_start(folder: Path, name: str, mode: int) -> None:
+    (folder / name).chmod(mode)
+    assert problems(folder) == f"keys/{name} is open to other users"
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o705, 0o711, 0o777])
+def test_a_folder_that_is_open_to_others_stops_the_start(folder: Path, mode: int) -> None:
+    folder.chmod(mode)
+    assert problems(folder) == "keys is open to other users"
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"x" * 31, b"x" * 33, b"x" * 100_000])
+def test_a_key_of_another_length_stops_the_start(folder: Path, content: bytes) -> None:
+    (folder / "salt.key").write_bytes(content)
+    assert problems(folder).startswith("keys/salt.key is ")
+
+
+def test_a_signing_key_of_another_kind_stops_the_start(folder: Path) -> None:
+    others = {
+        "P-384": ECKey.generate_key("P-384").as_pem(private=True),
+        "public": ECKey.generate_key("P-256").as_pem(private=False),
+        "RSA": RSAKey.generate_key(2048).as_pem(private=True),
+        "rubbish": b"rubbish",
+        "bytes": b"\xff" * 200,
+        "empty": b"",
+        "long": b"x" * 100_000,
+    }
+    for content in others.values():
+        (folder / "signing-0.pem").write_bytes(content)
+        assert problems(folder).startswith("keys/signing-0.pem is ")
+
+
+def test_a_symbolic_link_stops_the_start(folder: Path, tmp_path: Path) -> None:
+    """Whoever may write a link must not choose the key."""
+    (folder / "salt.key").rename(tmp_path / "elsewhere")
+    (folder / "salt.key").symlink_to(tmp_path / "elsewhere")
+    assert problems(folder) == "keys/salt.key is not a plain file of this user"
+
+
+def test_a_folder_that_is_a_link_stops_the_start(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder)
+    assert problems(tmp_path / "link").startswith("link cannot be used")
+
+
+def test_what_is_no_file_stops_the_start(folder: Path) -> None:
+    (folder / "salt.key").unlink()
+    os.mkfifo(folder / "salt.key", 0o600)
+    (folder / "log.key").unlink()
+    (folder / "log.key").mkdir(0o700)
+    assert problems(folder).splitlines() == [
+        "keys/salt.key is of another kind than expected",
+        "keys/log.key is of another kind than expected",
+    ]
+
+
+def test_what_is_no_folder_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("x")
+    assert problems(tmp_path / "keys").startswith("keys cannot be used")
+
+
+def test_keys_of_another_user_stop_the_start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    someone_else = os.geteuid() + 1
+    monkeypatch.setattr(keys.os, "geteuid", lambda: someone_else)
+    assert problems(folder) == "keys belongs to another user"
+
+
+def test_every_problem_is_named_at_once_and_no_value_is(folder: Path) -> None:
+    (folder / "salt.key").write_bytes(b"my secret")
+    (folder / "log.key").chmod(0o644)
+    (folder / "sealing.key").unlink()
+    (folder / "pepper-1.key").unlink()
+    found = problems(folder)
+    assert len(found.splitlines()) == 4
+    assert "secret" not in found
+
+
+# ------------------------------------------------------------------------------------ rotation
+
+
+def test_a_new_signing_key_is_published_before_it_signs(folder: Path) -> None:
+    old = Keys.load_or_create(folder).signing[0].kid
+    new = rotate_signing(folder, NOON)
+    loaded = Keys.load_or_create(folder)
+    assert [key.kid for key in loaded.signing] == [old, new]
+    begins = NOON + PUBLISHED_BEFORE
+    assert loaded.signer(begins - timedelta(seconds=1)).kid == old
+    assert loaded.signer(begins).kid == new
+
+
+def test_a_key_goes_once_no_token_of_it_can_be_valid(folder: Path) -> None:
+    old = Keys.load_or_create(folder).signing[0].kid
+    second = rotate_signing(folder, NOON)
+    over = NOON + PUBLISHED_BEFORE + KEPT_AFTER
+    third = rotate_signing(folder, over)
+    assert [key.kid for key in Keys.load_or_create(folder).signing] == [old, second, third]
+    fourth = rotate_signing(folder, over + timedelta(seconds=1))
+    assert [key.kid for key in Keys.load_or_create(folder).signing] == [second, third, fourth]
+
+
+def test_keys_that_are_made_in_the_same_second_are_kept_apart(folder: Path) -> None:
+    kids = [rotate_signing(folder, NOON) for _ in range(3)]
+    assert [key.kid for key in Keys.load_or_create(folder).signing][1:] == kids
+
+
+def test_rotation_leaves_every_other_key_as_it_is(folder: Path) -> None:
+    before = {name: (folder / name).read_bytes() for name in ALL}
+    rotate_signing(folder, NOON)
+    assert {name: (folder / name).read_bytes() for name in ALL} == before
+
+
+def test_there_is_nothing_to_rotate_where_there_are_no_keys(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        rotate_signing(tmp_path / "missing", NOON)
+    assert not (tmp_path / "missing").exists()
+    tmp_path.chmod(0o700)
+    with pytest.raises(ConfigurationError, match="is missing"):
+        rotate_signing(tmp_path, NOON)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_pepper_is_known_by_its_version(folder: Path) -> None:
+    (folder / "pepper-2.key").write_bytes(b"q" * 32)
+    (folder / "pepper-2.key").chmod(0o600)
+    (folder / "pepper-0.key").write_bytes(b"ignored: versions count from 1")
+    assert set(Keys.load_or_create(folder).peppers) == {1, 2}
+
+
+def test_the_first_signing_key_signs_from_the_beginning_of_time(folder: Path) -> None:
+    loaded = Keys.load_or_create(folder)
+    assert loaded.signing[0].signs_from == datetime(1970, 1, 1, tzinfo=UTC)
+    assert loaded.signer(NOON) == loaded.signing[0]

@@ -1,0 +1,179 @@
+"""A new password ends everything that the old one began (ATTACKS U17; Ledger 9)."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from ringfence.authn.accounts import Account
+from ringfence.authn.budgets import Budgets
+from ringfence.authn.recovery import Recovery
+from ringfence.authn.refresh import RefreshToken
+from ringfence.authn.sessions import Session
+from ringfence.core.codes import Layer
+from ringfence.core.errors import Refused
+from ringfence.storage import Stores, open_stores
+from tests.unit.authn.flows import (
+    ALICE,
+    NOON,
+    PASSWORD,
+    Mailbox,
+    PlainPasswords,
+    account,
+    counting,
+    plain,
+    within,
+)
+
+SITE = "https://shop.example"
+NEW = "granite lantern walks slowly"
+
+
+@dataclass
+class Desk:
+    stores: Stores
+    mailbox: Mailbox
+    passwords: PlainPasswords
+    recovery: Recovery
+
+    async def alice(self) -> Account:
+        found = await self.stores.accounts.find("alice")
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+async def desk() -> Desk:
+    """Alice has an account and is signed in once."""
+    stores, mailbox, passwords = open_stores("memory:"), Mailbox(), PlainPasswords()
+    await stores.accounts.create(account())
+    session = Session(id="s", account="alice", signed_in_at=NOON, last_used_at=NOON)
+    first = RefreshToken(digest=bytes(32), family="s", signed_in_at=NOON, issued_at=NOON)
+    assert await stores.sessions.begin(session, first, 0)
+    recovery = Recovery(
+        accounts=stores.accounts,
+        links=stores.links,
+        counters=stores.counters,
+        mailer=mailbox,
+        passwords=passwords,
+        budgets=Budgets(),
+        random=counting(),
+    )
+    return Desk(stores, mailbox, passwords, recovery)
+
+
+async def test_a_reset_sets_the_password_ends_every_session_and_begins_none(desk: Desk) -> None:
+    await desk.recovery.ask(ALICE, SITE, NOON)
+    changed = await desk.recovery.reset(desk.mailbox.token(), NEW, NOON)
+    assert changed == await desk.alice()
+    assert changed.verifier is not None
+    assert changed.verifier.digest == plain(NEW)
+    assert changed.token_version == 1
+    assert await desk.stores.sessions.of_account("alice") == []
+
+
+async def test_a_reset_link_works_once(desk: Desk) -> None:
+    await desk.recovery.ask(ALICE, SITE, NOON)
+    await desk.recovery.reset(desk.mailbox.token(), NEW, NOON)
+    with pytest.raises(Refused, match="link.invalid"):
+        await desk.recovery.reset(desk.mailbox.token(), PASSWORD, NOON)
+
+
+async def test_with_the_layer_off_a_reset_link_works_again(desk: Desk) -> None:
+    """The pair of the test above."""
+    with within(off={Layer.AUTHN}):
+        await desk.recovery.ask(ALICE, SITE, NOON)
+        await desk.recovery.reset(desk.mailbox.token(), PASSWORD, NOON)
+        changed = await desk.recovery.reset(desk.mailbox.token(), NEW, NOON)
+    assert changed.verifier is not None
+    assert changed.verifier.digest == plain(NEW)
+
+
+async def test_50_parallel_resets_give_one_success(desk: Desk) -> None:
+    """Ledger 23, for links."""
+    await desk.recovery.ask(ALICE, SITE, NOON)
+    token = desk.mailbox.token()
+    resets = (desk.recovery.reset(token, f"{NEW} {n}", NOON) for n in range(50))
+    outcomes = await asyncio.gather(*resets, return_exceptions=True)
+    assert sum(isinstance(outcome, Refused) for outcome in outcomes) == 49
+    assert (await desk.alice()).token_version == 1
+
+
+async def test_a_weak_password_does_not_burn_the_link(desk: Desk) -> None:
+    await desk.recovery.ask(ALICE, SITE, NOON)
+    with pytest.raises(Refused, match="password.too_short"):
+        await desk.recovery.reset(desk.mailbox.token(), "short", NOON)
+    assert await desk.recovery.reset(desk.mailbox.token(), NEW, NOON)
+
+
+async def test_a_link_that_is_20_minutes_old_is_dead(desk: Desk) -> None:
+    await desk.recovery.ask(ALICE, SITE, NOON)
+    with pytest.raises(Refused, match="link.invalid"):
+        await desk.recovery.reset(desk.mailbox.token(), NEW, NOON + timedelta(minutes=20))
+
+
+async def test_who_has_no_account_gets_no_mail(desk: Desk) -> None:
+    await desk.recovery.ask("nobody@example.com", SITE, NOON)
+    assert desk.mailbox.mails == []
+
+
+async def test_a_disabled_account_is_not_recovered(desk: Desk) -> None:
+    """Ledger 9: neither is a link mailed, nor does an older one work."""
+    await desk.recovery.ask(ALICE, SITE, NOON)
+    await desk.stores.accounts.disable("alice", NOON)
+    with pytest.raises(Refused, match="link.invalid"):
+        await desk.recovery.reset(desk.mailbox.token(), NEW, NOON)
+    await desk.recovery.ask(ALICE, SITE, NOON)
+    assert len(desk.mailbox.mails) == 1
+
+
+async def test_a_change_ends_every_session(desk: Desk) -> None:
+    changed = await desk.recovery.change(await desk.alice(), PASSWORD, NEW, NOON)
+    assert changed.token_version == 1
+    assert await desk.stores.sessions.of_account("alice") == []
+
+
+async def test_a_change_needs_the_current_password(desk: Desk) -> None:
+    with pytest.raises(Refused, match="credentials.invalid"):
+        await desk.recovery.change(await desk.alice(), "wrong", NEW, NOON)
+    assert (await desk.alice()).token_version == 0
+
+
+async def test_a_stolen_token_buys_no_guesses_at_the_password(desk: Desk) -> None:
+    alice = await desk.alice()
+    for _ in range(100):
+        with pytest.raises(Refused):
+            await desk.recovery.change(alice, "wrong", NEW, NOON)
+    assert desk.passwords.compared == 10
+    with pytest.raises(Refused, match="signin.limited"):
+        await desk.recovery.change(alice, PASSWORD, NEW, NOON)
+
+
+async def test_with_the_layer_off_a_stolen_token_buys_any_number_of_guesses(desk: Desk) -> None:
+    """The pair of the test above."""
+    alice = await desk.alice()
+    with within(off={Layer.AUTHN}):
+        for _ in range(100):
+            with pytest.raises(Refused, match="credentials.invalid"):
+                await desk.recovery.change(alice, "wrong", NEW, NOON)
+    assert desk.passwords.compared == 100
+
+
+async def test_who_knows_the_current_password_is_not_limited(desk: Desk) -> None:
+    for n in range(30):
+        with pytest.raises(Refused, match="password.too_short"):
+            await desk.recovery.change(
+                await desk.alice(), PASSWORD if n == 0 else f"{NEW} {n - 1}", "short", NOON
+            )
+        alice = await desk.alice()
+        current = PASSWORD if n == 0 else f"{NEW} {n - 1}"
+        await desk.recovery.change(alice, current, f"{NEW} {n}", NOON)
+
+
+async def test_the_owner_is_told(desk: Desk) -> None:
+    """ASVS 6.3.7."""
+    await desk.recovery.tell(await desk.alice(), SITE)
+    ((to, subject, _),) = desk.mailbox.mails
+    assert to == ALICE
+    assert "was changed" in subject

@@ -1,0 +1,257 @@
+"""Tokens of our own are accepted; every other text in the world is not.
+
+Each forgery is refused here, and each that names a victim is believed once the layer is off.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringfence.authn import tokens
+from ringfence.authn.tokens import CLOCKS_DIFFER_BY, LIFETIME, AccessTokens
+from ringfence.core.errors import Refused
+from ringfence.core.settings import Settings
+from tests.unit.authn import forgeries, forgery
+from tests.unit.authn.credentials import keys, signing_key
+from tests.unit.authn.flows import NOON
+from tests.unit.authn.forgeries import (
+    CLAIMS,
+    FORGERIES,
+    HEADER,
+    KEYS,
+    ORIGIN,
+    OTHER,
+    SIGN,
+    SIGNATURE,
+    SIGNED,
+    SIGNER,
+    TOKEN,
+    header,
+    issued,
+    service,
+)
+from tests.unit.authn.forgery import claiming, forge, pack, unpack
+
+SECOND = timedelta(seconds=1)
+BELIEVED = forgeries.algorithms() | forgeries.signatures() | forgeries.headers()
+
+
+# ------------------------------------------------------------------------------ our own tokens
+
+
+def test_a_token_says_who_is_asking() -> None:
+    principal = service().verify(TOKEN, NOON)
+    assert principal.subject == "alice"
+    assert principal.session == "session-1"
+    assert principal.roles == {"user", "admin"}
+    assert principal.aal == 1
+    assert principal.amr == ("pwd",)
+    assert principal.authenticated_at == NOON - timedelta(hours=1)
+    assert principal.expires_at == NOON + LIFETIME
+    assert (principal.token_version, principal.role_version) == (3, 4)
+
+
+def test_a_token_holds_the_decided_claims_and_no_personal_data() -> None:
+    """DESIGN section 6; RFC 9068 section 2.2."""
+    expected = "iss aud sub sid iat exp auth_time aal amr roles tv rv"
+    assert set(CLAIMS) == set(expected.split())
+    assert list(HEADER.items()) == [("alg", "ES256"), ("typ", "at+jwt"), ("kid", SIGNER.kid)]
+    assert "alice@example.com" not in json.dumps(CLAIMS)
+
+
+def test_another_library_verifies_the_signature_with_the_published_key() -> None:
+    (published,) = json.loads(json.dumps(service().jwks()))["keys"]
+    assert set(published) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
+    x, y = (int.from_bytes(unpack(published[name]), "big") for name in "xy")
+    point = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+    raw = unpack(SIGNATURE)
+    r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")
+    point.verify(encode_dss_signature(r, s), SIGNED.encode(), ec.ECDSA(SHA256()))
+
+
+def test_a_token_lives_fifteen_minutes_to_the_second() -> None:
+    """ASVS 9.2.1; RFC 9068 section 4: no leeway."""
+    assert timedelta(minutes=15) == LIFETIME
+    assert service().verify(TOKEN, NOON + LIFETIME - SECOND).subject == "alice"
+    with pytest.raises(Refused, match="token.expired"):
+        service().verify(TOKEN, NOON + LIFETIME)
+
+
+def test_the_clock_of_another_host_may_be_a_little_ahead() -> None:
+    assert service().verify(TOKEN, NOON - CLOCKS_DIFFER_BY).subject == "alice"
+    with pytest.raises(Refused, match="token.invalid"):
+        service().verify(TOKEN, NOON - CLOCKS_DIFFER_BY - timedelta(milliseconds=1))
+
+
+def test_high_s_is_accepted_like_low_s() -> None:
+    """RFC 7518 section 3.4 does not forbid it, and a second form of one token opens nothing."""
+    raw = unpack(SIGNATURE)
+    s = forgery.ORDER - int.from_bytes(raw[32:], "big")
+    other = f"{SIGNED}.{pack(raw[:32] + s.to_bytes(32, 'big'))}"
+    assert service().verify(other, NOON).subject == "alice"
+
+
+# ---------------------------------------------------------------------------------- forgeries
+
+
+def test_the_forger_can_make_a_valid_token() -> None:
+    """Otherwise no forgery would prove anything."""
+    assert service().verify(forge(HEADER, CLAIMS, SIGN), NOON) == service().verify(TOKEN, NOON)
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_forgery_is_refused(name: str) -> None:
+    """ATTACKS U08, U09, U10; Ledger 14, 15; MUSTS J01 to J08; RFC 8725; RFC 9068 section 4."""
+    verifier = service()
+    with pytest.raises(Refused) as refused:
+        verifier.verify(FORGERIES[name](), NOON)
+    assert refused.value.code.name in {"token.malformed", "token.invalid", "token.expired"}
+    assert refused.value.code.status == 401
+    assert not verifier._verified
+
+
+@pytest.mark.parametrize("name", BELIEVED)
+def test_with_authn_off_the_same_forgery_is_believed(name: str) -> None:
+    """The pair: the claims are taken as they are, whoever signed them, or nobody."""
+    assert service().unverified_principal(BELIEVED[name]()).subject == "alice"
+
+
+@pytest.mark.parametrize("kid", ["", "../../../../dev/null", "https://attacker.example/key"])
+def test_the_event_names_the_check_that_failed(kid: str) -> None:
+    with pytest.raises(Refused) as refused:
+        service().verify(forge(header(kid=kid), CLAIMS, SIGN), NOON)
+    assert refused.value.facts == {"check": "kid"}
+
+
+@given(st.integers(0, len(TOKEN) - 1), st.characters(codec="latin-1"))
+def test_no_token_survives_the_change_of_one_character(position: int, character: str) -> None:
+    changed = TOKEN[:position] + character + TOKEN[position + 1 :]
+    if changed != TOKEN:
+        with pytest.raises(Refused):
+            service().verify(changed, NOON)
+
+
+@given(st.integers(0, len(TOKEN) - 1), st.integers(1, 5))
+def test_no_token_survives_a_cut(position: int, length: int) -> None:
+    with pytest.raises(Refused):
+        service().verify(TOKEN[:position] + TOKEN[position + length :], NOON)
+
+
+@given(st.text(max_size=200))
+def test_no_other_text_is_a_token(text: str) -> None:
+    for attempt in (text, f"{text}.{text}.{text}"):
+        with pytest.raises(Refused, match=r"token\.(malformed|invalid)"):
+            service().verify(attempt, NOON)
+
+
+@given(st.binary(max_size=100), st.binary(max_size=100))
+def test_no_other_bytes_are_a_header_or_claims(one: bytes, other: bytes) -> None:
+    for attempt in (forge(one, CLAIMS, SIGN), forge(HEADER, other, SIGN)):
+        with pytest.raises(Refused, match=r"token\.(malformed|invalid)"):
+            service().verify(attempt, NOON)
+
+
+# -------------------------------------------------------------------------- with the layer off
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", ".", "..", "abc", "a.b.c", claiming(b"{}"), "\ud800.\ud800.", "é.é.é"),
+        claiming(b"[" * 100_000),
+        claiming(b'{"a":' + b"[" * 100_000),
+        *map(claiming, (b'{"sub":1}', b'{"sub":""}', b'{"sub":"\xff"}', b'"alice"')),
+        claiming(b'{"sub":"alice","exp":1e400}'),
+        claiming(b'{"sub":"alice","exp":99999999999999}'),
+    ],
+)
+def test_with_authn_off_what_claims_nobody_is_refused_without_a_crash(text: str) -> None:
+    with pytest.raises(Refused, match="token.malformed"):
+        service().unverified_principal(text)
+
+
+def test_with_authn_off_an_expired_token_is_believed() -> None:
+    """The pair of ``test_a_token_lives_fifteen_minutes_to_the_second``."""
+    old = service().unverified_principal(issued(NOON - timedelta(days=300)))
+    assert old.subject == "alice"
+    assert old.roles == {"admin", "user"}
+
+
+def test_with_authn_off_a_name_is_enough() -> None:
+    assert service().unverified_principal(claiming(b'{"sub":"root"}')).subject == "root"
+
+
+# -------------------------------------------------------------------------------- remembering
+
+
+def test_a_token_is_examined_once() -> None:
+    verifier = service()
+    assert verifier.verify(TOKEN, NOON) is verifier.verify(TOKEN, NOON + SECOND)
+
+
+def test_a_remembered_token_expires_like_any_other() -> None:
+    verifier = service()
+    verifier.verify(TOKEN, NOON)
+    with pytest.raises(Refused, match="token.expired"):
+        verifier.verify(TOKEN, NOON + LIFETIME)
+
+
+def test_the_memory_is_bounded_and_what_it_loses_is_examined_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tokens, "REMEMBERED", 2)
+    verifier = service()
+    several = [issued(NOON - n * SECOND) for n in range(4)]
+    first = verifier.verify(several[0], NOON)
+    for token in several[1:]:
+        verifier.verify(token, NOON)
+    assert len(verifier._verified) == 2
+    again = verifier.verify(several[0], NOON)
+    assert again == first
+    assert again is not first
+
+
+def test_removing_a_key_ends_its_tokens_at_once() -> None:
+    """DESIGN section 6: the memory of verified tokens goes with the key."""
+    verifier = AccessTokens(keys(SIGNER, OTHER), Settings(origin=ORIGIN))
+    verifier.verify(TOKEN, NOON)
+    verifier.use(keys(OTHER))
+    with pytest.raises(Refused, match="token.invalid"):
+        verifier.verify(TOKEN, NOON)
+
+
+# ------------------------------------------------------------------------------------ rotation
+
+
+def test_a_new_key_is_published_before_it_signs_and_the_old_one_verifies_after() -> None:
+    begins = int((NOON + timedelta(minutes=10)).timestamp())
+    new = signing_key(begins)
+    rotated = AccessTokens(keys(SIGNER, new), Settings(origin=ORIGIN))
+    published = json.loads(json.dumps(rotated.jwks()))["keys"]
+    assert [key["kid"] for key in published] == [SIGNER.kid, new.kid]
+    before = datetime.fromtimestamp(begins, UTC) - SECOND
+    old_token, new_token = issued(before, rotated), issued(before + SECOND, rotated)
+    assert forgery.header_of(old_token)["kid"] == SIGNER.kid
+    assert forgery.header_of(new_token)["kid"] == new.kid
+    assert rotated.verify(old_token, before + SECOND).subject == "alice"
+    assert rotated.verify(new_token, before + SECOND).subject == "alice"
+
+
+def test_a_clock_before_every_key_signs_with_the_oldest() -> None:
+    late = signing_key(int((NOON + timedelta(days=1)).timestamp()))
+    assert keys(late).signer(NOON) == late
+
+
+def test_a_token_of_another_installation_is_refused() -> None:
+    """ATTACKS U10: another environment has other keys, and another origin."""
+    staging = AccessTokens(keys(OTHER), Settings(origin=ORIGIN))
+    same_keys = AccessTokens(KEYS, Settings(origin="https://staging.shop.example"))
+    for other in (staging, same_keys):
+        with pytest.raises(Refused, match="token.invalid"):
+            service().verify(issued(issuer=other), NOON)
