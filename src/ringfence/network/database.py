@@ -13,7 +13,7 @@ Source: sqlite.org, "Compile-Time Authorization Callbacks" and "Defense Against 
 """
 
 import sqlite3
-from collections.abc import Generator, MutableMapping
+from collections.abc import Awaitable, Generator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
@@ -73,23 +73,37 @@ _PRAGMAS: Final = frozenset(
 _SWITCHES: Final = frozenset({"defer_foreign_keys", "foreign_keys", "query_only"})
 _STRICTER: Final = frozenset({None, "1", "on", "true", "yes"})
 
-#: Where a pooled connection remembers whether the authorizer is set on it.
-_GUARDED: Final = "ringfence.guarded"
+#: Where a pooled connection keeps its guard.
+_GUARD: Final = "ringfence.guard"
 
 _migrating: ContextVar[bool] = ContextVar("ringfence.migrating", default=False)
 _freezes = 0
 _hooked = False
 
 
-def authorize(
-    action: int,
-    subject: str | None,
-    detail: str | None,
-    _database: str | None,
-    _trigger: str | None,
-) -> int:
-    """Judge one thing that a statement wants to do; the arguments are SQLite's own."""
-    return sqlite3.SQLITE_DENY if _denied(action, subject, detail) else sqlite3.SQLITE_OK
+class Guard:
+    """The authorizer of one connection; remembers that it denied something.
+
+    SQLite's errors do not: a denial surfaces with one of three codes and four texts.
+    """
+
+    def __init__(self) -> None:
+        self.acts = False  # whether it is set
+        self.denied = False  # by the statement that runs, or ran last
+
+    def __call__(
+        self,
+        action: int,
+        subject: str | None,
+        detail: str | None,
+        _database: str | None,
+        _trigger: str | None,
+    ) -> int:
+        """Judge one thing that a statement wants to do; the arguments are SQLite's own."""
+        if not _denied(action, subject, detail):
+            return sqlite3.SQLITE_OK
+        self.denied = True
+        return sqlite3.SQLITE_DENY
 
 
 def _denied(action: int, subject: str | None, detail: str | None) -> bool:
@@ -115,7 +129,7 @@ def _harmless(pragma: str, value: str | None) -> bool:
 
 def guard(connection: sqlite3.Connection) -> None:
     """Put the authorizer on one connection, for good."""
-    connection.set_authorizer(authorize)
+    connection.set_authorizer(Guard())
 
 
 def freeze() -> None:
@@ -138,7 +152,7 @@ def thaw() -> None:
 
 @contextmanager
 def migrating() -> Generator[None]:
-    """Let the schema be changed inside the block, in this task: for the application's migrations."""
+    """Let this task change the schema inside the block: for the application's migrations."""
     token = _migrating.set(True)
     try:
         yield
@@ -173,21 +187,25 @@ def _align(connection: Any, info: MutableMapping[Any, Any]) -> None:  # noqa: AN
     Decided here and not in the callback: aiosqlite compiles statements in a thread of its own,
     where no request is current. Setting it makes SQLite compile its cached statements anew.
     """
-    acts = _freezes > 0 and is_on(Layer.NETWORK) and not _migrating.get()
-    if info.get(_GUARDED, False) is acts:
-        return
-    callback = authorize if acts else None
     driver = getattr(connection, "driver_connection", connection)
     if not hasattr(driver, "set_authorizer"):
         return  # not SQLite
-    if driver is connection:
-        driver.set_authorizer(callback)
-    else:
-        connection.run_async(lambda wrapped: wrapped.set_authorizer(callback))
-    info[_GUARDED] = acts
+    guard: Guard = info.setdefault(_GUARD, Guard())
+    guard.denied = False
+    acts = _freezes > 0 and is_on(Layer.NETWORK) and not _migrating.get()
+    if guard.acts is acts:
+        return
+    pending = driver.set_authorizer(guard if acts else None)
+    if pending is not None:  # aiosqlite, which sets it in its own thread
+
+        def setting(_driver: object) -> Awaitable[None]:
+            return pending
+
+        connection.run_async(setting)
+    guard.acts = acts
 
 
 def _on_error(context: "ExceptionContext") -> Refused | None:
-    """Turn SQLite's "not authorized" into the refusal that it is."""
-    code = getattr(context.original_exception, "sqlite_errorcode", None)
-    return Refused("database.denied") if code == sqlite3.SQLITE_AUTH else None
+    """Turn the error of a statement that was denied into the refusal that it is."""
+    guard: Guard | None = context.connection and context.connection.info.get(_GUARD)
+    return Refused("database.denied") if guard and guard.denied else None

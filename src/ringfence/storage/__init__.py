@@ -1,0 +1,80 @@
+"""Adapters of the layers' storage protocols, opened by an address (DESIGN section 5).
+
+    memory:                       nothing survives the process; for tests
+    sqlite:///file                one machine, no server; relative without a fourth slash
+    postgresql://user@host/name   more than one machine
+
+Whatever goes wrong in a database surfaces as ``StoreError``: the request is refused with 503,
+nobody is let in, and the store mends itself once the cause is gone.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from ringfence.authn.accounts import AccountStore
+from ringfence.authn.counters import CounterStore
+from ringfence.authn.links import LinkStore
+from ringfence.authn.revocation import RevocationSource
+from ringfence.authn.sessions import SessionStore
+from ringfence.core.errors import ConfigurationError
+from ringfence.storage.maintenance import Maintenance
+
+DEFAULT_IDLE: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """One store for each protocol, on one database, with a life of their own."""
+
+    accounts: AccountStore
+    sessions: SessionStore
+    links: LinkStore
+    counters: CounterStore
+    revocations: RevocationSource
+    start: Callable[[], Awaitable[None]]  # before anything else, in the loop that will use them
+    close: Callable[[], Awaitable[None]]
+    ping: Callable[[], Awaitable[None]]  # raises StoreError
+    purge: Callable[[datetime], Awaitable[int]]  # what is dead; done every minute by itself
+
+
+def open_stores(url: str, *, session_idle: timedelta = DEFAULT_IDLE) -> Stores:
+    """The stores at ``url``; nothing is touched before ``start``.
+
+    ``session_idle`` is how long a refresh token lives: what is older is purged.
+
+    Raises:
+        ConfigurationError: The address is none of the three kinds. It is never quoted: it may
+            hold a password.
+    """
+    stores = _adapter(url, session_idle)
+    maintenance = Maintenance(stores.purge)
+
+    async def start() -> None:
+        await stores.start()
+        maintenance.start()
+
+    async def close() -> None:
+        await maintenance.stop()
+        await stores.close()
+
+    return replace(stores, start=start, close=close)
+
+
+def _adapter(url: str, session_idle: timedelta) -> Stores:
+    """Imported lazily: whoever uses one adapter pays for no other."""
+    scheme = url.partition(":")[0]
+    if url == "memory:":
+        from ringfence.storage.memory import open_memory  # noqa: PLC0415
+
+        return open_memory(session_idle)
+    if scheme == "sqlite":
+        from ringfence.storage.sqlite import open_sqlite  # noqa: PLC0415
+
+        return open_sqlite(url, session_idle)
+    if scheme == "postgresql":
+        from ringfence.storage.postgres import open_postgres  # noqa: PLC0415
+
+        return open_postgres(url, session_idle)
+    raise ConfigurationError("RINGFENCE_DATABASE: neither memory:, sqlite:/// nor postgresql://")

@@ -1,0 +1,77 @@
+"""Removing what is dead, in the background, a bounded piece at a time.
+
+Dead is what no decision can turn on any more: expired tokens and links, sessions whose last token
+has expired, counters out of debt, revocations older than any access token. A counter in debt is
+never evicted, however many there are: forgetting it would be a way past the limit.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from contextvars import Context
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ringfence.core.errors import StoreError
+
+EVERY: Final = timedelta(minutes=1)
+
+#: Rows that one transaction removes at most, so that none waits long behind it.
+PIECE: Final = 500
+
+#: How long an entry of the revocation feed is kept; an access token lives 15 minutes.
+REVOCATIONS_KEPT: Final = timedelta(hours=1)
+
+#: How long an expired token still says "expired" or "reused" rather than "unknown".
+GRACE: Final = timedelta(hours=1)
+
+#: A revocation bears its request's time and is seen from its commit on, and clocks differ between
+#: hosts: the feed hands out this much again from before the time that was asked for.
+OVERLAP: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """What was last touched before these times is dead."""
+
+    tokens: datetime  # refresh tokens by issue, sessions by last use
+    revocations: datetime
+
+    @classmethod
+    def at(cls, now: datetime, session_idle: timedelta) -> "Deadlines":
+        """The deadlines at ``now``."""
+        return cls(now - session_idle - GRACE, now - REVOCATIONS_KEPT)
+
+
+class Maintenance:
+    """Purges every minute, from ``start`` to ``stop``. A store that fails is asked again later."""
+
+    def __init__(
+        self,
+        purge: Callable[[datetime], Awaitable[int]],
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._purge = purge
+        self._sleep = sleep
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; starting twice is one start."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run(), context=Context())
+
+    async def stop(self) -> None:
+        """End, and wait for the end."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        while True:
+            await self._sleep(EVERY.total_seconds())
+            with suppress(StoreError):
+                await self._purge(datetime.now(UTC))

@@ -1,0 +1,292 @@
+"""Everything in memory: the adapter that tests use, and the plainest reading of the protocols.
+
+No method awaits anything, so each runs to its end before any other: that is its transaction.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from ringfence.authn.accounts import Account, StoredVerifier
+from ringfence.authn.counters import Change, Counter, T
+from ringfence.authn.links import Link, Purpose
+from ringfence.authn.refresh import RefreshToken
+from ringfence.authn.revocation import Revocation
+from ringfence.authn.sessions import Session
+from ringfence.storage import Stores
+from ringfence.storage.maintenance import OVERLAP, Deadlines
+
+
+@dataclass(slots=True)
+class _Tables:
+    """What the stores share, as the tables of a database are shared."""
+
+    accounts: dict[str, Account] = field(default_factory=dict[str, Account])
+    sessions: dict[str, Session] = field(default_factory=dict[str, Session])
+    revoked: set[str] = field(default_factory=set[str])
+    tokens: dict[bytes, RefreshToken] = field(default_factory=dict[bytes, RefreshToken])
+    children: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    links: dict[tuple[Purpose, str], Link] = field(default_factory=dict[tuple[Purpose, str], Link])
+    counters: dict[str, Counter] = field(default_factory=dict[str, Counter])
+    revocations: list[Revocation] = field(default_factory=list[Revocation])
+    appended: int = 0  # revocations ever, purged ones included
+
+    def append(self, entry: Revocation) -> None:
+        self.revocations.append(entry)
+        self.appended += 1
+
+    def change(self, account: Account, now: datetime) -> Account:
+        """Store the new versions of an account and tell the feed."""
+        self.accounts[account.id] = account
+        self.append(
+            Revocation(
+                at=now,
+                account=account.id,
+                token_version=account.token_version,
+                role_version=account.role_version,
+            )
+        )
+        return account
+
+    def sign_out(self, account: Account, now: datetime) -> Account:
+        """``change`` with the next token version; every session of the account ends."""
+        self.revoked.update(key for key, s in self.sessions.items() if s.account == account.id)
+        return self.change(replace(account, token_version=account.token_version + 1), now)
+
+    def by_login(self, login: str) -> Account | None:
+        return next((a for a in self.accounts.values() if a.login == login), None)
+
+
+class MemoryAccounts:
+    """``AccountStore`` in memory."""
+
+    def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
+
+    async def find(self, account_id: str) -> Account | None:
+        return self._tables.accounts.get(account_id)
+
+    async def find_by_login(self, login: str) -> Account | None:
+        return self._tables.by_login(login)
+
+    async def list(self, *, after: str = "", limit: int = 50) -> Sequence[Account]:
+        ids = sorted(key for key in self._tables.accounts if key > after)
+        return [self._tables.accounts[key] for key in ids[:limit]]
+
+    async def create(self, account: Account) -> bool:
+        if self._tables.by_login(account.login) is not None:
+            return False
+        self._tables.accounts[account.id] = account
+        return True
+
+    async def set_verifier(
+        self, account_id: str, verifier: StoredVerifier, now: datetime
+    ) -> Account:
+        account = self._tables.accounts[account_id]
+        return self._tables.sign_out(replace(account, verifier=verifier), now)
+
+    async def set_roles(self, account_id: str, roles: frozenset[str], now: datetime) -> Account:
+        account = self._tables.accounts[account_id]
+        changed = replace(account, roles=roles, role_version=account.role_version + 1)
+        return self._tables.change(changed, now)
+
+    async def disable(self, account_id: str, now: datetime) -> Account:
+        account = self._tables.accounts[account_id]
+        disabled = replace(account, disabled_at=account.disabled_at or now)
+        return self._tables.sign_out(disabled, now)
+
+    async def sign_out_everywhere(self, account_id: str, now: datetime) -> Account:
+        return self._tables.sign_out(self._tables.accounts[account_id], now)
+
+
+class MemorySessions:
+    """``SessionStore`` in memory."""
+
+    def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
+
+    async def find(self, digest: bytes) -> RefreshToken | None:
+        token = self._tables.tokens.get(digest)
+        if token is None:
+            return None
+        child = self._tables.tokens.get(self._tables.children.get(digest, b""))
+        return replace(
+            token,
+            family_revoked=token.family in self._tables.revoked,
+            successor_used=child is not None and child.spent_at is not None,
+        )
+
+    async def revoke_family(self, family: str, now: datetime) -> None:
+        if await self.get(family) is not None:
+            self._tables.revoked.add(family)
+            self._tables.append(Revocation(at=now, session=family))
+
+    async def succeed(self, old: RefreshToken, new: RefreshToken, sealed: bytes) -> bool:
+        token = await self.find(old.digest)
+        if token is None or token.spent_at is not None or token.family_revoked:
+            return False
+        tables = self._tables
+        tables.tokens[old.digest] = replace(token, spent_at=new.issued_at, sealed_successor=sealed)
+        tables.tokens[new.digest] = new
+        tables.children[old.digest] = new.digest
+        session = tables.sessions[token.family]
+        last_used = max(session.last_used_at, new.issued_at)
+        tables.sessions[token.family] = replace(session, last_used_at=last_used)
+        return True
+
+    async def begin(self, session: Session, first: RefreshToken, token_version: int) -> bool:
+        account = self._tables.accounts.get(session.account)
+        if (
+            account is None
+            or account.disabled_at is not None
+            or account.token_version != token_version
+        ):
+            return False
+        self._tables.sessions[session.id] = session
+        self._tables.tokens[first.digest] = first
+        return True
+
+    async def get(self, session_id: str) -> Session | None:
+        found = self._tables.sessions.get(session_id)
+        return None if session_id in self._tables.revoked else found
+
+    async def of_account(self, account_id: str) -> Sequence[Session]:
+        live = (
+            session
+            for key, session in self._tables.sessions.items()
+            if session.account == account_id and key not in self._tables.revoked
+        )
+        return sorted(live, key=lambda session: (session.last_used_at, session.id), reverse=True)
+
+    async def end(self, session_id: str, account_id: str, now: datetime) -> bool:
+        session = await self.get(session_id)
+        if session is None or session.account != account_id:
+            return False
+        await self.revoke_family(session_id, now)
+        return True
+
+
+class MemoryLinks:
+    """``LinkStore`` in memory."""
+
+    def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
+
+    async def add(self, link: Link) -> None:
+        self._tables.links[link.purpose, link.login] = link
+
+    async def find(self, digest: bytes, purpose: Purpose, now: datetime) -> Link | None:
+        return next(
+            (
+                link
+                for link in self._tables.links.values()
+                if link.digest == digest and link.purpose == purpose and now < link.expires_at
+            ),
+            None,
+        )
+
+    async def redeem_sign_up(self, digest: bytes, account: Account, now: datetime) -> bool:
+        link = await self.find(digest, "sign-up", now)
+        if (
+            link is None
+            or link.login != account.login
+            or self._tables.by_login(account.login) is not None
+        ):
+            return False
+        del self._tables.links["sign-up", link.login]
+        self._tables.accounts[account.id] = account
+        return True
+
+    async def redeem_reset(
+        self, digest: bytes, verifier: StoredVerifier, now: datetime
+    ) -> Account | None:
+        link = await self.find(digest, "reset", now)
+        account = None if link is None else self._tables.by_login(link.login)
+        if link is None or account is None or account.disabled_at is not None:
+            return None
+        del self._tables.links["reset", link.login]
+        return self._tables.sign_out(replace(account, verifier=verifier), now)
+
+
+class MemoryCounters:
+    """``CounterStore`` in memory."""
+
+    def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
+
+    async def update(self, keys: Sequence[str], change: Change[T]) -> T:
+        changed, answer = change([self._tables.counters.get(key) for key in keys])
+        for key, counter in zip(keys, changed, strict=True):
+            if counter is not None:
+                self._tables.counters[key] = counter
+        return answer
+
+    async def purge(self, now: datetime) -> int:
+        paid = [key for key, counter in self._tables.counters.items() if counter.expires_at <= now]
+        for key in paid:
+            del self._tables.counters[key]
+        return len(paid)
+
+
+class MemoryRevocations:
+    """``RevocationSource`` in memory."""
+
+    def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
+        self._read = 0
+
+    def changed(self) -> bool:
+        return self._read != self._tables.appended
+
+    async def read(self, since: datetime) -> Iterable[Revocation]:
+        self._read = self._tables.appended
+        return [entry for entry in self._tables.revocations if entry.at >= since - OVERLAP]
+
+
+def open_memory(session_idle: timedelta) -> Stores:
+    """Stores of one process that nothing survives."""
+    tables = _Tables()
+    counters = MemoryCounters(tables)
+
+    async def nothing() -> None:
+        """Memory is always there."""
+
+    async def purge(now: datetime) -> int:
+        deadlines = Deadlines.at(now, session_idle)
+        paid = await counters.purge(now)
+        return paid + _purge(tables, now, deadlines)
+
+    return Stores(
+        accounts=MemoryAccounts(tables),
+        sessions=MemorySessions(tables),
+        links=MemoryLinks(tables),
+        counters=counters,
+        revocations=MemoryRevocations(tables),
+        start=nothing,
+        close=nothing,
+        ping=nothing,
+        purge=purge,
+    )
+
+
+def _purge(tables: _Tables, now: datetime, deadlines: Deadlines) -> int:
+    before = _size(tables)
+    tables.sessions = {
+        key: s for key, s in tables.sessions.items() if s.last_used_at >= deadlines.tokens
+    }
+    tables.revoked &= tables.sessions.keys()
+    tables.tokens = {
+        key: t
+        for key, t in tables.tokens.items()
+        if t.issued_at >= deadlines.tokens and t.family in tables.sessions
+    }
+    tables.children = {
+        parent: child for parent, child in tables.children.items() if parent in tables.tokens
+    }
+    tables.links = {key: link for key, link in tables.links.items() if now < link.expires_at}
+    tables.revocations = [e for e in tables.revocations if e.at >= deadlines.revocations]
+    return before - _size(tables)
+
+
+def _size(tables: _Tables) -> int:
+    return len(tables.sessions) + len(tables.tokens) + len(tables.links) + len(tables.revocations)

@@ -1,0 +1,1 @@
+"""Alembic's environment and scripts; run by ``storage.migrate`` alone."""

@@ -1,0 +1,159 @@
+"""The pool of connections, and what every statement on it may rely on.
+
+READ COMMITTED, so that a statement sees what was committed while it waited for a row's lock:
+transactions here lock the row that rivals share, then look (Ledger 10, 11). The settings are given
+with the connection and not taken from the server's configuration, where somebody may have thought
+otherwise. Whatever fails becomes ``StoreError``; the pool opens new connections by itself.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, Final, LiteralString, Protocol
+
+import asyncpg as _asyncpg  # pyright: ignore[reportMissingTypeStubs]
+
+from ringfence.core.errors import StoreError
+from ringfence.storage.rows import Row
+
+asyncpg: Any = _asyncpg  # it has no types; ``Connection`` says what is used of it
+
+#: What a StoreError of this adapter names.
+STORE: Final = "postgres"
+
+#: Everything by which asyncpg says that the database, or the way to it, failed.
+FAILURES: Final[tuple[type[Exception], ...]] = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
+
+#: Connections of one worker process.
+_POOL: Final = 10
+
+_CONNECT_SECONDS: Final = 5.0
+_COMMAND_SECONDS: Final = 6.0  # longer than the server's own limit, which is the orderly one
+
+_SESSION: Final = {
+    "application_name": "ringfence",
+    "search_path": "ringfence",
+    "default_transaction_isolation": "read committed",
+    "synchronous_commit": "on",  # an answered write is on the disk
+    "statement_timeout": "5s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+
+_PATIENT: Final = {"statement_timeout": "0"}
+
+
+class Connection(Protocol):
+    """What the stores use of a connection. SQL is a literal; values are parameters."""
+
+    async def execute(self, sql: LiteralString, /, *parameters: object) -> str: ...
+    async def executemany(self, sql: LiteralString, rows: list[tuple[object, ...]], /) -> None: ...
+    async def fetch(self, sql: LiteralString, /, *parameters: object) -> list[Row]: ...
+    async def fetchrow(self, sql: LiteralString, /, *parameters: object) -> Row | None: ...
+
+
+def failure(error: Exception) -> StoreError:
+    """The refusal for a request that met ``error``; names its class, never a value."""
+    return StoreError(STORE, type(error).__name__)
+
+
+async def connect(url: str, *, patient: bool = False) -> Any:  # noqa: ANN401  # asyncpg's own
+    """One connection outside of any pool, with the same settings; ``patient`` for migrations."""
+    return await asyncpg.connect(
+        url,
+        timeout=_CONNECT_SECONDS,
+        command_timeout=None if patient else _COMMAND_SECONDS,
+        server_settings=_SESSION | _PATIENT if patient else _SESSION,
+    )
+
+
+class Database:
+    """One database, used by one event loop from ``open`` to ``close``."""
+
+    def __init__(self, url: str) -> None:
+        self.url: Final = url
+        self.news = 0  # rises whenever the revocation feed may have grown
+        self._pool: Any = None
+
+    async def open(self) -> None:
+        """Make the pool; connections are opened when they are needed."""
+        self._pool = asyncpg.create_pool(
+            self.url,
+            min_size=0,
+            max_size=_POOL,
+            reset=_keep,
+            timeout=_CONNECT_SECONDS,
+            command_timeout=_COMMAND_SECONDS,
+            server_settings=_SESSION,
+        )
+        await self._pool
+
+    async def close(self) -> None:
+        """Close every connection; a later statement raises StoreError."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
+
+    async def revision(self) -> str | None:
+        """The schema's revision; None if there is no schema, or none that this role may see."""
+        pool = self._open_pool()
+        try:
+            return await pool.fetchval("SELECT version_num FROM alembic_version")
+        except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
+            return None
+        except FAILURES as error:
+            raise failure(error) from error
+
+    async def one(self, sql: LiteralString, *parameters: object) -> Row | None:
+        """The first row, or None."""
+        pool = self._open_pool()
+        try:
+            return await pool.fetchrow(sql, *parameters)
+        except FAILURES as error:
+            raise failure(error) from error
+
+    async def all(self, sql: LiteralString, *parameters: object) -> list[Row]:
+        """All rows."""
+        pool = self._open_pool()
+        try:
+            return await pool.fetch(sql, *parameters)
+        except FAILURES as error:
+            raise failure(error) from error
+
+    async def count(self, sql: LiteralString, *parameters: object) -> int:
+        """How many rows a statement of its own changed."""
+        pool = self._open_pool()
+        try:
+            return changed(await pool.execute(sql, *parameters))
+        except FAILURES as error:
+            raise failure(error) from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection]:
+        """One transaction: committed at the end of the block, rolled back if it raises."""
+        pool = self._open_pool()
+        try:
+            async with (
+                pool.acquire(timeout=_CONNECT_SECONDS) as connection,
+                connection.transaction(),
+            ):
+                yield connection
+        except FAILURES as error:
+            raise failure(error) from error
+
+    def _open_pool(self) -> Any:  # noqa: ANN401  # asyncpg's own
+        if self._pool is None:
+            raise StoreError(STORE, "closed")
+        return self._pool
+
+
+def changed(status: str) -> int:
+    """How many rows a command's status ("UPDATE 1") says were changed."""
+    return int(status.rpartition(" ")[2])
+
+
+async def _keep(_connection: Connection) -> None:
+    """Nothing of a connection needs to be reset: no statement here sets, listens or locks."""

@@ -1,0 +1,143 @@
+"""The tables, as SQLAlchemy Core metadata: what the migrations build, on both databases alike.
+
+Both databases hold the same values, so one codec (``rows``) serves both: times are microseconds
+since the epoch (``_us``), roles a JSON array, a counter's marks packed integers. On PostgreSQL the
+tables live in a schema of their own, ``ringfence``, beside whatever the application keeps there.
+
+Constraints are the second line behind the adapters' compare-and-set: should a transaction ever
+judge wrongly, the database still refuses a second successor, a second live link or a half-spent
+token. ``tests/contract`` proves that the migrated schema equals this file.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+#: Opaque ids sort by their bytes, whatever the database's collation is.
+Id: Final = Text().with_variant(Text(collation="C"), "postgresql")
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Table(
+    "accounts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("login", Text, nullable=False),
+    Column("login_verified_us", BigInteger, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("roles", Text, nullable=False),
+    Column("token_version", Integer, nullable=False),
+    Column("role_version", Integer, nullable=False),
+    Column("disabled_us", BigInteger),
+    UniqueConstraint("login"),
+    CheckConstraint("token_version >= 0 AND role_version >= 0", name="versions"),
+)
+
+# A table of its own, so that whoever may read accounts need not be able to read these.
+Table(
+    "verifiers",
+    metadata,
+    Column("account", Id, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("pepper", Integer, nullable=False),
+    Column("kdf", Text, nullable=False),
+    CheckConstraint("length(digest) = 32", name="digest"),
+)
+
+Table(
+    "sessions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account", Id, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("signed_in_us", BigInteger, nullable=False),
+    Column("last_used_us", BigInteger, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("revoked_us", BigInteger),
+    CheckConstraint("length(user_agent) <= 256", name="user_agent"),
+    Index(None, "account"),
+    Index(None, "last_used_us"),
+)
+
+Table(
+    "refresh_tokens",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("family", Id, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    Column("parent", LargeBinary),  # digest of the token that it succeeded
+    Column("signed_in_us", BigInteger, nullable=False),
+    Column("issued_us", BigInteger, nullable=False),
+    Column("spent_us", BigInteger),
+    Column("sealed_successor", LargeBinary),
+    UniqueConstraint("parent"),
+    CheckConstraint("length(digest) = 32", name="digest"),
+    CheckConstraint("(spent_us IS NULL) = (sealed_successor IS NULL)", name="spent"),
+    Index(None, "family"),
+    Index(None, "issued_us"),
+)
+
+Table(
+    "links",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("purpose", Text, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    UniqueConstraint("purpose", "login"),  # a newer link takes the older one's place
+    CheckConstraint("length(digest) = 32", name="digest"),
+    CheckConstraint("purpose IN ('sign-up', 'reset')", name="purpose"),
+    Index(None, "expires_us"),
+)
+
+Table(
+    "counters",
+    metadata,
+    Column("key", Id, primary_key=True),
+    Column("marks", LargeBinary, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    CheckConstraint("length(marks) % 8 = 0", name="marks"),
+    Index(None, "expires_us"),
+)
+
+Table(
+    "revocations",
+    metadata,
+    Column(
+        "id",
+        BigInteger().with_variant(Integer, "sqlite"),
+        Identity(always=True),
+        primary_key=True,
+    ),
+    Column("at_us", BigInteger, nullable=False),
+    Column("session", Id),
+    Column("account", Id),
+    Column("token_version", Integer, nullable=False),
+    Column("role_version", Integer, nullable=False),
+    CheckConstraint("(session IS NULL) <> (account IS NULL)", name="subject"),
+    Index(None, "at_us"),
+    sqlite_autoincrement=True,  # an id never comes back: its growth says that there is news
+)

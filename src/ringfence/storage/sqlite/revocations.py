@@ -1,0 +1,67 @@
+"""The revocation feed in SQLite: news reach every worker process of the host at once.
+
+``PRAGMA data_version`` (3 µs) tells that another connection has committed something, the highest
+id whether that was a revocation. Both are asked in the loop, on every request.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from ringfence.authn.revocation import Revocation
+from ringfence.core.errors import StoreError
+from ringfence.storage import rows
+from ringfence.storage.maintenance import OVERLAP, PIECE
+from ringfence.storage.rows import microseconds
+from ringfence.storage.sqlite.file import Reader
+
+_SINCE: Final = rows.REVOCATION + " WHERE at_us >= ?"
+
+
+class SqliteRevocations:
+    """``RevocationSource`` in SQLite."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader: Final = reader
+        self._version = (0, 0)  # the connection, and its data_version when last looked at
+        self._newest = (0, 0)  # the connection, and the highest id when last read
+
+    def changed(self) -> bool:
+        try:
+            version = self._look()
+            if version == self._version:
+                return False
+            if self._highest() != self._newest:
+                return True
+        except (sqlite3.Error, OSError, StoreError):
+            return True  # ``read`` finds out, and says so
+        self._version = version
+        return False
+
+    async def read(self, since: datetime) -> Iterable[Revocation]:
+        try:
+            version, newest = self._look(), self._highest()
+        except (sqlite3.Error, OSError) as error:
+            raise self._reader.handle.settle(error) from error
+        found = self._reader.all(_SINCE, microseconds(since - OVERLAP))
+        self._version, self._newest = version, newest  # what came later is news again
+        return [rows.revocation(row) for row in found]
+
+    def _look(self) -> tuple[int, int]:
+        connection = self._reader.connection()
+        (version,) = connection.execute("PRAGMA data_version").fetchone()
+        return self._reader.handle.opened, version
+
+    def _highest(self) -> tuple[int, int]:
+        connection = self._reader.connection()
+        (highest,) = connection.execute("SELECT max(id) FROM revocations").fetchone()
+        return self._reader.handle.opened, highest or 0
+
+
+def purge_revocations(connection: sqlite3.Connection, before: datetime) -> int:
+    """Remove a piece of the entries from before ``before``."""
+    return connection.execute(
+        "DELETE FROM revocations WHERE id IN (SELECT id FROM revocations WHERE at_us < ? LIMIT ?)",
+        (microseconds(before), PIECE),
+    ).rowcount

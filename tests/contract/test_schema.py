@@ -1,0 +1,221 @@
+"""The migrations build what ``schema`` says, on both databases, and only whoever may."""
+
+import asyncio
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from ringfence.core.errors import ConfigurationError, StoreError
+from ringfence.storage.migrate import HEAD, migrate
+from ringfence.storage.postgres.database import connect
+from ringfence.storage.schema import metadata
+from tests.contract.processes import worker
+from tests.contract.server import Server
+from tests.contract.stores import opened
+
+# Everything that can differ and that the catalogue spells out, names of the schema apart.
+CATALOGUE = """
+    SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = current_schema()::regnamespace
+    UNION ALL
+    SELECT tablename, indexname, replace(indexdef, current_schema() || '.', '')
+    FROM pg_indexes WHERE schemaname = current_schema()
+    UNION ALL
+    SELECT table_name, column_name, concat_ws(' ', data_type, collation_name, is_nullable,
+        is_identity, identity_generation, column_default)
+    FROM information_schema.columns WHERE table_schema = current_schema()
+"""
+
+
+def test_head_is_the_newest_script() -> None:
+    config = Config()
+    config.set_main_option("script_location", "ringfence.storage:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+def test_the_migrated_schema_equals_the_metadata_on_sqlite(sqlite: str, tmp_path: Path) -> None:
+    built = create_engine(f"sqlite:///{tmp_path / 'built.sqlite'}")
+    migrated = create_engine(sqlite)
+    with built.begin() as wanted, migrated.connect() as found:
+        metadata.create_all(wanted)
+        assert compare_metadata(MigrationContext.configure(found), metadata) == []
+        assert _sqlite_tables(found) == _sqlite_tables(wanted)
+    built.dispose()
+    migrated.dispose()
+
+
+def _sqlite_tables(connection: Connection) -> set[tuple[str, str]]:
+    rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+    return {(name, sql) for name, sql in rows if name != "alembic_version"}
+
+
+@pytest.mark.postgres
+def test_the_migrated_schema_equals_the_metadata_on_postgresql(postgres: Server) -> None:
+    async def compare() -> None:
+        engine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=lambda: connect(postgres.owner_url),
+            poolclass=NullPool,
+        )
+        async with engine.connect() as connection:
+            assert await connection.run_sync(_differences) == []
+            found = await connection.run_sync(_postgres_tables)
+            await connection.execute(text("CREATE SCHEMA built"))
+            await connection.execute(text("SET LOCAL search_path TO built"))
+            await connection.run_sync(metadata.create_all, checkfirst=False)
+            assert found == await connection.run_sync(_postgres_tables)
+            await connection.rollback()
+        await engine.dispose()
+
+    asyncio.run(compare())
+
+
+def _differences(connection: Connection) -> object:
+    return compare_metadata(MigrationContext.configure(connection), metadata)
+
+
+def _postgres_tables(connection: Connection) -> set[tuple[str, ...]]:
+    rows = connection.execute(text(CATALOGUE))
+    return {tuple(row) for row in rows if "alembic_version" not in row[0]}
+
+
+# ---------------------------------------------------------------------------- start on SQLite
+
+
+def test_processes_that_start_at_once_make_one_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a new, 100% odd? name.sqlite'.replace('?', '')}"
+    with worker("start", url) as one, worker("start", url) as two, worker("start", url) as three:
+        assert [process.hear_out() for process in (one, two, three)] == [0, 0, 0]
+
+
+def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "private.sqlite"
+    with worker("write", f"sqlite:///{path}", "w") as process:
+        process.hear(40)
+        modes = {file.name: oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(
+        ("private.sqlite", "private.sqlite-wal", "private.sqlite-shm", "private.sqlite.lock"),
+        "0o600",
+    )
+
+
+def test_a_file_that_others_may_read_is_closed_to_them(sqlite: str) -> None:
+    path = Path(sqlite.removeprefix("sqlite:///"))
+    path.chmod(0o644)
+    migrate(sqlite)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_that_is_missing_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="folder"):
+        migrate(f"sqlite:///{tmp_path / 'nowhere' / 'x.sqlite'}")
+
+
+def test_a_file_that_is_no_database_stops_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "letters.sqlite"
+    path.write_text("not a database, and nobody overwrites it" * 100)
+    with pytest.raises(StoreError) as refused:
+        migrate(f"sqlite:///{path}")
+    assert refused.value.facts["reason"] == "SQLITE_NOTADB"
+    assert path.read_text().startswith("not a database")
+
+
+def test_a_database_of_a_newer_version_stops_the_start(sqlite: str) -> None:
+    with closing(sqlite3.connect(sqlite.removeprefix("sqlite:///"))) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(ConfigurationError, match="newer version"):
+        migrate(sqlite)
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "half.sqlite"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE links (in_the_way)")
+    with pytest.raises(Exception, match="links already exists"):
+        migrate(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+    assert tables == [("links",)]
+
+
+# ------------------------------------------------------------------------ start on PostgreSQL
+
+
+@pytest.mark.postgres
+def test_migrations_that_run_at_once_run_once(postgres: Server) -> None:
+    postgres.execute("DROP SCHEMA ringfence CASCADE")
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(migrate, [postgres.owner_url] * 3))
+    assert postgres.execute("SELECT version_num FROM ringfence.alembic_version")[0][0] == HEAD
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("damage", "repair"),
+    [
+        (
+            "UPDATE alembic_version SET version_num = 'x' || version_num",
+            "UPDATE alembic_version SET version_num = substr(version_num, 2)",
+        ),
+        (
+            "ALTER TABLE alembic_version RENAME TO hidden",
+            "ALTER TABLE hidden RENAME TO alembic_version",
+        ),
+        (
+            "REVOKE USAGE ON SCHEMA ringfence FROM ringfence_app",
+            "GRANT USAGE ON SCHEMA ringfence TO ringfence_app",
+        ),
+    ],
+)
+async def test_tables_that_do_not_fit_stop_the_start(
+    postgres: Server, damage: str, repair: str
+) -> None:
+    owner = await connect(postgres.owner_url)
+    try:
+        await owner.execute(damage)
+        with pytest.raises(ConfigurationError, match="ringfence migrate"):
+            async with opened(postgres.app_url):
+                pass
+    finally:
+        await owner.execute(repair)
+        await owner.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE ringfence.mine (id int)",
+        "CREATE TABLE public.mine (id int)",
+        "DROP TABLE accounts",
+        "ALTER TABLE accounts ADD COLUMN admin boolean",
+        "TRUNCATE accounts CASCADE",
+        "DELETE FROM accounts",
+        "UPDATE accounts SET login = 'mallory@example.com'",
+        "UPDATE accounts SET id = 'mallory'",
+        "UPDATE sessions SET account = 'mallory'",
+        "UPDATE refresh_tokens SET family = 'mallory'",
+        "UPDATE revocations SET at_us = 0",
+        "UPDATE alembic_version SET version_num = '9999'",
+        "DELETE FROM verifiers",
+    ],
+)
+async def test_the_application_role_may_not(postgres: Server, statement: str) -> None:
+    connection = await connect(postgres.app_url)
+    try:
+        with pytest.raises(Exception, match=r"permission denied|must be owner"):
+            await connection.execute(statement)
+    finally:
+        await connection.close()
