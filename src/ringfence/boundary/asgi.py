@@ -1,0 +1,128 @@
+"""The boundary layer at the server's interface: what may come in."""
+
+import importlib.util
+from collections import deque
+from collections.abc import Collection
+from typing import Final
+
+from ringfence.boundary import body, csrf, inputs, path, query
+from ringfence.boundary.body import BodyLimits, Message, Receive
+from ringfence.boundary.head import HeadLimits, origins_by_host, read
+from ringfence.boundary.malformed import MalformedError
+from ringfence.core.codes import Layer
+from ringfence.core.errors import Refused
+from ringfence.core.exchange import Exchange
+from ringfence.core.settings import Settings
+
+_QUERY_PAIRS: Final = 100
+_MESSAGES: Final = 64  # of a WebSocket, that the SQL guard remembers
+
+#: Asked for by machines that know an address and no name: load balancers, other services.
+_WITHOUT_HOST_CHECK: Final = frozenset({"/healthz", "/readyz", "/.well-known/jwks.json"})
+
+
+class Boundary:
+    """Checks head and body of every request.
+
+    Args:
+        settings: ``origin`` and ``allowed_origins`` say who we are and whom we trust,
+            ``body_limit_bytes`` how much a body may hold.
+        repeated: Names that may stand more than once in a query or form, beside ``name[]``.
+        content_types: Further types of bodies that the application reads.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        repeated: Collection[str] = (),
+        content_types: Collection[str] = (),
+    ) -> None:
+        self._own: Final = origins_by_host([settings.origin])
+        self._hosts: Final = {**origins_by_host(settings.allowed_origins), **self._own}
+        self._listed: Final = frozenset(origin.encode() for origin in settings.allowed_origins)
+        self._repeated: Final = frozenset(repeated)
+        self._content_types: Final = frozenset(content_types)
+        self._head_limits: Final = HeadLimits()
+        self._body_limits: Final = BodyLimits(body_bytes=settings.body_limit_bytes)
+
+    def check_head(self, exchange: Exchange) -> None:
+        """Refuse a head that is too large, ambiguous, for another host, or from another site.
+
+        Raises:
+            Refused: ``head.*``, ``host.unknown``, ``path.malformed``, ``query.malformed`` or
+                ``csrf.*``.
+        """
+        if exchange.off and Layer.BOUNDARY in exchange.off:
+            return
+        scope = exchange.scope
+        headers = read(scope["headers"], self._head_limits)
+        raw_path: bytes | None = scope.get("raw_path")
+        encoded: bytes = scope["query_string"]
+        if len(raw_path or b"") + len(encoded) > self._head_limits.target_bytes:
+            raise Refused("head.too_large", facts={"reason": "target"})
+        path.check(raw_path, scope["path"])
+        host = headers.get(b"host", b"")
+        own = self._hosts.get(host) or self._hosts.get(host.lower(), b"")
+        if not own and scope["path"] not in _WITHOUT_HOST_CHECK:
+            raise Refused("host.unknown")
+        method = scope["method"] if scope["type"] == "http" else "WEBSOCKET"
+        if verdict := csrf.verdict(method, headers, own, self._listed):
+            raise Refused(verdict)
+        if encoded:
+            exchange.state[inputs.QUERY] = self._query(encoded)
+        exchange.closing.append(inputs.watch(exchange))
+
+    async def read_body(self, exchange: Exchange, receive: Receive) -> Receive:
+        """Read and check the body, and give the application what was checked.
+
+        Raises:
+            Refused: ``body.*``.
+        """
+        if exchange.off and Layer.BOUNDARY in exchange.off:
+            return receive
+        scope = exchange.scope
+        if scope["type"] != "http":
+            return _remembering(exchange, receive)
+        headers = dict(scope["headers"])
+        if not body.is_announced(scope.get("http_version", "1.1"), headers):
+            return receive
+        limits = self._body_limits
+        if int(headers.get(b"content-length", b"0")) > limits.body_bytes:
+            raise Refused("body.too_large", facts={"limit": limits.body_bytes})
+        content = await body.read(receive, limits)
+        if content:
+            kind = body.accepted_type(scope["method"], headers, self._content_types)
+            exchange.state[inputs.BODY] = body.content(content, kind, limits, self._repeated)
+        return body.replaying(content, receive)
+
+    def _query(self, encoded: bytes) -> query.Pairs:
+        try:
+            return query.parse(encoded, pairs=_QUERY_PAIRS, repeated=self._repeated)
+        except MalformedError as error:
+            raise Refused("query.malformed", facts={"reason": str(error)}) from None
+
+
+def guard_sql() -> None:
+    """Guard SQLAlchemy, if the application has it. Importing it is left to the application."""
+    if importlib.util.find_spec("sqlalchemy") is not None:
+        from ringfence.boundary.sqlalchemy import install  # noqa: PLC0415  # it costs 0.5 s
+
+        install()
+
+
+def _remembering(exchange: Exchange, receive: Receive) -> Receive:
+    """A WebSocket's ``receive`` that keeps the last messages for the SQL guard."""
+    messages: deque[str] = deque(maxlen=_MESSAGES)
+    exchange.state[inputs.MESSAGES] = messages
+
+    async def listen() -> Message:
+        message = await receive()
+        text = message.get("text")
+        if isinstance(text, str):
+            messages.append(text)
+        elif isinstance(binary := message.get("bytes"), bytes):
+            messages.append(binary.decode("utf-8", "replace"))
+        return message
+
+    return listen

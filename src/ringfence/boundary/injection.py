@@ -1,0 +1,464 @@
+"""The SQL guard: may this statement run, given what the client of this request sent?
+
+The rule: **whatever of a client's input stands in the text of a statement lies inside of one
+string, properly closed, or is exactly one number.** Then the input is data. Anything else of it in
+the text is code that a client wrote, unless it is there by chance, because the application's own
+SQL has the same words. What is chance is decided from this statement and this request alone: the
+guard learns nothing, so there is nothing that an attacker could teach it.
+
+What is compared
+    Each value on the whole, under the changes that applications make (case, white space, Unicode
+    normalisation, one more percent-decoding, HTML entities, JSON within a string); and every three
+    neighbouring tokens of it, so that an input that was cut, split or stripped is found, too.
+    A value that is one word is looked up among the words of the statement's code. Names (of query
+    parameters, JSON members) and header values are no values: they count unless they are words.
+
+What stands in code and passes all the same
+    * A number with a sign, where a sign can only be one. A list of numbers within ``IN (…)``.
+    * The constants NULL, TRUE and FALSE, which are worth no more than a number.
+    * Words that make no difference alone: SELECT, FROM, DESC … They pass as words, not in phrases.
+    * One column in ORDER BY or GROUP BY, with ASC or DESC, **if the statement selects it**. To sort
+      by what one is shown tells nothing; to sort by a column that is hidden leaks it, bit by bit.
+    * What is explained: the value stands in a string or bound parameter of this very statement, so
+      the application put it there, and its words are in the code by chance. Only as many values
+      are explained as there are such places (an attacker may send one value twice), a value that is
+      part of another one is not, and an explained one still must not stand where it would be
+      compared with: ``WHERE user_id = {user_id}`` is no defence against the input ``user_id``.
+
+What the guard cannot see: input that is encoded in another way (Base64, compression, encryption),
+what was stored and comes back later, the content of uploaded files, and SQL that passes by
+SQLAlchemy. The network layer is the second line there.
+
+Sources: TRAPS "Guards"; Su and Wassermann, "The Essence of Command Injection Attacks" (POPL 2006);
+CWE-89; ASVS 1.2.4; ATTACKS I01, I02; Ledger 40.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from html import unescape
+from typing import Final, Literal, TypeAlias
+from urllib.parse import unquote_plus
+
+from ringfence.boundary import sql_words as words
+from ringfence.boundary.malformed import MalformedError
+from ringfence.boundary.sql import (
+    Dialect,
+    Fragment,
+    Scan,
+    Span,
+    Token,
+    fold,
+    fragments,
+    scan,
+    split,
+)
+
+Suspicion: TypeAlias = Literal["", "broken", "crossing", "phrase", "word", "fragment", "comment"]
+Bound: TypeAlias = Callable[[], Iterable[str]]
+
+_SPACE: Final = re.compile(r"\s+")
+_NUMBER: Final = re.compile(r"0x[0-9a-f]+|[0-9]+(?:e[0-9]+)?")
+_COMMENT_MARKS: Final = ("--", "/*", "*/")
+_NEVER_BY_CHANCE: Final = re.compile(r"['\"`;]|--|/\*|\*/")
+_REMEMBERED_LENGTH: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """One client string under all its readings."""
+
+    words: frozenset[str]
+    phrases: frozenset[str]  # readings of more than one word
+    fragments: frozenset[Fragment]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the client of one request sent, made ready to be compared."""
+
+    values: tuple[_Value, ...]
+    words: frozenset[str]
+    phrases: frozenset[str]
+    fragments: frozenset[Fragment]
+
+
+def prepare(values: Iterable[str], names: Iterable[str] = ()) -> Inputs:
+    """Make client strings ready.
+
+    Args:
+        values: What handlers take for data: query, path, form and JSON values.
+        names: What they might: names of members and parameters, header values.
+    """
+    read = [_value(value) for value in values]
+    for name in names:
+        reading = _value(name)
+        phrases = frozenset(p for p in reading.phrases if not _is_dotted_word(p))
+        read.append(_Value(frozenset(), phrases, reading.fragments))
+    return Inputs(
+        values=tuple(read),
+        words=frozenset[str]().union(*(value.words for value in read)),
+        phrases=frozenset[str]().union(*(value.phrases for value in read)),
+        fragments=frozenset[Fragment]().union(*(value.fragments for value in read)),
+    )
+
+
+def suspicion(text: str, dialect: Dialect | None, inputs: Inputs, bound: Bound) -> Suspicion:
+    """What is suspicious about ``text``; empty if it may run.
+
+    Args:
+        text: The statement as the driver gets it.
+        dialect: None where the lexical rules are not known: no input may stand in the text then.
+        inputs: What the client sent.
+        bound: Gives the strings among the statement's bound parameters, if they are needed.
+    """
+    try:
+        scanned = None if dialect is None else scan(text, dialect)
+    except MalformedError:
+        scanned = None
+    if scanned is None:
+        return "broken" if _occurs(fold(text), inputs) else ""
+    found_words = inputs.words & scanned.vocabulary
+    found_phrases = [phrase for phrase in inputs.phrases if phrase in scanned.text]
+    found_pieces = inputs.fragments & scanned.fragments
+    has_comment = any(span.kind == "comment" for span in scanned.spans)
+    if not (found_words or found_phrases or found_pieces or has_comment):
+        return ""
+    judge = _Judge(scanned, inputs, bound)
+    return (
+        judge.comments(has_comment=has_comment)
+        or judge.phrases(found_phrases)
+        or judge.words(found_words)
+        or judge.pieces(found_pieces)
+    )
+
+
+def touches(inputs: Inputs, text: str) -> bool:
+    """Whether ``text`` has anything of the input in it, for code that is a part of a statement."""
+    return _occurs(fold(text), inputs)
+
+
+class _Judge:
+    """Tells chance from injection, for a statement that has something of the input in it."""
+
+    def __init__(self, scanned: Scan, inputs: Inputs, bound: Bound) -> None:
+        self._scan = scanned
+        self._inputs = inputs
+        self._bound = bound
+        self._tokens = scanned.tokens()
+        self._clauses = list(_clauses(self._tokens))
+        self._starts = [span.start for span in scanned.spans]
+        self._texts: list[str] | None = None
+
+    def comments(self, *, has_comment: bool) -> Suspicion:
+        """Both the statement and the input with a comment: too much of a chance."""
+        if not has_comment:
+            return ""
+        marked = (p for p in self._inputs.phrases if any(mark in p for mark in _COMMENT_MARKS))
+        return "comment" if any(not self._is_explained(phrase) for phrase in marked) else ""
+
+    def phrases(self, found: Iterable[str]) -> Suspicion:
+        for phrase in found:
+            for start in _occurrences(phrase, self._scan.text):
+                if judged := self._place(phrase, start):
+                    return judged
+        return ""
+
+    def words(self, found: Iterable[str]) -> Suspicion:
+        for word in found:
+            places = [
+                index
+                for index, token in enumerate(self._tokens)
+                if token.text == word and token.kind in ("word", "name")
+            ]
+            ordering = {index for index in places if self._is_ordering(index, index)}
+            if places and not self._is_explained(word, places=1 if ordering else 0):
+                return "word"
+            if word not in words.CONNECTIVES and any(
+                self._is_operand(index) for index in places if index not in ordering
+            ):
+                return "word"
+        return ""
+
+    def pieces(self, found: Iterable[Fragment]) -> Suspicion:
+        for piece in found:
+            if _is_harmless_piece(piece):
+                continue
+            holders = (value for value in self._inputs.values if piece in value.fragments)
+            by_chance = (
+                not any(mark in "'\"`;" for mark in piece)
+                and not self._is_compared(piece)
+                and all(self._is_explained(next(iter(value.phrases))) for value in holders)
+            )
+            if not by_chance:
+                return "fragment"
+        return ""
+
+    # ---------------------------------------------------------------------- one occurrence
+
+    def _place(self, phrase: str, start: int) -> Suspicion:
+        """Judge the occurrence of ``phrase`` at ``start``."""
+        end = start + len(phrase)
+        index = bisect_right(self._starts, start) - 1
+        if index >= 0 and start < self._scan.spans[index].end:
+            span = self._scan.spans[index]
+            if not _is_inside(self._scan.text, span, start, end):
+                return "crossing"
+            if span.kind != "name" or (start, end) != (span.first, span.last):
+                return ""
+            return "" if self._is_harmless_code(phrase, span.start, span.end) else "phrase"
+        if index + 1 < len(self._starts) and self._starts[index + 1] < end:
+            return "crossing"
+        return "" if self._is_harmless_code(phrase, start, end) else "phrase"
+
+    def _is_harmless_code(self, phrase: str, start: int, end: int) -> bool:
+        within = [i for i, t in enumerate(self._tokens) if t.start < end and start < t.end]
+        if not within:
+            return True  # white space
+        first, last = within[0], within[-1]
+        exact = self._tokens[first].start == start and self._tokens[last].end == end
+        tokens = self._tokens[first : last + 1]
+        if first == last and tokens[0].text in words.MARKS_WITHOUT_MEANING:
+            return True
+        if exact and self._is_number(first, tokens):
+            return True
+        places = 1 if exact and self._is_ordering(first, last) else 0
+        if not self._is_explained(phrase, places=places):
+            return False
+        if places:
+            return True
+        return not _NEVER_BY_CHANCE.search(phrase) and not self._is_operand(first)
+
+    def _is_number(self, first: int, tokens: list[Token]) -> bool:
+        """One number, with a sign where nothing stands that it could be subtracted from."""
+        if self._clauses[first] == "in":
+            return all(t.kind == "number" or t.text in (",", "-", "+") for t in tokens)
+        if tokens[0].text in ("-", "+"):
+            before = self._tokens[first - 1] if first else None
+            if before is not None and not (
+                before.text in words.BEFORE_A_SIGN or before.text in words.KEYWORDS
+            ):
+                return False
+            tokens = tokens[1:]
+        return len(tokens) == 1 and tokens[0].kind == "number"
+
+    def _is_ordering(self, first: int, last: int) -> bool:
+        """Whether these tokens are one column, selected too, that the statement is sorted by."""
+        if self._clauses[first] != "by":
+            return False
+        if last > first and self._tokens[last].text in ("asc", "desc"):
+            last -= 1
+        column = self._tokens[last]
+        while first > 0 and self._tokens[first - 1].text == ".":
+            first -= 2  # "products." before the column
+        qualifiers = self._tokens[max(first, 0) : last]
+        if column.kind not in ("word", "name") or column.text in words.KEYWORDS:
+            return False
+        if any(token.text != "." for token in qualifiers[1::2]) or len(qualifiers) % 2:
+            return False
+        before = self._tokens[first - 1].text if first > 0 else ""
+        after = self._tokens[last + 1].text if last + 1 < len(self._tokens) else ""
+        return before in ("by", ",") and after in words.AFTER_AN_ORDERING and self._selects(column)
+
+    def _selects(self, column: Token) -> bool:
+        for index, token in enumerate(self._tokens):
+            if self._clauses[index] != "select":
+                continue
+            if token.text == column.text and token.kind in ("word", "name"):
+                return True
+            if token.text == "*" and self._tokens[index - 1].text in words.BEFORE_A_STAR:
+                return True
+        return False
+
+    def _is_operand(self, index: int) -> bool:
+        """Whether a value is expected here, so that a column would be compared with itself."""
+        after = self._tokens[index + 1].text if index + 1 < len(self._tokens) else ""
+        if after == ".":
+            return False  # the qualifier of a column
+        if self._clauses[index] in ("in", "values"):
+            return True
+        before = self._tokens[index - 1].text if index else ""
+        if before in words.BEFORE_AN_OPERAND:
+            return True
+        return before in words.BEFORE_A_CONDITION and after not in words.AFTER_A_LEFT_SIDE
+
+    def _is_compared(self, piece: Fragment) -> bool:
+        code = self._scan.words
+        return any(
+            code[index : index + 3] == piece and code[index - 1] in words.BEFORE_AN_OPERAND
+            for index in range(1, len(code) - 2)
+        )
+
+    # ----------------------------------------------------------------------- explanations
+
+    def _is_explained(self, reading: str, *, places: int = 0) -> bool:
+        """Whether each value that can be read like this is accounted for.
+
+        Args:
+            reading: A word or a phrase.
+            places: Places in the code where one may stand.
+        """
+        alike = [v for v in self._inputs.values if reading in v.words or reading in v.phrases]
+        readings = frozenset[str]().union(*(v.words | v.phrases for v in alike))
+        if any(self._stands_in_a_string(each, but=readings) for each in readings):
+            places += 1
+        return len(alike) <= places
+
+    def _stands_in_a_string(self, reading: str, *, but: frozenset[str]) -> bool:
+        """Whether a string holds ``reading`` on its own, and not as a part of a longer value."""
+        if self._texts is None:
+            self._texts = [*self._scan.inner("string"), *map(fold, self._bound())]
+        texts = [text for text in self._texts if reading in text]
+        if not texts:
+            return False
+        others = (self._inputs.phrases | self._inputs.words) - but
+        longer = [other for other in others if len(other) > len(reading) and reading in other]
+        for text in texts:
+            remaining = text
+            for other in longer:
+                remaining = remaining.replace(other, "\0")
+            if _contains(remaining, reading):
+                return True
+        return False
+
+
+def _is_inside(text: str, span: Span, start: int, end: int) -> bool:
+    """Whether the stretch lies within the span, and cannot have moved its ends.
+
+    Half of an escape is such a move: the input ``'`` between two quotes of the application's gives
+    ``'''``, and swallows whatever comes up to the next quote.
+    """
+    if start < span.first or end > span.last:
+        return False
+    if span.kind == "comment":
+        return "*" not in text[start:end] and "/" not in text[start:end]
+    if span.escape is None:
+        return True
+    return not any(
+        escape.start() < edge < escape.end()
+        for escape in span.escape.finditer(text, span.first, span.last)
+        for edge in (start, end)
+    )
+
+
+def _clauses(tokens: list[Token]) -> Iterator[str]:
+    """The clause in which each token stands: "select", "by", "in", "values" … or empty."""
+    stack = [""]
+    before = ""
+    for token in tokens:
+        if token.text == "(" and token.kind == "mark":
+            yield stack[-1]
+            stack.append(_opened(before, stack[-1]))
+        elif token.text == ")" and token.kind == "mark":
+            if len(stack) > 1:
+                stack.pop()
+            yield stack[-1]
+        else:
+            if token.kind == "word" and token.text in words.CLAUSES:
+                stack[-1] = words.CLAUSES[token.text]
+            yield stack[-1]
+        before = token.text
+
+
+def _opened(before: str, clause: str) -> str:
+    """The clause in which a parenthesis opens."""
+    if before == "in":
+        return "in"
+    if clause == "values":
+        return "values"
+    return clause if before in words.KEYWORDS or not before or not before[-1].isalnum() else "call"
+
+
+def _occurs(text: str, inputs: Inputs) -> bool:
+    pieces = split(text)
+    return (
+        any(phrase in text for phrase in inputs.phrases)
+        or not inputs.words.isdisjoint(pieces)
+        or not inputs.fragments.isdisjoint(fragments(pieces))
+    )
+
+
+def _occurrences(phrase: str, text: str) -> Iterator[int]:
+    position = text.find(phrase)
+    while position >= 0:
+        yield position
+        position = text.find(phrase, position + 1)
+
+
+def _contains(text: str, value: str) -> bool:
+    """Whether ``value`` stands in ``text`` as a word of its own."""
+    for start in _occurrences(value, text):
+        end = start + len(value)
+        if not (
+            (value[0].isalnum() and text[start - 1 : start].isalnum())
+            or (value[-1].isalnum() and text[end : end + 1].isalnum())
+        ):
+            return True
+    return False
+
+
+def _is_dotted_word(phrase: str) -> bool:
+    return phrase.replace(".", "").replace("_", "").replace("-", "").isalnum()
+
+
+def _is_harmless_piece(piece: Fragment) -> bool:
+    """Two words with one mark between them (``id = 5``, ``o.id``), or digits and commas only.
+
+    An injection has neighbours: other pieces of it are found. Client strings full of such pairs
+    (an address with a query, say) are common.
+    """
+    first, middle, last = piece
+    if middle in words.PAIRING and first[0].isalnum() and last[0].isalnum():
+        return True
+    return all(word.isdecimal() or word in words.MARKS_WITHOUT_MEANING for word in piece)
+
+
+# -------------------------------------------------------------------------------- readings
+
+
+def _value(text: str) -> _Value:
+    return _remembered(text) if len(text) <= _REMEMBERED_LENGTH else _read(text)
+
+
+def _read(text: str) -> _Value:
+    found_words: set[str] = set()
+    phrases: set[str] = set()
+    pieces: set[Fragment] = set()
+    for reading in _readings(text):
+        parts = split(reading)
+        if len(parts) == 1 and parts[0] == reading and reading[0] not in words.MARKS:
+            if reading not in words.WITHOUT_EFFECT and not _NUMBER.fullmatch(reading):
+                found_words.add(reading)
+        elif parts:
+            phrases.add(reading)
+            pieces |= fragments(parts)
+    return _Value(frozenset(found_words), frozenset(phrases), frozenset(pieces))
+
+
+_remembered: Final = lru_cache(maxsize=1_024)(_read)
+
+
+def _readings(text: str) -> Iterator[str]:
+    """What an application may have made of ``text``, folded."""
+    decoded = [text]
+    if "%" in text:
+        decoded.append(unquote_plus(text))
+    if "&" in text:
+        decoded.append(unescape(text))
+    for reading in decoded:
+        stripped = reading.strip()
+        yield from _foldings(stripped)
+        yield from _foldings(_SPACE.sub(" ", stripped))
+
+
+def _foldings(text: str) -> Iterator[str]:
+    yield fold(text)
+    if not text.isascii():
+        # Upper case joins letters that lower case keeps apart (a long and a round s); NFKC joins more.
+        yield fold(text.upper())
+        yield fold(unicodedata.normalize("NFC", text))
+        yield fold(unicodedata.normalize("NFKC", text))
+        yield fold(unicodedata.normalize("NFKC", text).upper())
