@@ -1,0 +1,1 @@
+"""What is written down: security events, one line each, without secrets and within a rate."""

@@ -1,0 +1,190 @@
+"""The monitoring layer in the pipeline: one line for every event, and none for an ordinary request.
+
+A line goes to the log as JSON. Where somebody looks on (standard output is a terminal), the same
+event is shown as a readable line; without a file in the settings, that terminal is the log.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from ringfence.core.codes import CODES, Layer, Level
+from ringfence.core.errors import Refused, StoreError
+from ringfence.core.event import Event
+from ringfence.core.exchange import Exchange, current
+from ringfence.core.secret import MASK
+from ringfence.core.settings import Environment, Settings
+from ringfence.monitoring import careless, crash
+from ringfence.monitoring.journal import Journal, open_journal
+from ringfence.monitoring.logs import redact_records
+from ringfence.monitoring.rate import Rate, Summary
+from ringfence.monitoring.record import record
+from ringfence.monitoring.redaction import Redactor
+
+#: Levels of events and of ``RINGFENCE_LOG_LEVEL``, on the scale of Python's logging.
+_SEVERITY: Final[Mapping[str, int]] = {
+    "DEBUG": 10,
+    Level.INFO: 20,
+    Level.WARN: 30,
+    "WARNING": 30,
+    "ERROR": 40,
+    Level.CRITICAL: 50,
+}
+
+#: When what was counted is written, and what could not be written is tried again.
+_LATER_SECONDS: Final = 1.0
+
+
+class Monitor:
+    """Takes every event of one process (``EventSink``).
+
+    Args:
+        settings: Of the site: where the log goes, and how much of it.
+        journal: Where lines go, in place of the log that the settings name.
+        clock: Seconds that do not jump, for the rate.
+
+    Raises:
+        ConfigurationError: The log cannot be opened.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        journal: Journal | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._off: Final = Layer.MONITORING in settings.layers_off
+        self._least: Final = _SEVERITY[_level(settings)]
+        self._clock: Final = clock
+        self._journal: Final = journal or open_journal(settings.log)
+        self._rate: Final = Rate()
+        self._lock: Final = threading.Lock()  # handlers in threads emit too
+        self._timer: asyncio.TimerHandle | None = None
+        self._redactor: Final = Redactor(_own_secrets(settings))
+        self._restore: Final = None if self._off else redact_records(self._redactor)
+
+    def emit(self, event: Event) -> None:
+        """Write an event down. Neither waits nor raises."""
+        self._take(event, current.get())
+
+    def refused(self, exchange: Exchange, refused: Refused) -> None:
+        """Write down why a request was refused."""
+        self._take(_event(exchange, refused.code.name, refused.facts), exchange)
+
+    def crashed(self, exchange: Exchange, error: Exception) -> None:
+        """Write down an exception that nobody meant."""
+        facts = crash.facts(error, self._redactor, exchange.inputs)
+        self._take(_event(exchange, "server.error", facts), exchange, error)
+
+    def ping(self) -> None:
+        """Whether the log takes lines; for ``/readyz``. Requests go on meanwhile.
+
+        Raises:
+            StoreError: Lines wait to be written, or were lost.
+        """
+        if self._journal.trouble:
+            raise StoreError("log", self._journal.trouble)
+
+    def close(self) -> None:
+        """Write what was counted and what waits, and let go of the log."""
+        if self._timer is not None:
+            self._timer.cancel()
+        with self._lock:
+            self._summarise(self._rate.flush())
+            self._journal.close()
+        if self._restore is not None:
+            self._restore()
+
+    def _take(
+        self, event: Event, exchange: Exchange | None, error: Exception | None = None
+    ) -> None:
+        if _SEVERITY[event.code.level] < self._least:
+            return
+        off = self._off if exchange is None else Layer.MONITORING in exchange.off
+        try:
+            with self._lock:
+                if off:
+                    self._journal.raw(careless.line(event, exchange, error))
+                else:
+                    self._admit(event, exchange)
+        except Exception:  # noqa: BLE001  # an event must not take its request down
+            self._journal.lost += 1
+        if self._journal.trouble:
+            self._later()
+
+    def _admit(self, event: Event, exchange: Exchange | None) -> None:
+        now = self._clock()
+        self._summarise(self._rate.turn(now))
+        if not self._rate.admit(event.code.name, event.client or "", now):
+            self._later()
+            return
+        made = record(event, self._redactor)
+        if exchange is not None and MASK in str(made.get("facts")):
+            exchange.traces.append(CODES["log.redacted"])
+        self._journal.event(made)
+
+    def _summarise(self, summaries: Sequence[Summary]) -> None:
+        for summary in summaries:
+            self._journal.event(
+                record(
+                    Event(
+                        at=datetime.now(UTC),
+                        code=CODES["events.summarised"],
+                        client=summary.source or None,
+                        facts={"of": summary.code, "count": summary.count},
+                    ),
+                    self._redactor,
+                )
+            )
+
+    def _later(self) -> None:
+        """See to what is left once the second is over; without a loop, with the next event."""
+        if self._timer is None:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return
+            self._timer = loop.call_later(_LATER_SECONDS, self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._timer = None
+        with self._lock:
+            self._summarise(self._rate.turn(self._clock()))
+            self._journal.retry()
+        if self._journal.trouble:
+            self._later()
+
+
+def _event(exchange: Exchange, code: str, facts: Mapping[str, str | int]) -> Event:
+    found = CODES[code]
+    return Event(
+        at=exchange.now,
+        code=found,
+        request_id=exchange.request_id,
+        client=exchange.client or None,
+        subject=exchange.principal.subject if exchange.principal else None,
+        method=exchange.scope.get("method"),
+        route=exchange.entry.pattern if exchange.entry else None,
+        status=found.status,
+        facts=facts,
+    )
+
+
+def _level(settings: Settings) -> str:
+    usual = "INFO" if settings.environment is Environment.PRODUCTION else "DEBUG"
+    return settings.log_level or usual
+
+
+def _own_secrets(settings: Settings) -> list[str]:
+    """The secrets that stand in the settings, as they are written and as they are meant."""
+    found = [*settings.extra.values()]
+    for url in (settings.database, settings.mail):
+        password = urlsplit(url).password
+        if password:
+            found += [password, unquote(password)]
+    return found

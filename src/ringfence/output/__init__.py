@@ -1,0 +1,1 @@
+"""What leaves: sanitised text, headers and cookies that are policed, errors without insides."""

@@ -1,0 +1,105 @@
+"""The output layer in the pipeline: what a request may bring in, and everything that leaves."""
+
+import contextlib
+import traceback
+from typing import Final
+from urllib.parse import urlsplit
+
+from ringfence.core.codes import CODES, Layer, public
+from ringfence.core.errors import Refused
+from ringfence.core.exchange import Exchange
+from ringfence.core.settings import Settings
+from ringfence.output import problem
+from ringfence.output.cookies import REFRESH_COOKIE, without_refresh
+from ringfence.output.guard import Guard, Send, respond
+from ringfence.output.headers import REQUEST_ID, fixed
+from ringfence.output.site import Site, own
+
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+#: RFC 6455 7.4.1: a refusal is a policy that was violated, a crash is not expected.
+_POLICY_VIOLATED: Final = 1008
+_UNEXPECTED: Final = 1011
+
+
+class Output:
+    """Guards every answer of one site.
+
+    The pipeline calls ``before`` and ``guard``, hands the guard to the application as its ``send``
+    and awaits ``finish`` on it. What was raised goes to ``answer`` or ``answer_crash`` with the
+    guard, or with the bare ``send`` where there is no guard yet.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        host = urlsplit(settings.origin).hostname
+        self._site: Final = Site(
+            fixed=fixed(secure=settings.secure),
+            origins=frozenset({*settings.allowed_origins, settings.origin}),
+            secure_cookies=settings.secure or host in _LOOPBACK,
+        )
+
+    def before(self, exchange: Exchange) -> None:
+        """Take the refresh cookie out of a request that goes to anybody but Ringfence itself."""
+        headers: list[tuple[bytes, bytes]] = exchange.scope["headers"]
+        for name, value in headers:
+            if name == b"cookie" and REFRESH_COOKIE in value:
+                if not own(exchange) and Layer.OUTPUT not in exchange.off:
+                    exchange.scope["headers"] = _without_refresh(headers)
+                return
+
+    def guard(self, exchange: Exchange, send: Send) -> Guard:
+        """Wrap ``send`` for the application."""
+        return Guard(exchange, self._site, send)
+
+    async def answer(self, exchange: Exchange, refused: Refused, send: Send | Guard) -> None:
+        """Answer a refusal, unless the client has seen the start of another answer."""
+        bare, free = _bare(send)
+        if exchange.scope["type"] == "websocket":
+            await _close(bare, _POLICY_VIOLATED)
+        elif free:
+            headers = problem.headers(
+                refused.code, retry_after=refused.retry_after, allow=refused.allow
+            )
+            await respond(bare, self._site, exchange, public(refused.code), headers)
+
+    async def answer_crash(self, exchange: Exchange, error: Exception, send: Send | Guard) -> None:
+        """Answer an exception that nobody meant: with an id, never with its words."""
+        bare, free = _bare(send)
+        if exchange.scope["type"] == "websocket":
+            await _close(bare, _UNEXPECTED)
+        elif free and Layer.OUTPUT in exchange.off:
+            await _confess(bare, exchange, error)
+        elif free:
+            await respond(
+                bare, self._site, exchange, CODES["server.error"], (problem.CONTENT_TYPE,)
+            )
+
+
+def _bare(send: Send | Guard) -> tuple[Send, bool]:
+    """The server's ``send``, and whether an answer can still be given with it."""
+    return (send.send, send.discard()) if isinstance(send, Guard) else (send, True)
+
+
+async def _close(send: Send, code: int) -> None:
+    with contextlib.suppress(RuntimeError, OSError):  # the client was faster
+        await send({"type": "websocket.close", "code": code})
+
+
+async def _confess(send: Send, exchange: Exchange, error: Exception) -> None:
+    """What a hurried debug server answers; the layer is off (ATTACKS O08)."""
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (REQUEST_ID, exchange.request_id.encode()),
+    ]
+    await send({"type": "http.response.start", "status": 500, "headers": headers})
+    text = "".join(traceback.format_exception(error))
+    await send({"type": "http.response.body", "body": text.encode("utf-8", "backslashreplace")})
+
+
+def _without_refresh(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    kept: list[tuple[bytes, bytes]] = []
+    for name, value in headers:
+        rest = without_refresh(value) if name == b"cookie" else value
+        if rest or not value:
+            kept.append((name, rest))
+    return kept

@@ -1,0 +1,195 @@
+"""The wrapper around ``send``: what the application answers passes here before it leaves.
+
+Only the start of a response is touched, so that bodies stream through as they come. An error answer
+is held back instead: a 5xx until the application has returned or raised (Starlette sends one and
+then raises, and the exception may be a refusal with an answer of its own), a framework's 404, 405
+or 422 until the first piece of its body.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from enum import Enum, auto
+from typing import Final, TypeAlias
+
+from ringfence.core.codes import CODES, Code, Layer
+from ringfence.core.exchange import Exchange
+from ringfence.output import problem
+from ringfence.output.headers import NO_STORE, REQUEST_ID, Header, names_page
+from ringfence.output.location import stays
+from ringfence.output.scrub import (
+    CLIENT_ERROR,
+    FRAMEWORKS,
+    SERVER_ERROR,
+    UNPROCESSABLE,
+    fields,
+    replacement,
+)
+from ringfence.output.site import Message, Site, tell
+
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+
+class _State(Enum):
+    OPEN = auto()  # nothing is held back
+    LOOKING = auto()  # the first piece of the body decides
+    HELD = auto()  # an error, until the application has returned or raised
+    DONE = auto()  # answered in the application's place: its words are dropped
+
+
+_OPEN: Final = _State.OPEN
+_STARTS: Final = frozenset({"http.response.start", "websocket.http.response.start"})
+_REDIRECTS: Final = range(300, 400)
+
+
+class Guard:
+    """One response on its way out. Call it as ``send``; ``finish`` once the application returned.
+
+    ``started`` says whether the client has seen anything: then no other answer is possible.
+    """
+
+    __slots__ = ("_exchange", "_held", "_off", "_site", "_state", "send", "started")
+
+    def __init__(self, exchange: Exchange, site: Site, send: Send) -> None:
+        self.send: Final = send
+        self.started = False
+        self._exchange: Final = exchange
+        self._site: Final = site
+        self._off: Final = bool(exchange.off) and Layer.OUTPUT in exchange.off
+        self._state = _OPEN
+        self._held: list[Message] = []
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        kind: str = message["type"]
+        if kind in _STARTS:
+            return self._begin(message)
+        if self._state is not _OPEN:
+            return self._hold_back(message)
+        if kind == "http.response.body":
+            return self.send(message)
+        if kind == "websocket.accept":
+            return self._start(message)
+        if kind == "websocket.close" and not isinstance(message.get("reason"), str | None):
+            return self.send({**message, "reason": ""})  # FastAPI puts the whole validation here
+        return self.send(message)
+
+    async def finish(self) -> None:
+        """Send what is held back, now that no other answer can come."""
+        held, self._held = self._held, []
+        if not held:
+            return
+        if self._off or self._state is _State.LOOKING:
+            await self._release(held)
+            return
+        start = held[0]
+        tell(self._exchange, "error.scrubbed", start)
+        again = [(b"retry-after", v) for v in _values(start, b"retry-after") if v.isdigit()]
+        await self._replace(start, CODES["server.error"], start["status"], again)
+
+    def discard(self) -> bool:
+        """Make room for another answer; False where the client has seen something already."""
+        self._held = []
+        self._state = _State.DONE
+        return not self.started
+
+    def _begin(self, start: Message) -> Awaitable[None]:
+        status: int = start["status"]
+        if status < CLIENT_ERROR:
+            return self._start(start)
+        if status >= SERVER_ERROR:
+            self._state = _State.HELD
+        elif status in FRAMEWORKS and not self._off and not _is_page(start):
+            self._state = _State.LOOKING
+        else:
+            return self._start(start)
+        self._held = [start]
+        return _nothing()
+
+    def _start(self, start: Message) -> Awaitable[None]:
+        """Send the start of a response, unless it leads the browser off this site."""
+        if self._off:
+            request_id = (REQUEST_ID, self._exchange.request_id.encode())
+            headers = [*start.get("headers", ()), request_id]
+        elif start.get("status") in _REDIRECTS and self._strays(start):
+            tell(self._exchange, "location.policed", start)
+            return self._replace(start, CODES["request.refused"])
+        else:
+            headers = self._site.headers(self._exchange, start)
+        self._state = _OPEN
+        self.started = True
+        return self.send({**start, "headers": headers})
+
+    def _strays(self, start: Message) -> bool:
+        return not all(
+            stays(location.decode("latin-1"), self._site.origins)
+            for location in _values(start, b"location")
+        )
+
+    def _hold_back(self, message: Message) -> Awaitable[None]:
+        if self._state is _State.LOOKING:
+            return self._look(message)
+        if self._state is _State.HELD and self._off:
+            self._held.append(message)
+        return _nothing()
+
+    async def _look(self, first: Message) -> None:
+        start = self._held[0]
+        self._held = []
+        body: bytes = first.get("body", b"")
+        status: int = start["status"]
+        code = replacement(status, body, encoded=bool(_values(start, b"content-encoding")))
+        if code is None:
+            await self._release([start, first])
+            return
+        if status == UNPROCESSABLE:
+            tell(self._exchange, "error.scrubbed", start, fields=fields(body))
+        allow = [(b"allow", value) for value in _values(start, b"allow")]
+        await self._replace(start, code, extra=allow)
+
+    async def _release(self, held: list[Message]) -> None:
+        await self._start(held[0])
+        for message in held[1:]:
+            await self(message)
+
+    async def _replace(
+        self, start: Message, code: Code, status: int = 0, extra: Iterable[Header] = ()
+    ) -> None:
+        """Answer in the application's place."""
+        self._state = _State.DONE
+        self.started = True
+        headers = [problem.CONTENT_TYPE, *extra]
+        kind = start["type"].removesuffix(".start")
+        await respond(
+            self.send, self._site, self._exchange, code, headers, status=status, kind=kind
+        )
+
+
+async def respond(
+    send: Send,
+    site: Site,
+    exchange: Exchange,
+    code: Code,
+    headers: Iterable[Header],
+    *,
+    status: int = 0,
+    kind: str = "http.response",
+) -> None:
+    """Send a problem with these headers and, with the layer on, those of every response."""
+    body = problem.body(code, exchange.request_id, status=status)
+    security = () if Layer.OUTPUT in exchange.off else (*site.api, NO_STORE)
+    request_id = (REQUEST_ID, exchange.request_id.encode())
+    length = (b"content-length", b"%d" % len(body))
+    all_headers = [*headers, length, *security, request_id]
+    await send({"type": f"{kind}.start", "status": status or code.status, "headers": all_headers})
+    shown = b"" if exchange.scope.get("method") == "HEAD" else body
+    await send({"type": f"{kind}.body", "body": shown})
+
+
+def _is_page(start: Message) -> bool:
+    return any(names_page(value) for value in _values(start, b"content-type"))
+
+
+def _values(start: Message, name: bytes) -> list[bytes]:
+    return [value for key, value in start.get("headers", ()) if key.lower() == name]
+
+
+async def _nothing() -> None:
+    """What waits for a message that is held back."""

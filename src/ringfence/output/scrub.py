@@ -1,0 +1,72 @@
+"""What becomes of an application's error answers.
+
+* 5xx: replaced, whatever it says. Its words are for the log (ATTACKS O08).
+* 404 and 405 as the framework words them: replaced, so that they equal the pipeline's own.
+* 422 of FastAPI's validation: replaced. It repeats the input, a password too, and names the version
+  of the validator; which fields did not fit stands in the event.
+
+Every other 4xx is the application's own word to its client, and stays.
+
+Sources: OWASP ASVS 5.0 requirement 16.5.1; DESIGN section 4.
+"""
+
+from typing import Final
+
+import msgspec
+
+from ringfence.core.codes import CODES, Code
+
+CLIENT_ERROR: Final = 400
+NOT_FOUND: Final = 404
+UNPROCESSABLE: Final = 422
+SERVER_ERROR: Final = 500
+
+#: Statuses whose answer is held until its body shows whether the framework wrote it.
+FRAMEWORKS: Final = frozenset({NOT_FOUND, 405, UNPROCESSABLE})
+
+_DEFAULTS: Final = frozenset(
+    {
+        b"",
+        b"Not Found",
+        b'{"detail":"Not Found"}',
+        b"Method Not Allowed",
+        b'{"detail":"Method Not Allowed"}',
+    }
+)
+_VALIDATION: Final = b'{"detail":[{'
+_MOST_FIELDS: Final = 8
+
+
+class _Failure(msgspec.Struct):
+    type: str
+    loc: list[str | int]
+
+
+class _Failures(msgspec.Struct):
+    detail: list[_Failure]
+
+
+def replacement(status: int, body: bytes, *, encoded: bool) -> Code | None:
+    """The code to answer with instead, None where the answer stays.
+
+    Args:
+        status: One of ``FRAMEWORKS``.
+        body: The first piece of the body.
+        encoded: Whether it cannot be read (``Content-Encoding``); what cannot be judged goes.
+    """
+    if status == UNPROCESSABLE:
+        return CODES["body.invalid"] if encoded or body.startswith(_VALIDATION) else None
+    if not encoded and body not in _DEFAULTS:
+        return None
+    return CODES["resource.missing" if status == NOT_FOUND else "method.unknown"]
+
+
+def fields(body: bytes) -> str:
+    """Which fields did not fit and why, ``"body.quantity (missing)"``; never what was sent."""
+    try:
+        failures = msgspec.json.decode(body, type=_Failures).detail
+    except msgspec.DecodeError:
+        return ""
+    return ", ".join(
+        f"{'.'.join(map(str, failure.loc))} ({failure.type})" for failure in failures[:_MOST_FIELDS]
+    )

@@ -1,0 +1,141 @@
+"""One site's responses: what all of them say, and what an application may say beside it.
+
+The application's headers are walked once. What belongs to the layer is replaced, what could hurt is
+corrected or dropped, the rest passes untouched.
+"""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from ringfence.core.codes import CODES
+from ringfence.core.event import Event
+from ringfence.core.exchange import Exchange
+from ringfence.core.policy import public
+from ringfence.output import csp
+from ringfence.output.cookies import policed
+from ringfence.output.headers import (
+    CACHING,
+    CSP,
+    NO_STORE,
+    OWNED,
+    REQUEST_ID,
+    Header,
+    may_be_stored,
+    names_page,
+    well_formed,
+)
+from ringfence.output.page import declared
+from ringfence.output.scrub import CLIENT_ERROR
+
+Message: TypeAlias = MutableMapping[str, Any]
+
+#: Where the handlers of Ringfence's own routes are defined. They alone set the refresh cookie.
+_OWN: Final = "ringfence."
+
+_COOKIE: Final = b"set-cookie"
+_READERS: Final = b"access-control-allow-origin"
+_JUDGED: Final = OWNED | CACHING | {_COOKIE, _READERS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What is built once for all responses."""
+
+    fixed: tuple[Header, ...]
+    origins: frozenset[str]  # where redirects may lead, and whose scripts may read answers
+    secure_cookies: bool  # whether browsers take ``Secure`` here: by TLS, or on loopback
+    api: tuple[Header, ...] = field(init=False)  # for answers that are no pages
+    html: tuple[Header, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "api", (*self.fixed, (CSP, csp.policy(csp.API))))
+        object.__setattr__(self, "html", (*self.fixed, (CSP, csp.policy(csp.HTML))))
+
+    def headers(self, exchange: Exchange, start: Message) -> list[Header]:
+        """The headers with which a response of the application leaves."""
+        kept: list[Header] = []
+        caching: list[Header] = []
+        page = False
+        for name, value in start.get("headers", ()):
+            key = name.lower()
+            if not well_formed(key, value):
+                tell(exchange, "header.policed", start, header=key.decode("latin-1"))
+            elif key == b"content-type":
+                page = names_page(value)
+                kept.append((key, value))
+            elif key not in _JUDGED:
+                kept.append((key, value))
+            elif key in CACHING:
+                caching.append((key, value))
+            elif key == _COOKIE:
+                kept += self._cookie(exchange, start, value)
+            elif key == _READERS:
+                kept += self._readers(exchange, start, value)
+        kept += self._security(exchange, page=page)
+        kept += caching if caching and _stored(exchange, start, kept, caching) else (NO_STORE,)
+        kept.append((REQUEST_ID, exchange.request_id.encode()))
+        return kept
+
+    def _security(self, exchange: Exchange, *, page: bool) -> tuple[Header, ...]:
+        if exchange.state:
+            directives, nonce = declared(exchange)
+            if directives or nonce:
+                base = csp.HTML if page else csp.API
+                return (*self.fixed, (CSP, csp.policy(base, directives, nonce)))
+        return self.html if page else self.api
+
+    def _readers(self, exchange: Exchange, start: Message, origin: bytes) -> tuple[Header, ...]:
+        """Who may read the answer from another origin: who is listed, and nobody as ``*``."""
+        if origin.decode("latin-1") in self.origins:
+            return ((_READERS, origin),)
+        tell(exchange, "header.policed", start, header=_READERS.decode())
+        return ()
+
+    def _cookie(self, exchange: Exchange, start: Message, value: bytes) -> tuple[Header, ...]:
+        if own(exchange):
+            return ((_COOKIE, value),)
+        corrected = policed(value, secure=self.secure_cookies)
+        if corrected is None:
+            tell(exchange, "cookie.policed", start)
+            return ()
+        if corrected != value:
+            exchange.traces.append(CODES["cookie.policed"])
+        return ((_COOKIE, corrected),)
+
+
+def own(exchange: Exchange) -> bool:
+    """Whether the request goes to one of Ringfence's own routes."""
+    return exchange.entry is not None and exchange.entry.name.startswith(_OWN)
+
+
+def tell(exchange: Exchange, code: str, start: Message, **facts: str) -> None:
+    """Write down what was kept from leaving."""
+    found = CODES[code]
+    exchange.traces.append(found)
+    exchange.sink.emit(
+        Event(
+            at=exchange.now,
+            code=found,
+            request_id=exchange.request_id,
+            client=exchange.client,
+            subject=exchange.principal.subject if exchange.principal else None,
+            method=exchange.scope.get("method"),
+            route=exchange.entry.pattern if exchange.entry else None,
+            status=start.get("status"),
+            facts=facts,
+        )
+    )
+
+
+def _stored(exchange: Exchange, start: Message, kept: list[Header], caching: list[Header]) -> bool:
+    """Whether anybody may keep the answer: said by the application, of a route that is public."""
+    entry = exchange.entry
+    return (
+        entry is not None
+        and entry.policy == public
+        and exchange.scope.get("method") in ("GET", "HEAD")
+        and start.get("status", 0) < CLIENT_ERROR
+        and may_be_stored(caching)
+        and all(name != _COOKIE for name, _ in kept)
+    )
