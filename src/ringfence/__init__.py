@@ -1,1 +1,90 @@
-"""Ringfence."""
+"""Ringfence: the boundary of a Python backend as data, enforced in layers.
+
+    from ringfence import Ringfence, allow, owner, public, role, signed_in
+
+The words for policies are here at once; what stands on a framework or a library is imported when
+it is first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from ringfence.core.errors import ConfigurationError, Refused, RingfenceError, StoreError
+from ringfence.core.policy import aal, allow, owner, public, role, self_only, signed_in
+from ringfence.core.principal import Principal
+from ringfence.core.secret import Secret
+from ringfence.core.settings import Settings
+
+if TYPE_CHECKING:
+    from ringfence.boundary import commands
+    from ringfence.boundary.files import FileRoot
+    from ringfence.boundary.outbound import Outbound
+    from ringfence.boundary.redirect import safe_location
+    from ringfence.boundary.schema import body
+    from ringfence.boundary.uploads import Uploads
+    from ringfence.fastapi import Caller, MaybeCaller, Owned
+    from ringfence.network.database import migrating
+    from ringfence.output.html import rich_text
+    from ringfence.output.page import csp, nonce
+    from ringfence.stack import Ringfence
+    from ringfence.storage.sqlalchemy import Database
+
+__all__ = [
+    "Caller",
+    "ConfigurationError",
+    "Database",
+    "FileRoot",
+    "MaybeCaller",
+    "Outbound",
+    "Owned",
+    "Principal",
+    "Refused",
+    "Ringfence",
+    "RingfenceError",
+    "Secret",
+    "Settings",
+    "StoreError",
+    "Uploads",
+    "aal",
+    "allow",
+    "body",
+    "commands",
+    "csp",
+    "migrating",
+    "nonce",
+    "owner",
+    "public",
+    "rich_text",
+    "role",
+    "safe_location",
+    "self_only",
+    "signed_in",
+]
+
+#: Where the names live that are imported when they are asked for.
+_LATER: Final = {
+    "Caller": "ringfence.fastapi",
+    "Database": "ringfence.storage.sqlalchemy",
+    "FileRoot": "ringfence.boundary.files",
+    "MaybeCaller": "ringfence.fastapi",
+    "Outbound": "ringfence.boundary.outbound",
+    "Owned": "ringfence.fastapi",
+    "Ringfence": "ringfence.stack",
+    "Uploads": "ringfence.boundary.uploads",
+    "body": "ringfence.boundary.schema",
+    "csp": "ringfence.output.page",
+    "migrating": "ringfence.network.database",
+    "nonce": "ringfence.output.page",
+    "rich_text": "ringfence.output.html",
+    "safe_location": "ringfence.boundary.redirect",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "commands":
+        return import_module("ringfence.boundary.commands")
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_LATER[name]), name)
+    globals()[name] = value
+    return value

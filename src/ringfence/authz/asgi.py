@@ -1,7 +1,7 @@
 """The authorization layer in the pipeline: which route is this, and may they?"""
 
 from collections.abc import Awaitable, Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from ringfence.authz.decide import decide
 from ringfence.authz.resources import Plan, ResourceLoader, plan
@@ -10,6 +10,7 @@ from ringfence.core.codes import Layer
 from ringfence.core.decision import Decision, Resource
 from ringfence.core.errors import ConfigurationError, Refused, StoreError
 from ringfence.core.exchange import Exchange, Scope
+from ringfence.core.policy import atoms
 from ringfence.core.route import Entry, Match, RouteTable
 
 
@@ -100,6 +101,33 @@ class Authz:
             if not decision.allowed:
                 raise Refused(decision.code)
         return None
+
+    async def explain(self, exchange: Exchange) -> dict[str, Any]:
+        """How this request is decided: the route, each part of its policy, and the outcome."""
+        try:
+            self.route(exchange)
+            wait = self.authorize(exchange)
+            if wait is not None:
+                await wait
+            outcome = "policy.allowed"
+        except Refused as refused:
+            outcome = refused.code.name
+        entry = exchange.entry
+        chosen = self._plans.get(entry) if entry is not None else None
+        if entry is None or chosen is None:
+            return {"route": "none", "outcome": outcome}
+        _, resource = await _judge(exchange, chosen, exchange.match)
+        parts = {
+            repr(atom): decide(atom, exchange.principal, resource, exchange.now).code
+            for atom in atoms(chosen.policy)
+        }
+        return {
+            "route": f"{exchange.scope['method']} {entry.pattern}",
+            "handler": entry.name,
+            "policy": repr(entry.policy),
+            "parts": parts,
+            "outcome": outcome,
+        }
 
     async def _load_and_judge(self, exchange: Exchange, chosen: Plan) -> None:
         decision, exchange.resource = await _judge(exchange, chosen, exchange.match)

@@ -99,6 +99,7 @@ _CODES = (
     Code("login.malformed", Layer.AUTHN, 422, "This is not an e-mail address.", "input_validation_fail", Level.INFO),
     Code("password.too_short", Layer.AUTHN, 422, "The password is too short.", "input_validation_fail", Level.INFO),
     Code("password.too_long", Layer.AUTHN, 422, "The password is too long.", "input_validation_fail", Level.INFO),
+    Code("password.malformed", Layer.AUTHN, 422, "The password holds something that is no character.", "input_validation_fail", Level.INFO),
     Code("password.common", Layer.AUTHN, 422, "The password is too easy to guess.", "input_validation_fail", Level.INFO),
     Code("link.invalid", Layer.AUTHN, 400, "The link is not valid any more.", "authn_link_invalid"),
     Code("link.built", Layer.AUTHN, 0, "A mailed link was built from the configured origin.", "sys_link", Level.INFO),
@@ -113,6 +114,7 @@ _CODES = (
     Code("account.created", Layer.AUTHN, 0, "An account was created.", "user_created", Level.INFO),
     Code("account.disabled", Layer.AUTHN, 0, "An account was disabled.", "user_disabled", Level.WARN),
     Code("account.roles", Layer.AUTHN, 0, "The roles of an account changed.", "privilege_permissions_changed", Level.WARN),
+    Code("keys.rotated", Layer.AUTHN, 0, "A signing key was added.", "sys_key_rotated", Level.WARN),
     Code("password.changed", Layer.AUTHN, 0, "A password was changed.", "authn_password_change", Level.INFO),
     Code("password.reset_asked", Layer.AUTHN, 0, "A password reset was asked for.", "authn_password_reset_requested", Level.INFO),
     Code("password.reset", Layer.AUTHN, 0, "A password was reset.", "authn_password_change", Level.INFO),
@@ -137,6 +139,7 @@ _CODES = (
     Code("error.scrubbed", Layer.OUTPUT, 0, "The details of an error stayed inside.", "output_scrubbed", Level.INFO),
     # monitoring
     Code("events.summarised", Layer.MONITORING, 0, "Events above the rate were counted, not written.", "sys_monitor_summary"),
+    Code("events.lost", Layer.MONITORING, 0, "Events were lost: the log took no lines.", "sys_monitor_disabled", Level.CRITICAL),
     Code("log.redacted", Layer.MONITORING, 0, "A secret was kept out of the log.", "sys_monitor_redacted", Level.INFO),
     # every layer
     Code("request.refused", Layer.BOUNDARY, 400, "The request was refused.", "input_validation_fail"),

@@ -6,7 +6,7 @@ start shows everything there is to mend and no log holds a value (ASVS 13.4, mis
 """
 
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -107,7 +107,7 @@ def parse(environ: Mapping[str, str], *, required: Iterable[str] = ()) -> Settin
         session_absolute=reader.one("SESSION_ABSOLUTE_DAYS", _days(30), timedelta(days=30)),
         extra={name: reader.needed(name) for name in required},
     )
-    problems = [*reader.problems, *reader.unknown(), *_contradictions(settings)]
+    problems = [*reader.problems, *reader.unknown(), *_contradictions(settings, reader.given)]
     if problems:
         raise ConfigurationError(*problems)
     return settings
@@ -120,6 +120,11 @@ class _Reader:
         self._environ = environ
         self._known: set[str] = set()
         self.problems: list[str] = []
+
+    @property
+    def given(self) -> Container[str]:
+        """The names that are set, well or not."""
+        return self._environ
 
     def one(self, name: str, convert: Callable[[str], T], default: T) -> T:
         self._known.add(PREFIX + name)
@@ -160,22 +165,22 @@ class _WeakError(Exception):
     """A value that is well-formed and as good as none."""
 
 
-def _contradictions(settings: Settings) -> list[str]:
-    """Settings that are fine alone and wrong together."""
+def _contradictions(settings: Settings, given: Container[str]) -> list[str]:
+    """Settings that are fine alone and wrong together, or missing where we are."""
     problems: list[str] = []
     production = settings.environment is Environment.PRODUCTION
-    if not settings.origin:
+    if f"{PREFIX}ORIGIN" not in given:
         problems.append(f"{PREFIX}ORIGIN is missing")
-    elif production and not settings.secure:
+    elif production and settings.origin and not settings.secure:
         problems.append(f"{PREFIX}ORIGIN must start with https:// in production")
     if production and settings.layers_off:
         problems.append(f"{PREFIX}LAYERS_OFF is for {PREFIX}ENV=demo and test only")
     if production and settings.mail.startswith("file:"):
         problems.append(f"{PREFIX}MAIL must be smtp:// or smtps:// in production")
-    if production and not settings.mail:
+    if production and f"{PREFIX}MAIL" not in given:
         problems.append(f"{PREFIX}MAIL is missing")
     if production and settings.log_level == "DEBUG":
-        problems.append(f"{PREFIX}LOG_LEVEL must not be DEBUG in production")
+        problems.append(f"{PREFIX}LOG_LEVEL is too low for production")
     return problems
 
 

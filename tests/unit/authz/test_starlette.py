@@ -153,7 +153,8 @@ def test_a_list_that_is_replaced_is_noticed() -> None:
     app = FastAPI(openapi_url=None)
     routes = Routes(app, {})
     routes.read()
-    app.router.routes = [Route("/late", handler_copy())]
+    late: list[BaseRoute] = [Route("/late", handler_copy())]
+    app.router.routes = late
     assert routes.stale
 
 

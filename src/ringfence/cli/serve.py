@@ -1,0 +1,97 @@
+"""``ringfence serve``: the auth service alone. Applications verify its tokens by its public keys.
+
+One process: it holds its own hashing threads and its own memory of revocations. Start more of them
+on one database where one is not enough. TLS ends in front of it; the address that browsers see is
+``RINGFENCE_ORIGIN``.
+"""
+
+import argparse
+import importlib.util
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from ringfence.core.errors import ConfigurationError
+from ringfence.core.settings import parse
+
+HELP: Final = "run the auth service alone"
+
+_BACKLOG: Final = 512
+_GRACEFUL_SECONDS: Final = 10
+
+
+def add_parser(subparsers: Any) -> None:  # noqa: ANN401  # argparse keeps its type private
+    """Add the command."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "serve",
+        help=HELP,
+        description=f"{HELP.capitalize()}, until Ctrl-C or SIGTERM. TLS ends in front of it.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--port", type=int, default=8000, help="the port; 0 takes a free one")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve. Non-zero where the start was refused."""
+    settings = parse(os.environ)
+    if importlib.util.find_spec("uvicorn") is None:
+        raise ConfigurationError("there is no server here: pip install 'ringfence[server]'")
+    import uvicorn
+    from starlette.applications import Starlette
+
+    from ringfence.monitoring.journal import open_journal
+    from ringfence.monitoring.logs import logging_setup
+    from ringfence.stack import Ringfence
+
+    journal = open_journal(settings.log)
+    logging_setup(journal.log, settings.log_level or "INFO")
+    app = _Started(Ringfence(Starlette(), settings=settings))
+    config = uvicorn.Config(
+        app,
+        access_log=False,  # Ringfence's events are the log
+        lifespan="on",
+        log_config=None,
+        proxy_headers=False,  # the network layer judges forwarded headers
+        server_header=False,
+        timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+    )
+    with _listening(arguments.host, arguments.port) as listening:
+        host, port = listening.getsockname()[:2]
+        print(f"listening on {host} port {port} for {settings.origin}", file=sys.stderr)
+        uvicorn.Server(config).run([listening])
+    journal.close()
+    if app.refused:
+        raise ConfigurationError(*app.refused)
+    return 0
+
+
+class _Started:
+    """Hands everything on, and remembers why a start was refused."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        self._app: Final = app
+        self.refused: list[str] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+
+        async def listen(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                self.refused = message["message"].splitlines()
+            await send(message)
+
+        await self._app(scope, receive, listen)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or "no such port"
+        raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from None

@@ -1,0 +1,122 @@
+"""The layers of a running stack, in order, and what they stand on."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeAlias
+
+from ringfence.authn.keys import Keys
+from ringfence.authn.mail import Mailer
+from ringfence.authz.asgi import Authz
+from ringfence.authz.resources import ResourceLoader
+from ringfence.authz.starlette import Routes, Survey
+from ringfence.boundary import processes
+from ringfence.boundary.asgi import Boundary, guard_sql
+from ringfence.core.exchange import Exchange
+from ringfence.core.settings import Settings
+from ringfence.monitoring.asgi import Monitor
+from ringfence.network import database
+from ringfence.network.asgi import Network
+from ringfence.output.asgi import Output
+from ringfence.service.app import Service
+from ringfence.service.hashing import HashingPool
+from ringfence.service.mailers import open_mailer
+from ringfence.storage import Stores, open_stores
+
+Check: TypeAlias = Callable[[Exchange], Awaitable[None] | None]
+Clock: TypeAlias = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """The layers of a running stack, and what they stand on."""
+
+    network: Network
+    boundary: Boundary
+    authz: Authz
+    service: Service  # holds authn
+    output: Output
+    monitor: Monitor
+    stores: Stores
+    settings: Settings
+
+    def freeze(self) -> None:
+        """Hold the process to what it has become: no new programs, no DDL, SQL watched."""
+        processes.freeze()
+        database.freeze()
+        guard_sql()
+
+    async def close(self) -> None:
+        """Undo it all; what is under way is finished first."""
+        processes.thaw()
+        database.thaw()
+        await self.service.close()
+        await self.stores.close()
+        self.monitor.close()
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """What every request passes before its body is read, in this order."""
+        return (
+            self.network.admit,
+            self.boundary.check_head,
+            self.authz.route,
+            self.service.authn.identify,
+            self.authz.authorize,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a stack is built from."""
+
+    routes: Routes
+    loaders: Mapping[type, ResourceLoader]
+    clock: Clock
+    stores: Stores | None = None
+    mailer: Mailer | None = None
+
+    async def open(self, settings: Settings) -> Layers:
+        """Build the layers and start the stores. Nothing is answered yet.
+
+        Raises:
+            ConfigurationError: What is wrong with the keys or the database, by name.
+            StoreError: The store does not answer.
+        """
+        keys = Keys.load_or_create(settings.keys)
+        stores = self.stores or open_stores(settings.database, session_idle=settings.session_idle)
+        await stores.start()
+        service = self._service(settings, stores, keys)
+        return Layers(
+            settings=settings,
+            network=Network(settings),
+            boundary=Boundary(settings),
+            authz=self._authz(service),
+            service=service,
+            output=Output(settings),
+            monitor=Monitor(settings),
+            stores=stores,
+        )
+
+    def survey(self, settings: Settings) -> Survey:
+        """The boundary as it would be, with every problem; nothing is opened, no key is read."""
+        with TemporaryDirectory() as folder:
+            keys = Keys.load_or_create(Path(folder) / "keys")
+        authz = self._authz(self._service(settings, open_stores("memory:"), keys))
+        problems = authz.build().problems
+        return Survey([*authz.entries], problems)
+
+    def _authz(self, service: Service) -> Authz:
+        return Authz(self.routes, service.handlers, self.loaders)
+
+    def _service(self, settings: Settings, stores: Stores, keys: Keys) -> Service:
+        return Service(
+            settings=settings,
+            stores=stores,
+            keys=keys,
+            hashing=HashingPool(),
+            mailer=self.mailer or open_mailer(settings, self.clock),
+            clock=self.clock,
+        )

@@ -1,0 +1,222 @@
+"""The composition root: the layers in order, around one application.
+
+``Ringfence(app)`` guards an ASGI application and mounts the auth service beside it. Everything
+that can be wrong is found at the start, all at once; until the start has succeeded, every request
+is answered with 503.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any, Final
+
+from ringfence.authn.mail import Mailer
+from ringfence.authz.resources import ResourceLoader
+from ringfence.authz.seal import ASGIApp, Receive, Send
+from ringfence.authz.starlette import Routes, Survey
+from ringfence.core.codes import Layer
+from ringfence.core.errors import ConfigurationError, Refused
+from ringfence.core.exchange import SCOPE_KEY, Exchange, Scope, current
+from ringfence.core.policy import Policy
+from ringfence.core.route import Entry
+from ringfence.core.settings import Environment, Settings, parse
+from ringfence.output.guard import Guard
+from ringfence.stack.explain import explain
+from ringfence.stack.layers import Check, Clock, Layers, Plan
+from ringfence.stack.lifespan import Lifespan
+from ringfence.storage import Stores
+
+_STARTING: Final = (
+    {
+        "type": "http.response.start",
+        "status": 503,
+        "headers": [(b"content-type", b"text/plain"), (b"retry-after", b"1")],
+    },
+    {"type": "http.response.body", "body": b"The service is starting.\n"},
+)
+
+
+def utc_now() -> datetime:
+    """The time, aware UTC."""
+    return datetime.now(UTC)
+
+
+class Ringfence:
+    """An ASGI application that guards another one.
+
+    Args:
+        app: FastAPI, Starlette, or any ASGI application (whose routes ``policies`` then names).
+        settings: Read from the environment if not given.
+        policies: Policies of routes that have no handler of one's own, by pattern: docs pages,
+            static files, mounts. For an application of another kind: of every route, by
+            ``"GET,POST /pattern"``.
+        resources: How each class that ``owner()`` names is loaded.
+        required: Names of further environment variables without which the start is refused.
+        layers_off: Layers that do not act; in demo and test only.
+        clock: The time, for tests.
+        stores: The auth service's stores; opened from the settings if not given.
+        mailer: How mail is sent; from the settings if not given.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        settings: Settings | None = None,
+        policies: Mapping[str, Policy] | None = None,
+        resources: Mapping[type, ResourceLoader] | None = None,
+        required: Iterable[str] = (),
+        layers_off: Iterable[Layer | str] = (),
+        clock: Clock = utc_now,
+        stores: Stores | None = None,
+        mailer: Mailer | None = None,
+    ) -> None:
+        self.app: Final = app
+        self._settings = settings
+        self._required: Final = tuple(required)
+        self._layers_off: Final = frozenset(Layer(layer) for layer in layers_off)
+        self._clock: Final = clock
+        self._plan: Final = Plan(
+            routes=Routes(app, policies or {}),
+            loaders=dict(resources or {}),
+            clock=clock,
+            stores=stores,
+            mailer=mailer,
+        )
+        self._layers: Layers | None = None
+        self._checks: tuple[Check, ...] = ()
+        self._own: Mapping[Entry, ASGIApp] = {}
+        self._off: frozenset[Layer] = frozenset()
+
+    # ------------------------------------------------------------------------------- a request
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        layers = self._layers
+        if layers is None:
+            await _not_started(scope, send)
+            return
+        exchange = Exchange(
+            scope, request_id=token_hex(12), now=self._clock(), off=self._off, sink=layers.monitor
+        )
+        scope[SCOPE_KEY] = exchange
+        token = current.set(exchange)
+        try:
+            await self._serve(layers, exchange, receive, layers.output.guard(exchange, send))
+        finally:
+            current.reset(token)
+            for close in exchange.closing:
+                await close()
+
+    async def _serve(
+        self, layers: Layers, exchange: Exchange, receive: Receive, send: Guard
+    ) -> None:
+        try:
+            for check in self._checks:
+                wait = check(exchange)
+                if wait is not None:
+                    await wait
+            receive = await layers.boundary.read_body(exchange, receive)
+            layers.output.before(exchange)
+            await self._dispatch(exchange, receive, send)
+            await send.finish()
+        except Refused as refused:
+            layers.monitor.refused(exchange, refused)
+            await layers.output.answer(exchange, refused, send)
+        except Exception as error:  # noqa: BLE001  # the last line: nothing unforeseen gets out
+            layers.monitor.crashed(exchange, error)
+            await layers.output.answer_crash(exchange, error, send)
+
+    async def _dispatch(self, exchange: Exchange, receive: Receive, send: Guard) -> None:
+        own = self._own.get(exchange.entry) if exchange.entry is not None else None
+        if own is not None:
+            exchange.scope["path_params"] = dict(exchange.match.parameters)
+        await (own or self.app)(exchange.scope, receive, send)
+
+    # ----------------------------------------------------------------------- the start, the end
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Start before the application, seal after it, close last.
+
+        The application may still add routes while it starts; what it has made by then is read.
+        """
+        startup = await receive()
+        try:
+            layers = await self._plan.open(self.settings())
+        except (ConfigurationError, Refused) as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        try:
+            lifespan = Lifespan(lambda: self._seal(layers))
+            await lifespan.run(self.app, scope, startup, receive, send)
+        finally:
+            self._layers = None
+            await layers.close()
+
+    async def start(self) -> None:
+        """Start without a server: for tests and commands. ``close`` undoes it.
+
+        Raises:
+            ConfigurationError: All that is wrong with the settings and the routes, by name.
+            StoreError: The store does not answer.
+        """
+        layers = await self._plan.open(self.settings())
+        try:
+            self._seal(layers)
+        except ConfigurationError:
+            await layers.close()
+            raise
+
+    async def close(self) -> None:
+        """Finish what is under way, and let go of the stores."""
+        layers, self._layers = self._layers, None
+        if layers is not None:
+            await layers.close()
+
+    def _seal(self, layers: Layers) -> None:
+        """Read the routes, and from here on hold the process to what it has become."""
+        survey = layers.authz.build()
+        if survey.problems:
+            raise ConfigurationError(*survey.problems)
+        layers.freeze()
+        self._checks, self._own = layers.checks, layers.service.handlers
+        self._off = layers.settings.layers_off
+        self._layers = layers
+
+    def settings(self) -> Settings:
+        """The settings in force.
+
+        Raises:
+            ConfigurationError: What is missing, weak, malformed or unknown, by name.
+        """
+        settings = self._settings or parse(os.environ, required=self._required)
+        settings = replace(settings, layers_off=settings.layers_off | self._layers_off)
+        if settings.layers_off and settings.environment is Environment.PRODUCTION:
+            raise ConfigurationError("layers are switched off in demo and test only")
+        return settings
+
+    # ------------------------------------------------------------------------------ for a person
+
+    def survey(self) -> Survey:
+        """The boundary as it would be, with every problem; nothing is opened or started."""
+        return self._plan.survey(self._settings or Settings())
+
+    async def explain(self, who: str, method: str, path: str) -> dict[str, Any]:
+        """Why a request would be decided as it is: see ``explain``; the stack has been started."""
+        if self._layers is None:
+            raise LookupError("the stack has not been started")
+        return await explain(self._layers, who, method, path, self._clock())
+
+
+async def _not_started(scope: Scope, send: Send) -> None:
+    """What everybody is told until the table is built: nothing is served yet."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1013})  # try again later
+        return
+    for message in _STARTING:
+        await send(dict(message))

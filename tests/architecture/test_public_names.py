@@ -1,0 +1,63 @@
+"""The public names of ``ringfence``: a change here is a change for every user."""
+
+import subprocess
+import sys
+
+import pytest
+
+import ringfence
+
+PUBLIC = [
+    "Caller",
+    "ConfigurationError",
+    "Database",
+    "FileRoot",
+    "MaybeCaller",
+    "Outbound",
+    "Owned",
+    "Principal",
+    "Refused",
+    "Ringfence",
+    "RingfenceError",
+    "Secret",
+    "Settings",
+    "StoreError",
+    "Uploads",
+    "aal",
+    "allow",
+    "body",
+    "commands",
+    "csp",
+    "migrating",
+    "nonce",
+    "owner",
+    "public",
+    "rich_text",
+    "role",
+    "safe_location",
+    "self_only",
+    "signed_in",
+]
+COSTLY = {"alembic", "asyncio", "fastapi", "httpx2", "joserfc", "sqlalchemy", "starlette"}
+
+
+def test_the_public_names_are_these() -> None:
+    assert ringfence.__all__ == PUBLIC
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(ringfence, name) is not None
+
+
+def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="unheard_of"):
+        _ = ringfence.unheard_of
+
+
+def test_importing_the_words_imports_no_framework() -> None:
+    program = "import sys; from ringfence import allow, owner, Settings; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert not COSTLY & set(run.stdout.split())

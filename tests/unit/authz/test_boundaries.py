@@ -1,0 +1,66 @@
+"""The lock: a weaker policy and a new route fail, whatever else is fine."""
+
+import pytest
+
+from ringfence.authz.boundaries import Difference, compare, read_lock, rows, write_lock
+from ringfence.core.errors import ConfigurationError
+from ringfence.core.policy import Policy, public, role, signed_in
+from ringfence.core.route import Entry
+
+
+def table(policy: Policy | None, *further: Entry) -> list[Entry]:
+    first = Entry(
+        pattern="/a/{id}", methods=frozenset({"GET", "DELETE"}), policy=policy, handler="h"
+    )
+    return [first, *further]
+
+
+def differences(old: list[Entry], new: list[Entry]) -> list[Difference]:
+    return compare(rows(new), read_lock(write_lock(rows(old))))
+
+
+def test_a_table_equals_its_own_lock() -> None:
+    mount = Entry(pattern="/static", policy=public, kind="mount", handler="h")
+    socket = Entry(pattern="/ws", policy=signed_in, kind="websocket", handler="h")
+    assert differences(table(role("a"), mount, socket), table(role("a"), mount, socket)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind", "fails"),
+    [
+        (role("admin"), signed_in, "weaker", True),
+        (None, role("admin"), "weaker", True),
+        (signed_in, role("admin"), "changed", False),
+        (signed_in, None, "changed", False),
+    ],
+)
+def test_a_change_fails_only_where_somebody_new_gets_in(
+    old: Policy | None, new: Policy | None, kind: str, *, fails: bool
+) -> None:
+    found = differences(table(old), table(new))
+    assert [(d.kind, d.fails) for d in found] == [(kind, fails)] * 2  # DELETE and GET
+
+
+def test_a_route_that_is_not_locked_fails_and_one_that_went_does_not() -> None:
+    late = Entry(pattern="/late", policy=role("admin"), handler="h")
+    (added,) = differences(table(public), table(public, late))
+    assert (added.kind, added.method, added.fails) == ("added", "ANY", True)
+    (removed,) = differences(table(public, late), table(public))
+    assert (removed.kind, removed.fails) == ("removed", False)
+
+
+def test_a_second_route_of_the_same_path_does_not_hide_the_first() -> None:
+    """The first one is matched, so the first one is locked."""
+    shadow = Entry(pattern="/a/{id}", methods=frozenset({"GET"}), policy=role("x"), handler="h")
+    assert differences(table(public), table(public, shadow)) == []
+
+
+@pytest.mark.parametrize("line", ["GET /a/{id}", "nonsense", "GET  signed_in"])
+def test_a_lock_that_cannot_be_read_is_an_error(line: str) -> None:
+    with pytest.raises(ConfigurationError, match="line 1"):
+        read_lock(line)
+
+
+def test_a_locked_policy_that_cannot_be_read_is_an_error() -> None:
+    with pytest.raises(ConfigurationError, match="not a policy"):
+        compare(rows(table(public)), {("/a/{id}", "GET"): "evil or public"})

@@ -1,0 +1,65 @@
+"""Policies are values that print as they are written."""
+
+import pytest
+
+from ringfence.core.policy import (
+    Every,
+    aal,
+    allow,
+    atoms,
+    declared,
+    owner,
+    public,
+    role,
+    self_only,
+    signed_in,
+)
+
+
+class Order:
+    """A resource."""
+
+
+@pytest.mark.parametrize(
+    ("policy", "text"),
+    [
+        (public, "public"),
+        (signed_in, "signed_in"),
+        (owner(Order, by="order_id"), 'owner(Order, by="order_id")'),
+        (
+            role("admin") & (role("superadmin") | self_only(by="id")),
+            'role("admin") & (role("superadmin") | self_only(by="id"))',
+        ),
+        (role("a") & role("b") & aal(2), 'role("a") & role("b") & aal(2)'),
+        (role("a") & role("b") | self_only, '(role("a") & role("b")) | self_only'),
+    ],
+)
+def test_a_policy_prints_as_it_is_written(policy: object, text: str) -> None:
+    assert repr(policy) == text
+
+
+def test_policies_are_equal_by_value_and_flatten() -> None:
+    assert role("a") & (role("b") & signed_in) == Every((role("a"), role("b"), signed_in))
+    assert list(atoms(role("a") & (role("b") | public))) == [role("a"), role("b"), public]
+
+
+@pytest.mark.parametrize("other", [None, True, "public", 1])
+def test_only_policies_are_joined(other: object) -> None:
+    with pytest.raises(TypeError, match="is not a policy"):
+        _ = signed_in & other  # pyright: ignore[reportOperatorIssue]  # the mistake under test
+    with pytest.raises(TypeError, match="is not a policy"):
+        _ = signed_in | other  # pyright: ignore[reportOperatorIssue]  # as above
+
+
+@pytest.mark.parametrize("level", [0, 4, -1])
+def test_an_assurance_level_is_one_of_three(level: int) -> None:
+    with pytest.raises(ValueError, match="1, 2 or 3"):
+        aal(level)
+
+
+def test_allow_declares_and_leaves_the_handler_as_it_is() -> None:
+    def handler() -> None: ...
+
+    assert declared(handler) is None
+    assert allow(signed_in)(handler) is handler
+    assert declared(handler) == signed_in
