@@ -1,0 +1,155 @@
+"""``ringfence demo``: the guarded shop on this machine, with all it needs."""
+
+import argparse
+import ipaddress
+import os
+import secrets
+import shutil
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from ringfence.core.errors import ConfigurationError, RingfenceError
+from ringfence.core.settings import Settings
+from ringfence_demo.arguments import DESCRIPTION, add_arguments
+from ringfence_demo.data import Databases, DataFolder
+from ringfence_demo.guarded import guard, settings
+from ringfence_demo.naked import Twin
+from ringfence_demo.postgres import ADDRESS, PrivatePostgres, prepare, remove
+from ringfence_demo.seed import PASSWORD, PEOPLE, first_start
+from ringfence_demo.server import bind, serve
+
+_TRY: Final = """\
+Sign in as alice: you see her orders, and nobody else's. Then open what this shop's
+careless code would answer, were it alone:
+  {origin}/products?q=%27+UNION+SELECT+id,item,note,total+FROM+orders--
+  {origin}/go?next=//evil.example
+  {origin}/boom
+Each refusal is one line of JSON here, with its reason."""
+
+_TRY_NAKED: Final = """\
+The same code with every layer off, until you stop this:
+  {naked}products?q=%27+UNION+SELECT+id,item,note,total+FROM+orders--
+  {naked}orders/3
+  {naked}boom
+
+naked {naked}"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """``python -m ringfence_demo``."""
+    parser = argparse.ArgumentParser(prog="ringfence demo", description=DESCRIPTION.capitalize())
+    add_arguments(parser)
+    return run(parser.parse_args(argv))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve the shop until Ctrl-C. Non-zero when it cannot be started, with the reason."""
+    try:
+        with ExitStack() as stack:
+            started = _run(arguments, stack)
+    except RingfenceError as error:
+        print("\n".join(getattr(error, "problems", (str(error),))), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0 if started else 1
+
+
+def _run(arguments: argparse.Namespace, stack: ExitStack) -> bool:
+    listening = stack.enter_context(_listen(arguments.host, arguments.port))
+    port: int = listening.getsockname()[1]
+    host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+    origin = f"http://{host}:{port}"
+    folder = DataFolder(arguments.data.absolute())
+    twin_databases: Databases | None = None
+    if arguments.database == "postgres":
+        folder = DataFolder(folder.root / "postgres")
+        shutil.rmtree(folder.root, ignore_errors=True)  # the server is new as well
+        databases, twin_databases = _postgres(stack, naked=arguments.naked)
+    else:
+        databases = Databases.sqlite(folder)
+    configured = settings(folder, databases, os.environ, origin=origin)
+    _set_up(folder, databases, configured)
+    naked = ""
+    if arguments.naked:
+        twin = Twin()
+        stack.callback(twin.stop)
+        naked = twin.start(twin_databases, arguments.reachable)
+    app = guard(folder, databases, configured, reachable=arguments.reachable)
+    return serve(app, listening, lambda: print(_greeting(configured, folder, naked), flush=True))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        if ipaddress.ip_address(host).is_unspecified:
+            raise ConfigurationError("--host: name the one address that browsers will use")
+    except ValueError:
+        if host != "localhost":
+            raise ConfigurationError("--host: give an address of this machine") from None
+    try:
+        return bind(host, port)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
+        raise ConfigurationError(
+            f"Cannot listen on {host} port {port}: {reason}. "
+            f"Another one: ringfence demo --port {port + 1 if port < 65_535 else 8000}"  # noqa: PLR2004  # 16 bits
+        ) from None
+
+
+def _postgres(stack: ExitStack, *, naked: bool) -> tuple[Databases, Databases | None]:
+    address = os.environ.get(ADDRESS, "")
+    name = f"demo_{secrets.token_hex(4)}"
+    names = [name, f"{name}_naked"] if naked else [name]
+    if not address:
+        server = PrivatePostgres()
+        stack.callback(server.stop)
+        print("Starting PostgreSQL …", flush=True)
+        address = server.start()
+    else:
+        for each in names:
+            stack.callback(remove, address, each)
+    made = [prepare(address, each) for each in names]
+    return made[0], made[1] if naked else None
+
+
+def _set_up(folder: DataFolder, databases: Databases, configured: Settings) -> None:
+    if not folder.seeded.exists():
+        print(f"Setting up the shop in {_short(folder)} …", flush=True)
+    try:
+        first_start(folder, databases, configured)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
+        raise ConfigurationError(f"{_short(folder)}: {reason}. Another one: --data") from error
+
+
+def _greeting(configured: Settings, folder: DataFolder, naked: str) -> str:
+    """What a stranger needs to know, and the line ``ready``."""
+    width = max(len(person.login) for person in PEOPLE)
+    accounts = "\n".join(
+        f"  {person.login:<{width}}  {', '.join(sorted(person.roles))}" for person in PEOPLE
+    )
+    off = ", ".join(sorted(configured.layers_off))
+    parts = [
+        f"The demo shop, guarded by Ringfence\n\n  {configured.origin}",
+        f"{accounts}\n  password: {PASSWORD}",
+        _TRY.format(origin=configured.origin),
+        _TRY_NAKED.format(naked=naked) if naked else "",
+        f"Switched off: {off}" if off else "",
+        f"Mail is written to {_short(DataFolder(folder.mail))}. Ctrl-C stops the shop.",
+    ]
+    return "\n" + "\n\n".join(part for part in parts if part) + "\n\nready"
+
+
+def _short(folder: DataFolder) -> str:
+    """The path as a person would type it."""
+    here = Path.cwd()
+    near = folder.root.is_relative_to(here)
+    return str(folder.root.relative_to(here) if near else folder.root)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

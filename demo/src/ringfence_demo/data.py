@@ -1,0 +1,66 @@
+"""Where the shop keeps what it keeps: one folder, and two databases."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """Everything on disk lives below ``root``, for the shop's user alone."""
+
+    root: Path
+
+    @property
+    def keys(self) -> Path:
+        """Ringfence's key files."""
+        return self.root / "keys"
+
+    @property
+    def mail(self) -> Path:
+        """Mail that would have been sent, as ``.eml`` files."""
+        return self.root / "mail"
+
+    @property
+    def invoices(self) -> Path:
+        """One folder for each order."""
+        return self.root / "invoices"
+
+    @property
+    def photos(self) -> Path:
+        """Pictures of the products."""
+        return self.root / "photos"
+
+    @property
+    def uploads(self) -> Path:
+        """What users sent."""
+        return self.root / "uploads"
+
+    @property
+    def seeded(self) -> Path:
+        """Made when everything else was: the next start has nothing to do."""
+        return self.root / "seeded"
+
+    def make(self) -> None:
+        """Make the folders that the shop itself writes to.
+
+        Raises:
+            OSError: It cannot be done here.
+        """
+        for folder in (self.root, self.invoices, self.photos, self.uploads):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Databases:
+    """Addresses. The owner makes the shop's tables, the shop itself only uses them."""
+
+    accounts: str  # of Ringfence's own tables: sqlite:/// or postgresql://
+    shop: str  # SQLAlchemy's
+    shop_owner: str  # SQLAlchemy's
+
+    @classmethod
+    def sqlite(cls, folder: DataFolder) -> "Databases":
+        """Two files in the folder; SQLite has no roles, so the owner is the shop."""
+        shop = f"sqlite+aiosqlite:///{folder.root / 'shop.sqlite'}"
+        accounts = f"sqlite:///{folder.root / 'accounts.sqlite'}"
+        return cls(accounts=accounts, shop=shop, shop_owner=shop)

@@ -1,0 +1,121 @@
+"""The shop with Ringfence in front of it; ``ringfence boundaries ringfence_demo.guarded:app``.
+
+Nothing here touches a disk or a socket before the application starts.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from ringfence import Database, Outbound, Ringfence, public
+from ringfence.authn.accounts import AccountStore
+from ringfence.boundary.outbound import Endpoint
+from ringfence.core.codes import CODES
+from ringfence.core.event import Event
+from ringfence.core.exchange import current
+from ringfence.core.settings import Settings, parse
+from ringfence.storage import open_stores
+from ringfence_demo.app import build
+from ringfence_demo.arguments import FOLDER
+from ringfence_demo.data import Databases, DataFolder
+from ringfence_demo.models import Order, Upload
+from ringfence_demo.shop import Shop
+
+POLICIES: Final = {"/static": public}
+DEFAULT_ORIGIN: Final = "http://127.0.0.1:8000"
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The shop's people, in Ringfence's account store."""
+
+    store: AccountStore
+
+    async def name(self, account_id: str) -> str:
+        """The name given at sign-up, else the part of the login before the ``@``."""
+        account = await self.store.find(account_id)
+        if account is None:
+            return "Somebody"
+        return account.name or account.login.partition("@")[0]
+
+    async def disable(self, account_id: str) -> None:
+        """Close an account: every session and token of it dies. Raises LookupError."""
+        now = datetime.now(UTC)
+        await self.store.disable(account_id, now)
+        exchange = current.get()
+        if exchange is not None:
+            exchange.sink.emit(
+                Event(
+                    at=now,
+                    code=CODES["account.disabled"],
+                    request_id=exchange.request_id,
+                    client=exchange.client,
+                    subject=exchange.principal.subject if exchange.principal else None,
+                    facts={"account": account_id},
+                )
+            )
+
+
+def settings(
+    folder: DataFolder, databases: Databases, environ: Mapping[str, str], *, origin: str
+) -> Settings:
+    """The demo's settings; what ``environ`` sets of ``RINGFENCE_…`` beside it holds.
+
+    Raises:
+        ConfigurationError: What is malformed or unknown there, by name.
+    """
+    return parse(
+        {
+            "RINGFENCE_MAIL_FROM": "shop@example.com",
+            **environ,
+            "RINGFENCE_ENV": "demo",
+            "RINGFENCE_ORIGIN": origin,
+            # Never what the environment says: these accounts' password is public.
+            "RINGFENCE_DATABASE": databases.accounts,
+            "RINGFENCE_KEYS": str(folder.keys),
+            "RINGFENCE_MAIL": f"file:{folder.mail}",
+        }
+    )
+
+
+def guard(
+    folder: DataFolder,
+    databases: Databases,
+    settings: Settings,
+    *,
+    reachable: Iterable[Endpoint] = (),
+) -> Ringfence:
+    """The guarded shop; its layers may be switched off in the settings.
+
+    ``reachable`` are addresses that ``/tools/fetch`` may reach although they are not public.
+    """
+    database = Database(create_async_engine(databases.shop))
+    stores = open_stores(settings.database, session_idle=settings.session_idle)
+    shop = Shop(
+        database=database,
+        folder=folder,
+        people=Accounts(stores.accounts),
+        outbound=Outbound(also=frozenset(reachable)),
+    )
+    return Ringfence(
+        build(shop),
+        settings=settings,
+        policies=POLICIES,
+        resources={
+            Order: database.loader(Order, owner="user_id"),
+            Upload: database.loader(Upload, owner="user_id"),
+        },
+        stores=stores,
+    )
+
+
+def __getattr__(name: str) -> Ringfence:
+    """``app``: the shop as ``ringfence demo`` guards it, for commands that look at its routes."""
+    if name != "app":
+        raise AttributeError(name)
+    folder = DataFolder(FOLDER.absolute())
+    databases = Databases.sqlite(folder)
+    return guard(folder, databases, settings(folder, databases, {}, origin=DEFAULT_ORIGIN))

@@ -1,0 +1,74 @@
+"""The shop's tables. Whom a row belongs to is ``user_id``, the opaque id of an account."""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Base(DeclarativeBase):
+    """All tables of the shop."""
+
+    def shown(self) -> dict[str, Any]:
+        """Every column, as JSON takes it."""
+        return {column.name: getattr(self, column.name) for column in self.__table__.columns}
+
+
+class Product(Base):
+    """What the shop sells."""
+
+    __tablename__ = "products"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    description: Mapped[str] = mapped_column(String(400))
+    price: Mapped[int]  # cents
+
+
+class Order(Base):
+    """What somebody bought."""
+
+    __tablename__ = "orders"
+    __table_args__: ClassVar = {
+        "sqlite_autoincrement": True
+    }  # an id is never given to another order
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(64), index=True)
+    item: Mapped[str] = mapped_column(String(200))
+    quantity: Mapped[int]
+    note: Mapped[str] = mapped_column(String(2000), default="")
+    price: Mapped[int]  # cents for one
+    total: Mapped[int]  # cents
+    status: Mapped[str] = mapped_column(String(20), default="new")
+    created_at: Mapped[str] = mapped_column(String(32), default=_now)
+
+
+class Post(Base):
+    """What somebody wrote: ``body`` is HTML."""
+
+    __tablename__ = "posts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(64))
+    author: Mapped[str] = mapped_column(String(200))
+    title: Mapped[str] = mapped_column(String(120))
+    body: Mapped[str] = mapped_column(String(20_000))
+    created_at: Mapped[str] = mapped_column(String(32), default=_now)
+
+
+class Upload(Base):
+    """A file that somebody sent; ``name`` is its name in the folder of uploads."""
+
+    __tablename__ = "uploads"
+    __table_args__: ClassVar = {"sqlite_autoincrement": True}  # as for orders
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(200))
+    media_type: Mapped[str] = mapped_column(String(100))

@@ -1,0 +1,186 @@
+"""What the shop holds at its first start: four accounts, and things that belong to them.
+
+Each text field of a thing holds its owner's canary (``canary-alice-…``), so that whoever sees it
+where it does not belong knows that it has leaked, and whose it is.
+"""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from ringfence.authn.accounts import Account
+from ringfence.authn.hashing import HashingLimits
+from ringfence.authn.keys import Keys
+from ringfence.authn.opaque import new_id
+from ringfence.authn.passwords import Passwords, Policy
+from ringfence.core.settings import Settings
+from ringfence.service.hashing import HashingPool
+from ringfence.storage import Stores, open_stores
+from ringfence_demo import pictures
+from ringfence_demo.data import Databases, DataFolder
+from ringfence_demo.models import Base, Order, Post, Product, Upload
+
+PASSWORD: Final = "violet kettle orbits quietly"  # noqa: S105  # public, and in no real place
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One seeded account."""
+
+    name: str
+    roles: frozenset[str]
+
+    @property
+    def login(self) -> str:
+        """The e-mail address to sign in with."""
+        return f"{self.name.lower()}@example.com"
+
+    def canary(self, what: str) -> str:
+        """What a text field of this person holds."""
+        return f"canary-{self.name.lower()}-{what}"
+
+
+PEOPLE: Final = (
+    Person("Alice", frozenset({"user"})),
+    Person("Bob", frozenset({"user"})),
+    Person("Admin", frozenset({"admin"})),
+    Person("Root", frozenset({"admin", "superadmin"})),
+)
+
+#: Name, description, price in cents, colour of the picture.
+PRODUCTS: Final = (
+    ("Copper kettle", "Holds a litre and whistles in B flat.", 6400, (184, 115, 51)),
+    ("Violet teapot", "Glazed by hand; no two are alike.", 4800, (120, 80, 170)),
+    ("Walnut tray", "Oiled, not varnished. Carries four cups.", 3900, (110, 75, 50)),
+    ("Linen towel", "Dries glasses without a trace.", 1450, (150, 160, 140)),
+    ("Green tea", "First harvest, a hundred grams.", 1290, (90, 150, 80)),
+    ("Honey jar", "Acacia, from one hillside.", 980, (225, 165, 40)),
+)
+
+
+def first_start(folder: DataFolder, databases: Databases, settings: Settings) -> None:
+    """Make everything, unless an earlier start has done so.
+
+    Must not be called from a running event loop.
+
+    Raises:
+        ConfigurationError, StoreError: The accounts' database cannot be used.
+    """
+    if folder.seeded.exists():
+        return
+    folder.make()
+    asyncio.run(_seed(folder, databases, settings))
+    folder.seeded.touch()
+
+
+async def _seed(folder: DataFolder, databases: Databases, settings: Settings) -> None:
+    stores = open_stores(settings.database)
+    engine = create_async_engine(databases.shop_owner)
+    await stores.start()
+    try:
+        await seed_shop(engine, folder, await seed_accounts(stores, settings))
+    finally:
+        await engine.dispose()
+        await stores.close()
+
+
+async def seed_accounts(stores: Stores, settings: Settings) -> dict[Person, str]:
+    """Make the accounts; returns the id of each."""
+    keys = Keys.load_or_create(settings.keys)
+    pool = HashingPool(HashingLimits(patience=timedelta(minutes=5)))  # however slow this machine
+    passwords = Passwords(
+        hashing=pool,
+        policy=Policy.bundled(settings.origin),
+        tenant=settings.tenant,
+        salt_key=keys.salt,
+        peppers=keys.peppers,
+    )
+    now = datetime.now(UTC)
+    made = await asyncio.gather(*(passwords.make(each.login, PASSWORD) for each in PEOPLE))
+    pool.close()
+    ids: dict[Person, str] = {}
+    for person, verifier in zip(PEOPLE, made, strict=True):
+        account = Account(
+            id=new_id(secrets.token_bytes),
+            login=person.login,
+            login_verified_at=now,
+            created_at=now,
+            name=person.name,
+            roles=person.roles,
+            verifier=verifier,
+        )
+        if not await stores.accounts.create(account):  # by a start that did not get further
+            account = await stores.accounts.find_by_login(person.login) or account
+        ids[person] = account.id
+    return ids
+
+
+async def seed_shop(engine: AsyncEngine, folder: DataFolder, ids: dict[Person, str]) -> None:
+    """Make the tables anew and fill them, with the files that belong to their rows."""
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.drop_all)
+        await connection.run_sync(Base.metadata.create_all)
+    async with AsyncSession(engine, expire_on_commit=False) as session:
+        session.add_all(_products(folder))
+        orders = [order for person in PEOPLE for order in _orders(person, ids[person])]
+        session.add_all(orders)
+        session.add_all(_post(person, ids[person]) for person in PEOPLE)
+        session.add_all(_upload(person, ids[person], folder) for person in PEOPLE)
+        await session.commit()
+        for order in orders:
+            _invoice(folder, order)
+    (folder.root / "contract.txt").write_text("canary-file-contract with our supplier\n")
+
+
+def _products(folder: DataFolder) -> list[Product]:
+    made: list[Product] = []
+    for name, description, price, hue in PRODUCTS:
+        photo = folder.photos / f"{name.lower().replace(' ', '-')}.png"
+        photo.write_bytes(pictures.draw(hue))
+        made.append(Product(name=name, description=description, price=price))
+    return made
+
+
+def _orders(person: Person, user_id: str) -> list[Order]:
+    """Two orders: what they are of differs from person to person."""
+    start = PEOPLE.index(person)
+    made: list[Order] = []
+    for number, (name, _, price, _) in enumerate(PRODUCTS[start : start + 2], start=1):
+        made.append(
+            Order(
+                user_id=user_id,
+                item=f"{name} ({person.canary(f'item-{number}')})",
+                quantity=number,
+                note=f"Leave it with the neighbour. {person.canary(f'note-{number}')}",
+                price=price,
+                total=price * number,
+                status="paid",
+            )
+        )
+    return made
+
+
+def _post(person: Person, user_id: str) -> Post:
+    return Post(
+        user_id=user_id,
+        author=person.name,
+        title=f"Hello from {person.name} ({person.canary('title')})",
+        body=f"<p>I <em>like</em> this shop. {person.canary('body')}</p>",
+    )
+
+
+def _upload(person: Person, user_id: str, folder: DataFolder) -> Upload:
+    name = f"{person.canary('upload')}.png"
+    (folder.uploads / name).write_bytes(pictures.draw(PRODUCTS[PEOPLE.index(person)][3]))
+    return Upload(user_id=user_id, name=name, media_type="image/png")
+
+
+def _invoice(folder: DataFolder, order: Order) -> None:
+    own = folder.invoices / str(order.id)
+    own.mkdir(mode=0o700, exist_ok=True)
+    text = f"Invoice {order.id}\n\n{order.quantity} x {order.item}\n{order.note}\n"
+    (own / "invoice.txt").write_text(f"{text}EUR {order.total / 100:.2f}\n")

@@ -1,0 +1,66 @@
+"""How the shop and its twin are served: uvicorn, one worker, on a socket that is bound beforehand.
+
+The server trusts no forwarded header (Ringfence's network layer judges those), names itself in no
+answer and writes no access log: Ringfence's events are the log.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+import uvicorn
+
+BACKLOG: Final = 512
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes a free one.
+
+    Raises:
+        OSError: The port is taken, or not ours to take; the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
+class _Announcing(uvicorn.Server):
+    """Says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so; a start that was refused says nothing."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def serve(app: Any, listening: socket.socket, ready: Callable[[], None]) -> bool:  # noqa: ANN401  # an ASGI application
+    """Serve until Ctrl-C or SIGTERM; False if the application refused to start."""
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        date_header=True,
+        lifespan="on",
+        log_level="error",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
+    server = _Announcing(config, ready)
+    signal.signal(signal.SIGTERM, _interrupt)  # uvicorn raises it anew once it has shut down
+    with (
+        contextlib.suppress(KeyboardInterrupt, SystemExit),
+        asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
+    ):
+        runner.run(server.serve([listening]))
+    return server.started
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt

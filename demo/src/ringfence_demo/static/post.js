@@ -1,0 +1,1 @@
+function o(e){return i(e,t=>t.toLocaleDateString("en",{dateStyle:"medium"}))}function i(e,t){let n=document.createElement("time");return n.dateTime=e,n.textContent=t(new Date(e)),n}var r=document.querySelector("time");r?.replaceWith(o(r.textContent??""));document.title=`${document.querySelector("h1")?.textContent} · Ringfence shop`;

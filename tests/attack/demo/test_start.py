@@ -1,0 +1,217 @@
+"""``ringfence demo`` as a person starts and stops it, its twin, and what happens to it."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from ringfence_demo.seed import PASSWORD
+
+COMMAND = (sys.executable, "-m", "ringfence_demo", "--port", "0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    process: subprocess.Popen[str]
+    printed: str
+
+    @property
+    def address(self) -> str:
+        (found,) = re.findall(r"^  (http://127\.0\.0\.1:\d+)$", self.printed, re.MULTILINE)
+        return str(found)
+
+    @property
+    def naked(self) -> str:
+        (found,) = re.findall(r"^naked (\S+)$", self.printed, re.MULTILINE)
+        return str(found)
+
+
+@contextlib.contextmanager
+def started(data: Path, *options: str, **environment: str) -> Generator[Running]:
+    """The demo, once it has said that it is ready."""
+    process = subprocess.Popen(
+        [*COMMAND, "--data", data, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    assert process.stdout is not None
+    lines: list[str] = []
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            if line == "ready\n":
+                break
+        printed = "".join(lines)
+        assert lines[-1:] == ["ready\n"], printed
+        yield Running(process=process, printed=printed)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def gone(address: str) -> bool:
+    """Whether nothing listens there any more, within five seconds."""
+    port = int(address.rsplit(":", 1)[1].partition("/")[0])
+    for _ in range(100):
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) != 0:
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def ended(process: subprocess.Popen[str], number: int) -> int:
+    process.send_signal(number)
+    return process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of a demo that has been started once."""
+    folder = tmp_path_factory.mktemp("demo") / "data"
+    with started(folder):
+        pass
+    return folder
+
+
+def test_a_stranger_reads_where_it_is_and_who_may_sign_in(data: Path) -> None:
+    with started(data) as demo:
+        assert PASSWORD in demo.printed
+        assert "alice@example.com" in demo.printed
+        login = {"login": "alice@example.com", "password": PASSWORD}
+        headers = {"Origin": demo.address}
+        with httpx2.Client(base_url=demo.address) as client:
+            assert "text/html" in client.get("/").headers["content-type"]
+            token = client.post("/auth/sign-in", json=login, headers=headers).json()
+            orders = client.get(
+                "/orders", headers={"Authorization": f"Bearer {token['access_token']}"}
+            )
+        assert [order["id"] for order in orders.json()["items"]] == [1, 2]
+        assert "server" not in orders.headers
+
+
+def test_the_second_start_takes_two_seconds_of_processor_at_most(data: Path) -> None:
+    """Ready in under three seconds on a machine with nothing else to do."""
+    with started(data) as demo:
+        user, system = Path(f"/proc/{demo.process.pid}/stat").read_text().split()[13:15]
+        assert (int(user) + int(system)) / os.sysconf("SC_CLK_TCK") < 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_cleanly(data: Path, number: int) -> None:
+    with started(data) as demo:
+        assert ended(demo.process, number) == 0
+        assert demo.process.stdout is not None
+        assert "Traceback" not in demo.process.stdout.read()
+
+
+def test_what_it_keeps_is_for_its_user_alone(data: Path) -> None:
+    assert data.stat().st_mode & 0o077 == 0
+    assert (data / "keys").stat().st_mode & 0o077 == 0
+
+
+def refused(options: Sequence[str | Path], **environment: str) -> str:
+    done = subprocess.run(
+        [*COMMAND, *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_port_that_is_taken_is_said_in_words(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        said = refused(["--data", tmp_path / "data", "--port", port])
+    assert f"Cannot listen on 127.0.0.1 port {port}: address already in use" in said
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "shop.example"])  # noqa: S104  # what is refused
+def test_it_listens_on_one_address_of_this_machine(tmp_path: Path, host: str) -> None:
+    assert "--host" in refused(["--data", tmp_path / "data", "--host", host])
+
+
+def test_a_setting_that_is_unknown_stops_the_start(tmp_path: Path) -> None:
+    said = refused(["--data", tmp_path / "data"], RINGFENCE_LAYERS="boundary")
+    assert said == "RINGFENCE_LAYERS is not known\n"
+
+
+def test_the_seeded_accounts_never_go_into_another_database(tmp_path: Path) -> None:
+    other = tmp_path / "other.sqlite"
+    with started(tmp_path / "data", RINGFENCE_DATABASE=f"sqlite:///{other}"):
+        pass
+    assert not other.exists()
+
+
+def test_the_naked_twin_is_apart_and_the_same_code(data: Path) -> None:
+    union = {"q": "' UNION SELECT id, item, note, total FROM orders--"}
+    with started(data, "--naked") as demo:
+        assert demo.naked.startswith("http://localhost:")
+        found = httpx2.get(f"{demo.naked}products", params=union)
+        assert "canary-bob" in found.text
+        assert httpx2.get(f"{demo.address}/products", params=union).status_code == 400
+        bare, _, secret = demo.naked.rstrip("/").rpartition("/")
+        assert len(secret) == 32
+        for path in ("/", "/products", f"/{'0' * 32}/products", f"/{secret}x/products"):
+            outside = httpx2.get(bare + path)
+            assert (outside.status_code, outside.content) == (404, b"")
+
+
+def test_the_twin_ends_with_its_parent_and_its_path_is_drawn_anew(data: Path) -> None:
+    paths: set[str] = set()
+    for number in (signal.SIGINT, signal.SIGKILL):
+        with started(data, "--naked") as demo:
+            ended(demo.process, number)
+            assert gone(demo.naked)
+            assert gone(demo.address)
+            paths.add(demo.naked.rsplit("/", 2)[1])
+    assert len(paths) == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="whoever is not root stays who they are")
+def test_the_twin_of_root_runs_as_nobody(data: Path) -> None:
+    with started(data, "--naked") as demo:
+        children = Path(f"/proc/{demo.process.pid}/task/{demo.process.pid}/children")
+        (twin,) = children.read_text().split()
+        status = Path(f"/proc/{twin}/status").read_text()
+        (users,) = re.findall(r"^Uid:\t(.*)$", status, re.MULTILINE)
+        assert set(users.split()) == {"65534"}
+        (groups,) = re.findall(r"^Groups:\t?(.*)$", status, re.MULTILINE)
+        assert not groups.strip()
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_a_private_postgresql_comes_and_goes_with_the_demo(tmp_path: Path) -> None:
+    with started(tmp_path / "data", "--database", "postgres", "--naked") as demo:
+        for address in (demo.address + "/", demo.naked):
+            found = httpx2.get(f"{address}products", params={"q": "tea"})
+            assert [item["name"] for item in found.json()["items"]] == [
+                "Green tea",
+                "Violet teapot",
+            ]
+        children = Path(f"/proc/{demo.process.pid}/task/{demo.process.pid}/children")
+        started_here = children.read_text().split()
+        assert ended(demo.process, signal.SIGINT) == 0
+        for child in started_here:
+            assert not Path(f"/proc/{child}").exists()
