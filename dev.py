@@ -67,6 +67,7 @@ def test(arguments: list[str]) -> None:
     The import contracts are not run here: ``tests/architecture`` runs them.
     """
     prepare("dev")
+    prepare_web()
     if not arguments:
         prepare_browser()
         ruff()
@@ -252,7 +253,6 @@ def compare_web() -> None:
     """Build the browser's files elsewhere; the committed ones must be the same bytes."""
     import tempfile
 
-    prepare_web()
     with tempfile.TemporaryDirectory() as elsewhere:
         npm("web build", "run", "build", "--", elsewhere)
         built = contents(Path(elsewhere), "**/*")

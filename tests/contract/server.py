@@ -67,7 +67,7 @@ class Process:
         self._folder = folder
         self._data = folder / "data"
         self._binaries = _reachable_binaries(folder)
-        self._running: subprocess.Popen[bytes] | None = None
+        self._running: subprocess.Popen[Any] | None = None
 
     def initialise(self) -> None:
         if os.geteuid() == 0:
@@ -108,7 +108,7 @@ class Process:
             raise RuntimeError((self._folder / "log").read_text())
         return status
 
-    def _popen(self, program: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
+    def _popen(self, program: str, *arguments: str | Path) -> "subprocess.Popen[Any]":
         other: dict[str, Any] = {}
         if os.geteuid() == 0:
             other = {"user": "nobody", "group": "nogroup", "extra_groups": []}

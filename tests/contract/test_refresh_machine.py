@@ -183,5 +183,5 @@ async def _await(call: Awaitable[None]) -> None:
 def test_no_history_of_a_family_surprises_the_oracle(machine: type[Histories]) -> None:
     """Ledger 10, 11, 12."""
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=60, stateful_step_count=30, deadline=None)
+        machine, settings=settings(max_examples=40, stateful_step_count=25, deadline=None)
     )

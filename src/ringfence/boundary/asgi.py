@@ -9,6 +9,7 @@ from ringfence.boundary import body, csrf, inputs, path, query
 from ringfence.boundary.body import BodyLimits, Message, Receive
 from ringfence.boundary.head import HeadLimits, origins_by_host, read
 from ringfence.boundary.malformed import MalformedError
+from ringfence.boundary.schema import declared_body
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import Exchange
@@ -85,7 +86,10 @@ class Boundary:
         if scope["type"] != "http":
             return _remembering(exchange, receive)
         headers = dict(scope["headers"])
+        schema = declared_body(exchange.entry.handler) if exchange.entry else None
         if not body.is_announced(scope.get("http_version", "1.1"), headers):
+            if schema is not None:
+                raise Refused("body.invalid", facts={"reason": "no body"})
             return receive
         limits = self._body_limits
         if int(headers.get(b"content-length", b"0")) > limits.body_bytes:
@@ -94,6 +98,8 @@ class Boundary:
         if content:
             kind = body.accepted_type(scope["method"], headers, self._content_types)
             exchange.state[inputs.BODY] = body.content(content, kind, limits, self._repeated)
+        if schema is not None:
+            schema.check(content)
         return body.replaying(content, receive)
 
     def _query(self, encoded: bytes) -> query.Pairs:

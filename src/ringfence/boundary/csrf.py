@@ -40,7 +40,8 @@ def verdict(  # one return for each rule above
         own: The origin that this request was sent to, as browsers spell it.
         listed: Further origins that may change state.
     """
-    site = headers.get(b"sec-fetch-site")
+    # Browsers always send the origin with a WebSocket, and not all of them the metadata.
+    site = headers.get(b"sec-fetch-site") if method != "WEBSOCKET" else None
     origin = headers.get(b"origin")
     if site == b"same-origin":
         trusted = origin is None or origin in (own, b"null") or origin in listed

@@ -34,17 +34,13 @@ CWE-89; ASVS 1.2.4; ATTACKS I01, I02; Ledger 40.
 """
 
 import re
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
-from html import unescape
 from typing import Final, Literal, TypeAlias
-from urllib.parse import unquote_plus
 
 from ringfence.boundary import sql_words as words
 from ringfence.boundary.malformed import MalformedError
+from ringfence.boundary.readings import Inputs, Value
 from ringfence.boundary.sql import (
     Dialect,
     Fragment,
@@ -60,50 +56,8 @@ from ringfence.boundary.sql import (
 Suspicion: TypeAlias = Literal["", "broken", "crossing", "phrase", "word", "fragment", "comment"]
 Bound: TypeAlias = Callable[[], Iterable[str]]
 
-_SPACE: Final = re.compile(r"\s+")
-_NUMBER: Final = re.compile(r"0x[0-9a-f]+|[0-9]+(?:e[0-9]+)?")
 _COMMENT_MARKS: Final = ("--", "/*", "*/")
 _NEVER_BY_CHANCE: Final = re.compile(r"['\"`;]|--|/\*|\*/")
-_REMEMBERED_LENGTH: Final = 256
-
-
-@dataclass(frozen=True, slots=True)
-class _Value:
-    """One client string under all its readings."""
-
-    words: frozenset[str]
-    phrases: frozenset[str]  # readings of more than one word
-    fragments: frozenset[Fragment]
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What the client of one request sent, made ready to be compared."""
-
-    values: tuple[_Value, ...]
-    words: frozenset[str]
-    phrases: frozenset[str]
-    fragments: frozenset[Fragment]
-
-
-def prepare(values: Iterable[str], names: Iterable[str] = ()) -> Inputs:
-    """Make client strings ready.
-
-    Args:
-        values: What handlers take for data: query, path, form and JSON values.
-        names: What they might: names of members and parameters, header values.
-    """
-    read = [_value(value) for value in values]
-    for name in names:
-        reading = _value(name)
-        phrases = frozenset(p for p in reading.phrases if not _is_dotted_word(p))
-        read.append(_Value(frozenset(), phrases, reading.fragments))
-    return Inputs(
-        values=tuple(read),
-        words=frozenset[str]().union(*(value.words for value in read)),
-        phrases=frozenset[str]().union(*(value.phrases for value in read)),
-        fragments=frozenset[Fragment]().union(*(value.fragments for value in read)),
-    )
 
 
 def suspicion(text: str, dialect: Dialect | None, inputs: Inputs, bound: Bound) -> Suspicion:
@@ -123,15 +77,17 @@ def suspicion(text: str, dialect: Dialect | None, inputs: Inputs, bound: Bound) 
         return "broken" if _occurs(fold(text), inputs) else ""
     found_words = inputs.words & scanned.vocabulary
     found_phrases = [phrase for phrase in inputs.phrases if phrase in scanned.text]
+    found_parts = inputs.parts & scanned.vocabulary
     found_pieces = inputs.fragments & scanned.fragments
     has_comment = any(span.kind == "comment" for span in scanned.spans)
-    if not (found_words or found_phrases or found_pieces or has_comment):
+    if not (found_words or found_phrases or found_parts or found_pieces or has_comment):
         return ""
     judge = _Judge(scanned, inputs, bound)
     return (
         judge.comments(has_comment=has_comment)
         or judge.phrases(found_phrases)
         or judge.words(found_words)
+        or judge.parts(found_parts)
         or judge.pieces(found_pieces)
     )
 
@@ -169,11 +125,7 @@ class _Judge:
 
     def words(self, found: Iterable[str]) -> Suspicion:
         for word in found:
-            places = [
-                index
-                for index, token in enumerate(self._tokens)
-                if token.text == word and token.kind in ("word", "name")
-            ]
+            places = self._places_of(word)
             ordering = {index for index in places if self._is_ordering(index, index)}
             if places and not self._is_explained(word, places=1 if ordering else 0):
                 return "word"
@@ -183,19 +135,36 @@ class _Judge:
                 return "word"
         return ""
 
+    def parts(self, found: Iterable[str]) -> Suspicion:
+        """A word out of a phrase, which the application may have cut out of it."""
+        for word in found:
+            harmful = any(
+                self._is_operand(index)
+                or (self._clauses[index] == "by" and not self._selects(self._tokens[index]))
+                for index in self._places_of(word)
+            )
+            if harmful and not self._are_explained(
+                v for v in self._inputs.values if word in v.parts
+            ):
+                return "word"
+        return ""
+
     def pieces(self, found: Iterable[Fragment]) -> Suspicion:
         for piece in found:
-            if _is_harmless_piece(piece):
+            if _is_harmless_piece(piece) or (_is_pair(piece) and not self._is_compared(piece)):
                 continue
-            holders = (value for value in self._inputs.values if piece in value.fragments)
-            by_chance = (
-                not any(mark in "'\"`;" for mark in piece)
-                and not self._is_compared(piece)
-                and all(self._is_explained(next(iter(value.phrases))) for value in holders)
-            )
-            if not by_chance:
+            if any(mark in "'\"`;" for mark in piece) or self._is_compared(piece):
+                return "fragment"
+            if not self._are_explained(v for v in self._inputs.values if piece in v.fragments):
                 return "fragment"
         return ""
+
+    def _places_of(self, word: str) -> list[int]:
+        return [
+            index
+            for index, token in enumerate(self._tokens)
+            if token.text == word and token.kind in ("word", "name")
+        ]
 
     # ---------------------------------------------------------------------- one occurrence
 
@@ -207,8 +176,9 @@ class _Judge:
             span = self._scan.spans[index]
             if not _is_inside(self._scan.text, span, start, end):
                 return "crossing"
-            if span.kind != "name" or (start, end) != (span.first, span.last):
+            if span.kind != "name":
                 return ""
+            # All of a name, or a part of it: another column either way.
             return "" if self._is_harmless_code(phrase, span.start, span.end) else "phrase"
         if index + 1 < len(self._starts) and self._starts[index + 1] < end:
             return "crossing"
@@ -228,7 +198,7 @@ class _Judge:
         places = 1 if exact and self._is_ordering(first, last) else 0
         if not self._is_explained(phrase, places=places):
             return False
-        if places:
+        if places or (first == last and tokens[0].kind == "mark"):
             return True
         return not _NEVER_BY_CHANCE.search(phrase) and not self._is_operand(first)
 
@@ -306,6 +276,11 @@ class _Judge:
         if any(self._stands_in_a_string(each, but=readings) for each in readings):
             places += 1
         return len(alike) <= places
+
+    def _are_explained(self, values: Iterable[Value]) -> bool:
+        return all(
+            bool(value.phrases) and self._is_explained(min(value.phrases)) for value in values
+        )
 
     def _stands_in_a_string(self, reading: str, *, but: frozenset[str]) -> bool:
         """Whether a string holds ``reading`` on its own, and not as a part of a longer value."""
@@ -400,65 +375,18 @@ def _contains(text: str, value: str) -> bool:
     return False
 
 
-def _is_dotted_word(phrase: str) -> bool:
-    return phrase.replace(".", "").replace("_", "").replace("-", "").isalnum()
-
-
 def _is_harmless_piece(piece: Fragment) -> bool:
-    """Two words with one mark between them (``id = 5``, ``o.id``), or digits and commas only.
-
-    An injection has neighbours: other pieces of it are found. Client strings full of such pairs
-    (an address with a query, say) are common.
-    """
-    first, middle, last = piece
-    if middle in words.PAIRING and first[0].isalnum() and last[0].isalnum():
+    """A column with its table (``o.id``), or digits and commas only."""
+    if piece[1] == ".":
         return True
     return all(word.isdecimal() or word in words.MARKS_WITHOUT_MEANING for word in piece)
 
 
-# -------------------------------------------------------------------------------- readings
+def _is_pair(piece: Fragment) -> bool:
+    """Two words with one mark between them, such as ``id = 5``.
 
-
-def _value(text: str) -> _Value:
-    return _remembered(text) if len(text) <= _REMEMBERED_LENGTH else _read(text)
-
-
-def _read(text: str) -> _Value:
-    found_words: set[str] = set()
-    phrases: set[str] = set()
-    pieces: set[Fragment] = set()
-    for reading in _readings(text):
-        parts = split(reading)
-        if len(parts) == 1 and parts[0] == reading and reading[0] not in words.MARKS:
-            if reading not in words.WITHOUT_EFFECT and not _NUMBER.fullmatch(reading):
-                found_words.add(reading)
-        elif parts:
-            phrases.add(reading)
-            pieces |= fragments(parts)
-    return _Value(frozenset(found_words), frozenset(phrases), frozenset(pieces))
-
-
-_remembered: Final = lru_cache(maxsize=1_024)(_read)
-
-
-def _readings(text: str) -> Iterator[str]:
-    """What an application may have made of ``text``, folded."""
-    decoded = [text]
-    if "%" in text:
-        decoded.append(unquote_plus(text))
-    if "&" in text:
-        decoded.append(unescape(text))
-    for reading in decoded:
-        stripped = reading.strip()
-        yield from _foldings(stripped)
-        yield from _foldings(_SPACE.sub(" ", stripped))
-
-
-def _foldings(text: str) -> Iterator[str]:
-    yield fold(text)
-    if not text.isascii():
-        # Upper case joins letters that lower case keeps apart (a long and a round s); NFKC joins more.
-        yield fold(text.upper())
-        yield fold(unicodedata.normalize("NFC", text))
-        yield fold(unicodedata.normalize("NFKC", text))
-        yield fold(unicodedata.normalize("NFKC", text).upper())
+    Client strings are full of these (an address with a query), and an injection of one has
+    neighbours that are found as well.
+    """
+    first, middle, last = piece
+    return middle in words.PAIRING and first[:1].isalnum() and last[0].isalnum()

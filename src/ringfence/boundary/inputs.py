@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 from ringfence.boundary.body import Content, Fields
-from ringfence.boundary.injection import Inputs, prepare
+from ringfence.boundary.readings import Inputs, prepare
 from ringfence.boundary.strict_json import Json
 from ringfence.core.codes import Layer
 from ringfence.core.exchange import Exchange, current

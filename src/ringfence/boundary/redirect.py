@@ -15,7 +15,7 @@ from ringfence.core.errors import Refused
 from ringfence.core.exchange import seam
 
 _LENGTH: Final = 2_048
-_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
+_FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\\ud800-\udfff]")
 _FORBIDDEN_ENCODED: Final = re.compile(r"%(?:[01][0-9a-f]|7f|5c)", re.IGNORECASE)
 _BROKEN_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -42,19 +42,15 @@ def safe_location(target: str) -> str:
 
 def flaw(target: str) -> str:
     """Why ``target`` is no path of this site; empty if it is one."""
-    if len(target) > _LENGTH:
-        return "too long"
-    if target[:1] != "/":
-        return "not a path"
+    if len(target) > _LENGTH or target[:1] != "/":
+        return "not a path, or too long"
     if _FORBIDDEN.search(target) or _FORBIDDEN_ENCODED.search(target):
         return "forbidden character"
-    if _BROKEN_PERCENT.search(target) or any("\ud800" <= c <= "\udfff" for c in target):
-        return "malformed"
     # A proxy may decode and tidy the path before it is resolved: "/%2fevil", "/.//evil".
     path = _TAIL.split(target, maxsplit=1)[0]
     decoded = unquote(path)
-    if _ENCODED.search(decoded):
-        return "encoded twice"
+    if _BROKEN_PERCENT.search(target) or _ENCODED.search(decoded):
+        return "encoded twice, or broken"
     for reading in (path, decoded):
         segments = reading[1:].split("/")
         if "" in segments[:-1] or any(segment in {".", ".."} for segment in segments):

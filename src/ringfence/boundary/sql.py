@@ -59,7 +59,7 @@ class Scan:
     spans: tuple[Span, ...]
     words: tuple[str, ...]  # and marks: the code, split as ``split`` does, literals left empty
     vocabulary: frozenset[str]
-    fragments: frozenset[Fragment]  # every three neighbours among ``words``
+    fragments: frozenset[Fragment]  # every three neighbours, also across the edge of a string
 
     def inner(self, kind: SpanKind) -> Iterator[str]:
         """The contents of the spans of one kind."""
@@ -79,7 +79,7 @@ class Scan:
             if span.kind == "string":
                 found.append(Token("string", "", span.start, span.end))
             elif span.kind == "name":
-                content = self.text[span.first : span.last]
+                content = self.text[span.first : span.last].strip()
                 found.append(Token("name", content, span.start, span.end))
             position = span.end
         return found
@@ -125,6 +125,7 @@ _LINE_ENDS: Final = {
 _IDENTIFIER_END: Final = re.compile(r"[\w$\x80-\U0010ffff]\Z")
 _ESCAPE_STRING: Final = re.compile(r"(?:\A|[^\w$\x80-\U0010ffff])e\Z")
 _CACHED_LENGTH: Final = 4_096
+_EDGE: Final = 64  # of a string, in which its first or last word is looked for
 
 
 def fold(text: str) -> str:
@@ -160,17 +161,35 @@ def scan(text: str, dialect: Dialect) -> Scan:
 def _scan(text: str, dialect: Dialect) -> Scan:
     folded = fold(text)
     spans = tuple(_spans(folded, dialect))
-    code: list[str] = []
+    words: list[str] = []
+    edges: set[Fragment] = set()
+    left: str | None = None  # the last word of the string before
     position = 0
     for span in spans:
-        code.append(folded[position : span.start])
-        opener = folded[span.start : span.first]
-        content = folded[span.first : span.last] if span.kind == "name" else " "
-        code.append(f"{opener}{content}{folded[span.last : span.end]}")
+        words += _code(folded[position : span.start], left, edges)
+        opener, content = folded[span.start : span.first], folded[span.first : span.last]
+        left = None
+        if span.kind == "string" and (inner := _outermost(content)):
+            edges.add((words[-1] if words else "", opener, inner[0]))
+            left = inner[1]
+        words += split(f"{opener}{content if span.kind == 'name' else ' '}{opener}")
         position = span.end
-    code.append(folded[position:])
-    words = tuple(split("".join(code)))
-    return Scan(folded, spans, words, frozenset(words), fragments(words))
+    words += _code(folded[position:], left, edges)
+    return Scan(folded, spans, tuple(words), frozenset(words), fragments(words) | edges)
+
+
+def _code(text: str, left: str | None, edges: set[Fragment]) -> list[str]:
+    """The words of code behind a string that ends with ``left``."""
+    words = split(text)
+    if left is not None and words:
+        edges.add((left, "'", words[0]))
+    return words
+
+
+def _outermost(content: str) -> tuple[str, str] | None:
+    """The first and the last word of a string: what a client's own quotes would stand beside."""
+    head, tail = split(content[:_EDGE]), split(content[-_EDGE:])
+    return (head[0], tail[-1]) if head and tail else None
 
 
 _cached: Final = lru_cache(maxsize=512)(_scan)

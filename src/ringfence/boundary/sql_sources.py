@@ -12,7 +12,7 @@ Source: SQLAlchemy, "SQL Compilation Caching" and ``HasCacheKey``.
 import enum
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType
-from typing import Final
+from typing import Final, cast
 
 import sqlalchemy
 from sqlalchemy import Column
@@ -104,7 +104,7 @@ def sources(compiled: Compiled) -> frozenset[str] | None:
 
 def _collect(part: object, found: set[str], *, is_text: bool) -> None:
     if isinstance(part, tuple):
-        _collect_tuple(part, found, is_text=is_text)
+        _collect_tuple(cast("tuple[object, ...]", part), found, is_text=is_text)
     elif isinstance(part, str):
         if is_text:
             found.add(part)

@@ -30,8 +30,9 @@ from sqlalchemy.sql.compiler import Compiled
 from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.sql.selectable import TextualSelect
 
-from ringfence.boundary.injection import Inputs, suspicion, touches
+from ringfence.boundary.injection import suspicion, touches
 from ringfence.boundary.inputs import of_current
+from ringfence.boundary.readings import Inputs
 from ringfence.boundary.sql import Dialect
 from ringfence.boundary.sql_sources import sources
 from ringfence.core.errors import Refused

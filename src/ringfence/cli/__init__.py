@@ -59,6 +59,7 @@ def _parse(words: Sequence[str]) -> tuple[Any, argparse.Namespace]:
     """The command that ``words`` ask for, imported, and its arguments."""
     parser = argparse.ArgumentParser(
         prog="ringfence",
+        usage="ringfence [-h] [--version] COMMAND …",
         description=_DESCRIPTION,
         epilog=f"{_commands()}\n\n{_SETTINGS}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -67,7 +68,7 @@ def _parse(words: Sequence[str]) -> tuple[Any, argparse.Namespace]:
         "--version", action=_Version, nargs=0, help="show the program's version and exit"
     )
     subparsers = parser.add_subparsers(
-        metavar="COMMAND", dest="command", required=True, help=argparse.SUPPRESS
+        prog="ringfence", metavar="COMMAND", required=True, help=argparse.SUPPRESS
     )
     command: Any = None
     for name in COMMANDS:

@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from importlib import import_module
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +95,13 @@ def _report(table: list[Row], problems: list[str], differences: list[Difference]
 
 
 def _print(table: list[Row], problems: list[str], differences: list[Difference]) -> None:
-    method = max((len(row.method) for row in table), default=0)
-    path = max((len(row.path) for row in table), default=0)
-    for row in table:
-        print(f"{row.method:<{method}}  {row.path:<{path}}  {row.policy}")
+    lines = [
+        (" ".join(row.method for row in rows_of_path), path, policy)
+        for (path, policy), rows_of_path in groupby(table, lambda row: (row.path, row.policy))
+    ]
+    widths = [max((len(line[column]) for line in lines), default=0) for column in (0, 1)]
+    for methods, path, policy in lines:
+        print(f"{methods:<{widths[0]}}  {path:<{widths[1]}}  {policy}")
     for problem in problems:
         print(f"problem: {problem}", file=sys.stderr)
     for d in differences:
@@ -124,10 +128,9 @@ async def _explain(app: Any, question: str, *, as_json: bool) -> int:  # noqa: A
     if as_json:
         print(json.dumps(explanation, indent=2))
     else:
+        parts: dict[str, str] = explanation.pop("parts", {})
         for name, value in explanation.items():
-            shown = value if isinstance(value, str) else ""
-            print(f"{name:<10} {shown}")
-            if isinstance(value, dict):
-                for part, judged in value.items():
-                    print(f"           {part:<28} {judged}")
+            print(f"{name:<8}  {value}")
+        for part, judged in parts.items():
+            print(f"          {part:<28} {judged}")
     return 0

@@ -165,7 +165,7 @@ async def _postgres(url: str) -> _Found:
         await database.close()
     if revision is None:
         return ["the tables are missing, or hidden from this role"], "postgresql"
-    remote = urlsplit(url).hostname not in _LOOPBACK
+    remote = (urlsplit(url).hostname or "") not in _LOOPBACK  # without one: a socket
     problems = [
         problem
         for problem, holds in zip(_TOO_MUCH, row or (), strict=False)

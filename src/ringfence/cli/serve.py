@@ -6,6 +6,7 @@ on one database where one is not enough. TLS ends in front of it; the address th
 """
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import socket
@@ -60,8 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
     )
     with _listening(arguments.host, arguments.port) as listening:
         host, port = listening.getsockname()[:2]
-        print(f"listening on {host} port {port} for {settings.origin}", file=sys.stderr)
-        uvicorn.Server(config).run([listening])
+        app.greeting = f"{settings.origin} is served on {host} port {port}"
+        with contextlib.suppress(SystemExit):  # a start that was refused
+            uvicorn.Server(config).run([listening])
     journal.close()
     if app.refused:
         raise ConfigurationError(*app.refused)
@@ -69,10 +71,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class _Started:
-    """Hands everything on, and remembers why a start was refused."""
+    """Hands everything on; says that the start is over, or remembers why it was refused."""
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self._app: Final = app
+        self.greeting = ""
         self.refused: list[str] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # ASGI
@@ -83,6 +86,8 @@ class _Started:
         async def listen(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "lifespan.startup.failed":
                 self.refused = message["message"].splitlines()
+            elif message["type"] == "lifespan.startup.complete":
+                print(self.greeting, file=sys.stderr)
             await send(message)
 
         await self._app(scope, receive, listen)
@@ -92,6 +97,10 @@ def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or "no such port"
+    except OverflowError:
+        raise ConfigurationError(f"{port} is no port") from None
+    except socket.gaierror:
+        raise ConfigurationError(f"there is no host {host}") from None
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)  # the error's own words repeat the address
         raise ConfigurationError(f"cannot listen on {host} port {port}: {reason}") from None

@@ -91,7 +91,7 @@ _SHAPES: Final = (
     # [parameters: ('a', 'b')]    DETAIL: Key (login)=(a) already exists
     _shape(r"(\[parameters: ).*?(\]\s*$|$)", rf"\1{MASK}\2", "[parameters: "),
     _shape(r"(Key \([^)]*\)=\()[^)]*", rf"\1{MASK}", "key ("),
-    _shape(r"[^\s@<>\"'(),:;=]+@[^\s@<>\"'(),:;=]+\.[^\W\d_]{2,}", MASK, "@"),
+    _shape(rf"[^\s@<>\"'(),:;=/{MASK}]+@[^\s@<>\"'(),:;=]+\.[^\W\d_]{{2,}}", MASK, "@"),
     _shape(r"\brf_[a-z]{2}_[\w-]+", MASK, "rf_"),
     _shape(r"\beyJ[\w-]{6,}\.[\w.-]+", MASK, "eyj"),
 )

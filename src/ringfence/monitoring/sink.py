@@ -30,7 +30,7 @@ class Descriptor:
     """Writes to a descriptor. What a full disk cut off of a line goes out before the next one."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor: Final = descriptor
+        self._descriptor = descriptor
         self._poll: Final = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
         self._rest = b""
@@ -44,8 +44,9 @@ class Descriptor:
         self._rest = line[self._some(line) :]
 
     def close(self) -> None:
-        """Close the descriptor."""
-        os.close(self._descriptor)
+        """Close the descriptor; its number may soon be another file's."""
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
 
     def _some(self, data: bytes) -> int:
         """Write as much as fits now. A pipe that polls as writable has room for one line."""

@@ -75,7 +75,9 @@ class Guard:
         """Send what is held back, now that no other answer can come."""
         held, self._held = self._held, []
         if not held:
-            return
+            if self.started or self._off or self._exchange.scope["type"] != "http":
+                return
+            held = [_nothing_said()]
         if self._off or self._state is _State.LOOKING:
             await self._release(held)
             return
@@ -91,6 +93,8 @@ class Guard:
         return not self.started
 
     def _begin(self, start: Message) -> Awaitable[None]:
+        if self._state is _State.DONE:
+            return _nothing()
         status: int = start["status"]
         if status < CLIENT_ERROR:
             return self._start(start)
@@ -189,6 +193,11 @@ def _is_page(start: Message) -> bool:
 
 def _values(start: Message, name: bytes) -> list[bytes]:
     return [value for key, value in start.get("headers", ()) if key.lower() == name]
+
+
+def _nothing_said() -> Message:
+    """What stands for the answer of an application that gave none."""
+    return {"type": "http.response.start", "status": SERVER_ERROR}
 
 
 async def _nothing() -> None:

@@ -22,6 +22,9 @@ def csp(**directives: str) -> None:
 
         csp(img_src="'self' https://images.example", worker_src="'self'")
 
+    FastAPI's docs pages load scripts from elsewhere and run inline ones: under this policy they
+    stay blank. Serve pages of your own, or switch them off (``docs_url=None``).
+
     Raises:
         ValueError: A directive or source that would undo the policy, such as
             ``script_src="'unsafe-inline'"``.

@@ -14,6 +14,7 @@ from ringfence.authz.resources import ResourceLoader
 from ringfence.authz.starlette import Routes, Survey
 from ringfence.boundary import processes
 from ringfence.boundary.asgi import Boundary, guard_sql
+from ringfence.core.codes import Layer
 from ringfence.core.exchange import Exchange
 from ringfence.core.settings import Settings
 from ringfence.monitoring.asgi import Monitor
@@ -44,17 +45,24 @@ class Layers:
 
     def freeze(self) -> None:
         """Hold the process to what it has become: no new programs, no DDL, SQL watched."""
-        processes.freeze()
-        database.freeze()
+        if Layer.BOUNDARY not in self.settings.layers_off:
+            processes.freeze()
+        if Layer.NETWORK not in self.settings.layers_off:
+            database.freeze()
         guard_sql()
 
     async def close(self) -> None:
-        """Undo it all; what is under way is finished first."""
-        processes.thaw()
-        database.thaw()
+        """Finish what is under way, then let go."""
         await self.service.close()
         await self.stores.close()
         self.monitor.close()
+
+    def thaw(self) -> None:
+        """Undo ``freeze``."""
+        if Layer.BOUNDARY not in self.settings.layers_off:
+            processes.thaw()
+        if Layer.NETWORK not in self.settings.layers_off:
+            database.thaw()
 
     @property
     def checks(self) -> tuple[Check, ...]:

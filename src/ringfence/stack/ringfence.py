@@ -155,7 +155,7 @@ class Ringfence:
             lifespan = Lifespan(lambda: self._seal(layers))
             await lifespan.run(self.app, scope, startup, receive, send)
         finally:
-            self._layers = None
+            self._thaw()
             await layers.close()
 
     async def start(self) -> None:
@@ -174,9 +174,16 @@ class Ringfence:
 
     async def close(self) -> None:
         """Finish what is under way, and let go of the stores."""
-        layers, self._layers = self._layers, None
+        layers = self._thaw()
         if layers is not None:
             await layers.close()
+
+    def _thaw(self) -> Layers | None:
+        """Answer nothing any more; undoes ``_seal``, if it came that far."""
+        layers, self._layers = self._layers, None
+        if layers is not None:
+            layers.thaw()
+        return layers
 
     def _seal(self, layers: Layers) -> None:
         """Read the routes, and from here on hold the process to what it has become."""

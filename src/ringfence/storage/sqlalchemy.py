@@ -8,9 +8,10 @@ request; what the handler did not commit is rolled back.
 from collections.abc import AsyncIterator
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import inspect
+from sqlalchemy import BigInteger, SmallInteger, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.types import TypeEngine
 
 from ringfence.core.errors import ConfigurationError, StoreError
 from ringfence.core.exchange import current
@@ -71,6 +72,7 @@ class ModelLoader(Generic[ModelT]):
         self._model = model
         self._owner = owner
         self._integer = keys[0].type.python_type is int
+        self._most = _largest(keys[0].type, database.engine.dialect.name)
 
     async def load(self, key: str) -> ModelT | None:
         """The row with this key; None where there is none, or the key is not in canonical form."""
@@ -79,6 +81,8 @@ class ModelLoader(Generic[ModelT]):
             if not _canonical_integer(key):
                 return None
             identity = int(key)
+            if identity > self._most:
+                return None
         try:
             return await self._database.session().get(self._model, identity)
         except (DBAPIError, OSError) as error:
@@ -88,6 +92,13 @@ class ModelLoader(Generic[ModelT]):
         """The subject to whom the row ``value`` belongs."""
         subject = getattr(value, self._owner)
         return None if subject is None else str(subject)
+
+
+def _largest(kind: TypeEngine[Any], dialect: str) -> int:
+    """The largest key that the column holds; SQLite's integers all have 64 bits."""
+    if dialect == "sqlite" or isinstance(kind, BigInteger):
+        return 2**63 - 1
+    return 2**15 - 1 if isinstance(kind, SmallInteger) else 2**31 - 1
 
 
 def _canonical_integer(key: str) -> bool:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,8 +58,8 @@ def show(folder: Path) -> Command:
     return declare("/bin/cat", Parameter("name"), folder=folder)
 
 
-def python(script: str, **options: timedelta | int) -> Command:
-    return declare(sys.executable, "-I", "-c", script, **options)  # pyright: ignore[reportArgumentType]
+def python(script: str, **options: Any) -> Command:
+    return declare(sys.executable, "-I", "-c", script, **options)
 
 
 INJECTIONS = [

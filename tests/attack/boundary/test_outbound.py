@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -70,9 +71,9 @@ async def boundary_off() -> AsyncGenerator[Exchange]:
     current.reset(token)
 
 
-def allowing(server: Server, **options: object) -> Outbound:
+def allowing(server: Server, **options: Any) -> Outbound:
     """A client that may reach this one server, as a service in one's own network."""
-    return Outbound(also=frozenset({("127.0.0.1", server.port)}), **options)  # pyright: ignore[reportArgumentType]
+    return Outbound(also=frozenset({("127.0.0.1", server.port)}), **options)
 
 
 def redirect(location: str, status: int = 302) -> bytes:

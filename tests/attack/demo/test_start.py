@@ -163,6 +163,7 @@ def test_the_seeded_accounts_never_go_into_another_database(tmp_path: Path) -> N
     assert not other.exists()
 
 
+@pytest.mark.slow
 def test_the_naked_twin_is_apart_and_the_same_code(data: Path) -> None:
     union = {"q": "' UNION SELECT id, item, note, total FROM orders--"}
     with started(data, "--naked") as demo:
@@ -177,6 +178,7 @@ def test_the_naked_twin_is_apart_and_the_same_code(data: Path) -> None:
             assert (outside.status_code, outside.content) == (404, b"")
 
 
+@pytest.mark.slow
 def test_the_twin_ends_with_its_parent_and_its_path_is_drawn_anew(data: Path) -> None:
     paths: set[str] = set()
     for number in (signal.SIGINT, signal.SIGKILL):
@@ -188,6 +190,29 @@ def test_the_twin_ends_with_its_parent_and_its_path_is_drawn_anew(data: Path) ->
     assert len(paths) == 2
 
 
+@pytest.mark.slow
+def test_the_twin_does_all_that_the_shop_does(data: Path) -> None:
+    """As an unprivileged user, who may not be able to read what is imported late."""
+    login = {"login": "alice@example.com", "password": PASSWORD}
+    svg = {"file": ("a.svg", b"<svg/>", "image/svg+xml")}
+    with started(data, "--naked") as demo, httpx2.Client(base_url=demo.naked) as client:
+        token = client.post("auth/sign-in", json=login).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        photo = client.post("tools/thumbnail", json={"filename": "green-tea.png"})
+        assert photo.json()["thumbnail"].startswith("data:image/png;base64,iVBOR")
+        upload = client.post("uploads", files=svg).json()
+        assert client.get(f"uploads/{upload['id']}").content == b"<svg/>"
+        page = client.post("tools/fetch", json={"url": demo.address})
+        assert "<!doctype html>" in page.json()["text"]
+        assert client.post("orders", json={"item": "Honey jar"}).status_code == 201
+        assert client.post("posts", json={"title": "a", "body": "b"}).status_code == 201
+        assert "canary-alice-body" in client.get("posts/1/view").text
+        assert client.delete("orders/3").status_code == 204
+        assert client.get("auth/sign-in").status_code == 200
+        assert client.get("").status_code == 200
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="whoever is not root stays who they are")
 def test_the_twin_of_root_runs_as_nobody(data: Path) -> None:
     with started(data, "--naked") as demo:

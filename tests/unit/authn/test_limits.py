@@ -77,6 +77,22 @@ def test_the_sliding_log_says_how_long_to_wait_and_means_it() -> None:
     assert isinstance(log.take(full, NOON + 4 * SECOND + wait - MICROSECOND), timedelta)
 
 
+def test_a_limit_that_was_lowered_says_how_long_to_wait_as_well() -> None:
+    counter: Counter | None = None
+    for second in range(3):
+        result = SlidingLog(3, 10 * SECOND).take(counter, NOON + second * SECOND)
+        assert isinstance(result, Counter)
+        counter = result
+    assert SlidingLog(1, 10 * SECOND).take(counter, NOON + 2 * SECOND) == 10 * SECOND
+
+
+def test_the_limit_on_sign_ins_is_10_in_any_15_minutes() -> None:
+    """DESIGN section 6."""
+    quarter = timedelta(minutes=15)
+    assert taken(SIGN_INS, [NOON] * 10 + [NOON + quarter - MICROSECOND])[-2:] == [True, False]
+    assert taken(SIGN_INS, [NOON] * 10 + [NOON + quarter])[-1]
+
+
 def test_a_refused_attempt_does_not_keep_the_door_closed() -> None:
     log = SlidingLog(1, 10 * SECOND)
     hammering = [NOON + i * SECOND for i in range(10)]

@@ -1,7 +1,7 @@
 """Sessions begin, are renewed and end; a stolen refresh token is noticed."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -151,6 +151,17 @@ async def test_tokens_die_with_what_the_account_goes_through(desk: Desk, change:
         await desk.renew(first)
 
 
+async def test_a_disabled_account_is_not_renewed_even_if_its_session_was_forgotten(
+    desk: Desk,
+) -> None:
+    """Ledger 9: somebody set the column by hand, and revoked nothing."""
+    first = await desk.begin()
+    tables = desk.stores.accounts._tables  # pyright: ignore[reportAttributeAccessIssue]
+    tables.accounts["alice"] = replace(desk.account, disabled_at=NOON)
+    with pytest.raises(Refused, match="refresh.revoked"):
+        await desk.renew(first)
+
+
 async def test_a_sign_in_does_not_outlive_the_password_that_it_was_made_with(desk: Desk) -> None:
     """Ledger 9: the password changes between its check and the session."""
     before = await desk.stores.accounts.find("alice")
@@ -217,6 +228,14 @@ async def test_expired_sessions_are_not_listed(desk: Desk) -> None:
         first.session
     ]
     assert await desk.sessions.alive("alice", NOON + week) == []
+
+
+async def test_a_session_that_reached_its_30_days_is_not_listed(desk: Desk) -> None:
+    grant = await desk.begin()
+    for day in range(5, 30, 6):
+        grant = await desk.renew(grant, timedelta(days=day))
+    assert len(await desk.sessions.alive("alice", NOON + timedelta(days=30) - SECOND)) == 1
+    assert await desk.sessions.alive("alice", NOON + timedelta(days=30)) == []
 
 
 async def test_a_grant_cannot_be_printed(desk: Desk) -> None:

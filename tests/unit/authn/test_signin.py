@@ -152,6 +152,25 @@ async def test_a_network_is_known_for_30_days_and_not_longer(
     assert await door.knock(PASSWORD, after=after) == outcome
 
 
+async def test_a_typing_error_at_home_does_not_make_home_unknown(door: Door) -> None:
+    assert await door.knock(PASSWORD) == "in"
+    assert await door.knock() == "credentials.invalid"
+    later = timedelta(days=20)
+    for guess in range(20):
+        await door.knock(client=elsewhere(guess), after=later)
+    assert await door.knock(PASSWORD, after=later) == "in"
+
+
+async def test_one_success_does_not_clear_the_failures_of_a_known_network(door: Door) -> None:
+    """Ledger 21, for the budget of a login on its own network: 8 are gone, 2 are left."""
+    assert await door.knock(PASSWORD) == "in"
+    for _ in range(8):
+        await door.knock()
+    assert await door.knock(PASSWORD, after=WINDOW) == "in"
+    outcomes = [await door.knock(after=WINDOW) for _ in range(4)]
+    assert outcomes == ["credentials.invalid"] * 2 + ["signin.limited"] * 2
+
+
 async def test_failures_do_not_make_a_network_known(door: Door) -> None:
     for _ in range(9):
         await door.knock(client=HOME)

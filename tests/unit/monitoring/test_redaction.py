@@ -71,6 +71,12 @@ def test_what_is_no_secret_stays_readable(name: str, value: str | int) -> None:
     assert REDACTOR.fact(name, value) == value
 
 
+def test_an_address_keeps_its_host_when_it_is_redacted_again() -> None:
+    once = REDACTOR.text("no route to postgresql://shop:secret@db.internal/shop")
+    assert once == f"no route to postgresql://{MASK}@db.internal/shop"
+    assert REDACTOR.text(once) == once
+
+
 def test_the_passwords_of_this_process_are_found_wherever_they_stand() -> None:
     redactor = Redactor(["correct horse", "s3cr3t", "abcd"])
     assert redactor.text("tried correct horse, then s3cr3t") == f"tried {MASK}, then {MASK}"

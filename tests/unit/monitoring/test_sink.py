@@ -56,6 +56,17 @@ def test_a_log_is_appended_to(tmp_path: Path) -> None:
     assert path.read_bytes() == b"before\nafter\n"
 
 
+def test_what_comes_after_the_end_is_written_nowhere(tmp_path: Path) -> None:
+    log = Descriptor(open_log(str(tmp_path / "log")))
+    log.close()
+    with (tmp_path / "other").open("wb") as other:  # takes the number that is free now
+        lines = Lines(log)
+        lines.put(b"late\n")
+        assert lines.trouble == "OSError"
+        assert other.tell() == 0
+    assert (tmp_path / "other").read_bytes() == b""
+
+
 def test_a_reader_that_has_stopped_stops_nobody(pipe: Pipe) -> None:
     lines = Lines(Descriptor(pipe.writer.fileno()))
     sent = [b"%05d" % number + b"x" * 4000 + b"\n" for number in range(40)]

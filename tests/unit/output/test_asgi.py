@@ -258,6 +258,25 @@ async def test_a_start_without_a_body_is_not_lost() -> None:
     assert (await through(app)).status == 404
 
 
+async def test_an_application_that_says_nothing_is_an_error_like_any_other() -> None:
+    async def app(scope: Message, receive: object, send: Send) -> None:
+        pass
+
+    answer = await through(app)
+    assert (answer.status, answer.code) == (500, "server.error")
+    assert answer.value("x-request-id") == REQUEST_ID
+
+
+async def test_after_an_answer_in_its_place_the_application_is_not_heard() -> None:
+    async def app(scope: Message, receive: object, send: Send) -> None:
+        await answering(303, [(b"location", b"//evil.example")])(scope, receive, send)
+        await answering(200, [PLAIN], b"again")(scope, receive, send)
+
+    answer = await through(app)
+    assert len(answer.messages) == 2
+    assert answer.code == "request.refused"
+
+
 async def test_a_redirect_to_a_listed_origin_leaves_as_it_is() -> None:
     for place in ("/orders", "https://id.example/authorize", "https://shop.example/x"):
         answer = await through(answering(303, [(b"location", place.encode())]))

@@ -55,7 +55,7 @@ async def test_a_folder_holds_whole_mails_in_the_order_of_time(tmp_path: Path) -
     mails = [email.message_from_bytes(file.read_bytes(), policy=default) for file in files]
     assert [mail["Subject"] for mail in mails] == ["first", "second", "third"]
     assert all(file.suffix == ".eml" for file in files)
-    assert mails[0].get_content().splitlines() == TEXT.splitlines()  # type: ignore[attr-defined]
+    assert mails[0].get_content().splitlines() == TEXT.splitlines()
 
 
 async def test_nobody_else_reads_the_folder(tmp_path: Path) -> None:

@@ -137,6 +137,13 @@ async def test_a_database_that_fails_refuses_and_lets_nobody_in(tmp_path: Path) 
     await engine.dispose()
 
 
+async def test_a_key_that_the_column_cannot_hold_is_no_error_of_the_database() -> None:
+    """PostgreSQL answers an integer out of range with an error, which would be 503."""
+    engine = create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none")
+    async with request():
+        assert await Database(engine).loader(Order, owner="user_id").load(str(2**31)) is None
+
+
 @pytest.mark.parametrize(("model", "owner"), [(Pair, "a"), (Order, "nobody")])
 def test_a_model_that_cannot_be_loaded_by_one_key_is_a_configuration_error(
     model: type, owner: str

@@ -118,7 +118,7 @@ export class Orders {
         ...(order.note === "" ? [] : [make("span", { class: "hint note" }, `“${order.note}”`)]),
       ),
       make("span", { class: "badge" }, order.status),
-      make("span", { class: "quantity" }, `${order.quantity} ×`),
+      make("span", { class: "quantity" }, `Qty ${order.quantity}`),
       make("strong", { class: "total" }, money(order.total)),
       make(
         "div",

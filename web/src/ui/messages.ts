@@ -11,7 +11,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   "mail.busy": "Too many mails are waiting to be sent. Try again in a moment.",
   "network.unreachable": "The server cannot be reached. Check your connection and try again.",
   "password.common":
-    "Attackers try this password first. Choose another; a few unrelated words work well.",
+    "This password is too easy to guess. Choose another; a few unrelated words work well.",
   "password.too_long": "This password is longer than the server accepts. Shorten it a little.",
   "password.too_short": "Use at least 15 characters.",
   "resource.missing": "This is not here any more, or it is not yours.",

@@ -22,8 +22,9 @@ from ringfence.storage.rows import Row
 #: What a StoreError of this adapter names.
 STORE: Final = "sqlite"
 
-#: Readers never wait for a writer (WAL); they wait this long while another process recovers.
-_READ_PATIENCE_SECONDS: Final = 0.1
+#: How long to wait while another process opens, closes or recovers the database. A reader waits
+#: for nothing else (WAL); a writer waits for its turn in a thread, and so not here.
+_PATIENCE_SECONDS: Final = 1.0
 
 #: The log is cut back to this size when a checkpoint has emptied it.
 _LOG_KEPT_BYTES: Final = 64 * 1024 * 1024
@@ -119,7 +120,7 @@ class Handle:
             isolation_level=None,  # transactions are begun here, in so many words
             check_same_thread=False,  # the writer commits in a thread; SQLite itself serialises
             cached_statements=256,
-            timeout=_READ_PATIENCE_SECONDS if self._read_only else 0,
+            timeout=_PATIENCE_SECONDS,
         )
         try:
             connection.execute("PRAGMA synchronous = FULL")
@@ -131,6 +132,7 @@ class Handle:
             else:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute(f"PRAGMA journal_size_limit = {_LOG_KEPT_BYTES}")
+                connection.execute("PRAGMA busy_timeout = 0")
             guard(connection)
         except sqlite3.Error:
             connection.close()

@@ -1,0 +1,118 @@
+"""The shop as ``ringfence attack`` starts it: a process of its own that tells what its seams did.
+
+It is the shop of ``ringfence demo``: the same code, guard, server and settings, with the layers off
+that ``RINGFENCE_LAYERS_OFF`` names. Three things are added, in every configuration alike:
+
+- what hurried teams add (``hurried``);
+- a line in a file for each request, with the traces of the controls that acted by construction, so
+  that a report can name who stopped an attack in silence. The guard knows nothing of it;
+- it ends with its parent: what keeps it alive is the pipe that the parent holds.
+
+With ``RINGFENCE_ENV=production`` it runs as in production: no layer can be off, mail goes by SMTP
+under TLS, the origin is ``https``. TLS itself ends in front of it, as behind a load balancer.
+"""
+
+import argparse
+import json
+import os
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from ringfence.core.errors import RingfenceError
+from ringfence.core.exchange import SCOPE_KEY, Exchange
+from ringfence.core.settings import Environment, Settings, parse
+from ringfence_demo.arguments import add_arguments
+from ringfence_demo.data import Databases, DataFolder
+from ringfence_demo.guarded import guard, settings
+from ringfence_demo.hurried import MethodOverride, grow, leave_behind
+from ringfence_demo.postgres import PrivatePostgres, prepare
+from ringfence_demo.seed import first_start
+from ringfence_demo.server import bind, serve
+
+_ENVIRONMENT: Final = "RINGFENCE_ENV"
+
+
+class Traced:
+    """Writes down what the controls did to each request, once it is answered."""
+
+    def __init__(self, app: Any, file: Path) -> None:  # noqa: ANN401  # an ASGI application
+        self._app = app
+        self._lines = file.open("a", buffering=1)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # as the protocol has it
+        """Pass the request on."""
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            exchange = scope.get(SCOPE_KEY)
+            if isinstance(exchange, Exchange):
+                traces = [code.name for code in exchange.traces]
+                line = {"request_id": exchange.request_id, "traces": traces}
+                self._lines.write(json.dumps(line) + "\n")
+
+
+def main() -> int:
+    """Be attacked, until the parent lets go."""
+    parser = argparse.ArgumentParser(prog="ringfence_demo.attacked")
+    add_arguments(parser)
+    parser.add_argument("--traces", type=Path, required=True)
+    arguments = parser.parse_args()
+    try:
+        with ExitStack() as stack:
+            return _run(arguments, stack)
+    except RingfenceError as error:
+        print("\n".join(getattr(error, "problems", (str(error),))), file=sys.stderr)
+        return 1
+
+
+def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
+    listening = stack.enter_context(bind("127.0.0.1", arguments.port))
+    folder = DataFolder(arguments.data.absolute())
+    databases = Databases.sqlite(folder)
+    if arguments.database == "postgres":
+        server = PrivatePostgres()
+        stack.callback(server.stop)
+        databases = prepare(server.start(), "attacked")
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    configured = _settings(folder, databases, listening.getsockname()[1])
+    first_start(folder, databases, configured)
+    leave_behind(folder)
+    guarded = guard(folder, databases, configured, reachable=arguments.reachable)
+    app = guarded.app
+    if not isinstance(app, FastAPI):
+        raise TypeError("the shop is no FastAPI application")
+    app.add_middleware(MethodOverride)
+
+    def ready() -> None:
+        grow(app, folder)
+        print(configured.origin, flush=True)
+
+    return 0 if serve(Traced(guarded, arguments.traces), listening, ready) else 1
+
+
+def _settings(folder: DataFolder, databases: Databases, port: int) -> Settings:
+    if os.environ.get(_ENVIRONMENT) != Environment.PRODUCTION:
+        return settings(folder, databases, os.environ, origin=f"http://127.0.0.1:{port}")
+    return parse(
+        {
+            **os.environ,
+            "RINGFENCE_ORIGIN": f"https://127.0.0.1:{port}",
+            "RINGFENCE_DATABASE": databases.accounts,
+            "RINGFENCE_KEYS": str(folder.keys),
+        }
+    )
+
+
+def _end_with_the_parent() -> None:
+    """Wait for the end of the pipe, which comes however the parent ends."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), 15)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""What a hurried team adds to a running shop. Only ``ringfence attack`` starts a shop with it.
+
+Each is a mistake that real applications make outside of their handlers, in every configuration
+alike: a form helper that lets a link delete things (ATTACKS H06), and, once the shop is running and
+its boundary is drawn, routes for debugging (Z04), documentation, and the folder of the deployment
+itself (H10). No policy is declared for any of them.
+"""
+
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, FastAPI
+from sqlalchemy import select
+from starlette.staticfiles import StaticFiles
+
+from ringfence_demo.data import DataFolder
+from ringfence_demo.models import Order
+from ringfence_demo.shop import Session, TheShop
+
+_OVERRIDE: Final = b"x-http-method-override"
+
+
+class MethodOverride:
+    """HTML forms know GET and POST only, so a header or ``?_method=`` may say what is meant."""
+
+    def __init__(self, app: Any) -> None:  # noqa: ANN401  # any ASGI application
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # as the protocol has it
+        """Believe whoever asks."""
+        if scope["type"] == "http":
+            named = parse_qs(scope["query_string"].decode("latin-1")).get("_method", [""])[0]
+            headers: dict[bytes, bytes] = dict(scope["headers"])
+            method = named or headers.get(_OVERRIDE, b"").decode("latin-1")
+            if method:
+                scope = {**scope, "method": method.upper()}
+        await self._app(scope, receive, send)
+
+
+def leave_behind(folder: DataFolder) -> None:
+    """What stands in the folder of a deployment, beside the databases and the keys."""
+    git = folder.root / ".git"
+    git.mkdir(exist_ok=True)
+    (git / "HEAD").write_text("ref: refs/heads/canary-git\n")
+    (folder.root / ".env").write_text("DATABASE_PASSWORD=canary-env-password\n")
+    (folder.root / "backup.sql").write_text("INSERT INTO users VALUES (1, 'canary-backup');\n")
+
+
+def grow(app: FastAPI, folder: DataFolder) -> None:
+    """Add to a shop that is running. Nobody thinks of a policy."""
+    app.add_api_route("/debug/orders", every_order)
+    tools = APIRouter(prefix="/internal")
+    tools.add_api_route("/orders", every_order)
+    app.include_router(tools)
+    reports = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    reports.state.shop = app.state.shop
+    reports.add_api_route("/orders", every_order)
+    app.mount("/reports", reports)
+    app.mount("/files", StaticFiles(directory=folder.root))
+    app.openapi_url, app.docs_url = "/openapi.json", "/docs"
+    app.setup()
+
+
+async def every_order(session: Session, shop: TheShop) -> dict[str, Any]:
+    """What support asked for last week."""
+    orders = await session.scalars(select(Order).order_by(Order.id.desc()).limit(200))
+    return {"folder": str(shop.folder.root), "items": [order.shown() for order in orders]}

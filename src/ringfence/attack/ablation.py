@@ -1,0 +1,175 @@
+"""The ablation: what it means that attacks were stopped, or not, with this or that layer off.
+
+Pure. A switch that changes nothing is a failure of the whole matrix, and so is an attack that fails
+where nothing stands in its way: both would make every "stopped" worthless.
+
+Source: the rules at the top of the attack catalogue; API.md, "ringfence attack".
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import TypeAlias
+
+from ringfence.attack.catalogue import Row
+from ringfence.attack.configuration import (
+    ALL,
+    BUILT,
+    NONE,
+    PRODUCTION,
+    SINGLES,
+    Configuration,
+    without,
+)
+from ringfence.attack.outcome import Run
+from ringfence.core.codes import Layer
+
+#: By id of the attack and name of the configuration.
+Runs: TypeAlias = Mapping[str, Mapping[str, Run]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benign:
+    """What the honest checks gave in one configuration."""
+
+    passed: int
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The numbers that decide. ``idle_switches`` is None where too little ran to judge it."""
+
+    stopped: int
+    bounded: int
+    succeeded: int
+    naked_failed: int
+    idle_switches: int | None
+    depth_below_2: tuple[str, ...]
+    unavailable: int
+    broken: int
+    benign_failed: int
+
+    @property
+    def good(self) -> bool:
+        """Whether what is claimed was shown."""
+        failures = (self.succeeded, self.naked_failed, self.broken, self.benign_failed)
+        return not any(failures) and not self.idle_switches
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Everything that was measured.
+
+    ``whole`` says whether every attack of this version was run in every configuration: only then
+    can a switch be called idle.
+    """
+
+    rows: Mapping[str, Row]
+    configurations: tuple[Configuration, ...]
+    runs: Runs
+    benign: Mapping[str, Benign]
+    whole: bool = False
+
+    @cached_property
+    def summary(self) -> Summary:
+        """The numbers that decide."""
+        sole = [runs[NONE.name] for runs in self.runs.values()]
+        every = [run for runs in self.runs.values() for run in runs.values()]
+        shallow = (id for id in self.runs if (self.depth(id) or 2) < 2)  # noqa: PLR2004  # two lines
+        return Summary(
+            stopped=sum(run.held for run in sole),
+            bounded=sum(run.outcome == "bounded" for run in sole),
+            succeeded=sum(bool(self.breaches(id)) for id in self.runs),
+            naked_failed=sum(self.unproven(id) for id in self.runs),
+            idle_switches=len(self.idle) if self.whole else None,
+            depth_below_2=tuple(shallow),
+            unavailable=sum(run.outcome == "unavailable" for run in sole),
+            broken=sum(run.broken for run in every),
+            benign_failed=sum(len(benign.failures) for benign in self.benign.values()),
+        )
+
+    @cached_property
+    def idle(self) -> tuple[Layer, ...]:
+        """Layers whose switch changed no outcome."""
+        return tuple(
+            layer
+            for layer in BUILT
+            if all(runs[NONE.name].held == runs[layer].held for runs in self.runs.values())
+        )
+
+    def breaches(self, id: str) -> tuple[str, ...]:
+        """Configurations in which the attack got through although a line should have held."""
+        runs, row = self.runs[id], self.rows[id]
+        return tuple(
+            each.name
+            for each in (NONE, PRODUCTION, *SINGLES)
+            if each.name in runs and runs[each.name].outcome == "succeeded"
+            if not each.off or row.holds_without(each.off)
+        )
+
+    def unproven(self, id: str) -> bool:
+        """Whether the attack, or a payload of it, fails where nothing stands in its way."""
+        run = self.runs[id].get(ALL.name)
+        if run is None or run.outcome == "unavailable":
+            return False
+        return run.outcome != "succeeded" or bool(run.duds)
+
+    def depth(self, id: str) -> int | None:
+        """How many lines were seen to hold alone: 0, 1, or 2 for two and more.
+
+        None where the layers were not switched off one by one, or a run is missing.
+        """
+        runs = self.runs[id]
+        found = [runs.get(each.name) for each in (NONE, *SINGLES)]
+        if any(run is None or run.outcome == "unavailable" for run in found):
+            return None
+        if not runs[NONE.name].held:
+            return 0
+        return 2 if all(runs[each.name].held for each in SINGLES) else 1
+
+    def doubtful(self) -> Iterator[tuple[str, Configuration]]:
+        """What is to be run as well, to name by elimination who stopped an attack in silence.
+
+        With one layer off and nobody to name, each further layer is switched off beside it.
+        """
+        for id, runs in self.runs.items():
+            for single in SINGLES:
+                run = runs.get(single.name)
+                if run is None or not run.held or run.by is not None:
+                    continue
+                if self._alone(id, single) is None:
+                    for layer in BUILT:
+                        if layer not in single.off:
+                            yield id, without({*single.off, layer})
+
+    def named(self) -> "Matrix":
+        """The matrix with every silent stop named, as far as elimination can name it."""
+        runs = {id: MappingProxyType(dict(self._named(id))) for id in self.runs}
+        return replace(self, runs=MappingProxyType(runs))
+
+    def _named(self, id: str) -> Iterator[tuple[str, Run]]:
+        configured = {each.name: each for each in (NONE, PRODUCTION, *SINGLES)}
+        for name, run in self.runs[id].items():
+            by = None
+            if run.held and run.by is None and name in configured:
+                by = self._alone(id, configured[name]) or self._beside(id, configured[name])
+            yield name, run if by is None else replace(run, by=by.value)
+
+    def _alone(self, id: str, configuration: Configuration) -> Layer | None:
+        """The layer without which the attack gets through, whatever else is off."""
+        return self._opening(id, [layer for layer in BUILT if layer not in configuration.off], ())
+
+    def _beside(self, id: str, configuration: Configuration) -> Layer | None:
+        """The layer without which it gets through once ``configuration`` is off as well."""
+        return self._opening(id, BUILT, configuration.off)
+
+    def _opening(
+        self, id: str, layers: Sequence[Layer], off: Sequence[Layer] | frozenset[Layer]
+    ) -> Layer | None:
+        for layer in layers:
+            run = self.runs[id].get(without({*off, layer}).name)
+            if layer not in off and run is not None and run.outcome == "succeeded":
+                return layer
+        return None

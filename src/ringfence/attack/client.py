@@ -1,0 +1,126 @@
+"""HTTP as an attacker speaks it: any address, any target, any header, and nothing added.
+
+No cookie jar, no redirects followed, no target normalised. Every exchange is kept.
+"""
+
+import json as json_module
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote, urlencode
+
+import httpx2
+
+from ringfence.attack.answer import Answer, Sent
+from ringfence.attack.unproven import UnprovenError
+
+#: A busy machine is no refusal.
+_TIMEOUT: Final = httpx2.Timeout(60.0).as_dict()
+#: Statuses that say "not now": a run that meets one by accident proves nothing.
+_LATER: Final = frozenset({429, 503})
+
+#: The sender's own name for a request, for logs that know no other.
+MARK: Final = "x-attack"
+#: What the shop asks of everybody who wants to attack it.
+KEY: Final = "x-attacked"
+
+
+def query(**values: str) -> str:
+    """A query, encoded."""
+    return "?" + urlencode(values, quote_via=quote)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Sends requests to one shop."""
+
+    address: str  # where it listens: http://127.0.0.1:N
+    key: str
+    _transports: dict[str, httpx2.AsyncHTTPTransport] = field(
+        default_factory=dict[str, httpx2.AsyncHTTPTransport]
+    )
+
+    async def send(
+        self,
+        method: str,
+        target: str,
+        *,
+        source: str,
+        headers: Sequence[tuple[str, str]] = (),
+        json: object = None,
+        body: bytes = b"",
+        later: bool = False,
+    ) -> Sent:
+        """Send one request from the address ``source``.
+
+        Args:
+            method: The method, as it stands on the wire.
+            target: Path and query, as they stand on the wire.
+            source: An address of this machine.
+            headers: Beside ``Host``, which may be among them.
+            json: A value for the body; or ``body``, as it is.
+            body: The body.
+            later: Whether "too many" and "busy" are answers like others.
+
+        Raises:
+            UnprovenError: No answer came, or one that proves nothing.
+        """
+        sent = [*headers]
+        if json is not None:
+            body = json_module.dumps(json).encode()
+            sent.append(("Content-Type", "application/json"))
+        mark = secrets.token_hex(8)
+        request = httpx2.Request(
+            method,
+            self.address,
+            headers=[*sent, (MARK, mark), (KEY, self.key)],
+            content=body or None,
+            extensions={"target": target.encode("latin-1"), "timeout": _TIMEOUT},
+        )
+        started = time.monotonic()
+        try:
+            response = await self._transport(source).handle_async_request(request)
+            content = await response.aread()
+            await response.aclose()
+        except httpx2.HTTPError as error:
+            raise UnprovenError(f"{method} {target}: {type(error).__name__}") from error
+        answer = Answer(
+            status=response.status_code,
+            headers=tuple((name.lower(), value) for name, value in response.headers.multi_items()),
+            body=content,
+            seconds=time.monotonic() - started,
+        )
+        if answer.status in _LATER and not later:
+            raise UnprovenError(f"{method} {target}: {answer.status}, which proves nothing")
+        return Sent(
+            mark=mark,
+            source=source,
+            method=method,
+            target=target,
+            headers=tuple(sent),
+            body=body,
+            answer=answer,
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for transport in self._transports.values():
+            await transport.aclose()
+
+    def _transport(self, source: str) -> httpx2.AsyncHTTPTransport:
+        found = self._transports.get(source)
+        if found is None:
+            found = self._transports[source] = httpx2.AsyncHTTPTransport(local_address=source)
+        return found
+
+
+def bearer(token: str) -> tuple[str, str]:
+    """The header that shows an access token."""
+    return ("Authorization", f"Bearer {token}")
+
+
+def browser(origin: str, *, site: str = "same-origin") -> Mapping[str, str]:
+    """What a browser adds to a request of a page of ``origin``."""
+    return {"Origin": origin, "Sec-Fetch-Site": site}

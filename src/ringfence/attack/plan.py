@@ -1,0 +1,52 @@
+"""What an attack is: somebody to harm, an honest use of the same route, and payloads.
+
+An attack is made anew for each running shop. Each payload is judged by itself, from outside: by
+what came back, what the victim finds afterwards, a trap. A payload that is refused proves nothing
+unless it gets through where every layer is off, and unless honest use works right before and right
+after it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+from ringfence.attack.ground import Ground
+
+#: Tries it; True if it got through. Raises ``UnprovenError`` where nobody can tell.
+Strike: TypeAlias = Callable[[], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """One way to try, in a few words, and how."""
+
+    name: str
+    strike: Strike
+
+
+class Attack(ABC):
+    """One attack of the catalogue, on one running shop."""
+
+    id: ClassVar[str]
+    #: Codes of traces and events that explain why an attack failed that nobody refused.
+    signs: ClassVar[frozenset[str]] = frozenset()
+    #: The control acts where no request tells of it: who stopped it is found by elimination.
+    silent: ClassVar[bool] = False
+    #: Where stopping means that no more than this can be done.
+    bound: ClassVar[str] = ""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+
+    @abstractmethod
+    async def prepare(self) -> None:
+        """Make the victim, what belongs to it, and the attacker."""
+
+    @abstractmethod
+    async def twin(self) -> None:
+        """The honest use of the same route. Raises ``UnprovenError`` if it does not work."""
+
+    @abstractmethod
+    def payloads(self) -> Sequence[Payload]:
+        """Every way to try; each must get through where every layer is off."""

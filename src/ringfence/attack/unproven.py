@@ -1,0 +1,14 @@
+"""When a run proves nothing."""
+
+
+class UnprovenError(Exception):
+    """The run proves nothing: the shop did not answer, honest use failed, a limit was in the way.
+
+    It is never counted as stopped.
+    """
+
+
+def require(holds: bool, what: str) -> None:  # noqa: FBT001  # reads like an assertion
+    """Raise ``UnprovenError`` unless ``holds``; ``what`` says what should have worked."""
+    if not holds:
+        raise UnprovenError(what)

@@ -1,0 +1,121 @@
+"""What a client sent, under every reading that an application may give it.
+
+A value that is one word is kept apart from phrases: it is looked up among the words of a
+statement's code, while phrases are searched in its text. Words that can do no harm, and numbers,
+are left out right here.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from html import unescape
+from typing import Final
+from urllib.parse import unquote_plus
+
+from ringfence.boundary import sql_words as words
+from ringfence.boundary.sql import Fragment, fold, fragments, split
+
+_SPACE: Final = re.compile(r"\s+")
+_NUMBER: Final = re.compile(r"0x[0-9a-f]+|[0-9]+(?:e[0-9]+)?")
+_REMEMBERED_LENGTH: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One client string under all its readings."""
+
+    words: frozenset[str]
+    phrases: frozenset[str]  # readings of more than one word
+    parts: frozenset[str]  # the words of phrases
+    fragments: frozenset[Fragment]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the client of one request sent, made ready to be compared."""
+
+    values: tuple[Value, ...]
+    words: frozenset[str]
+    phrases: frozenset[str]
+    parts: frozenset[str]
+    fragments: frozenset[Fragment]
+
+
+def prepare(values: Iterable[str], names: Iterable[str] = ()) -> Inputs:
+    """Make client strings ready.
+
+    Args:
+        values: What handlers take for data: query, path, form and JSON values.
+        names: What they might: names of members and parameters, header values.
+    """
+    read = [_value(value) for value in values]
+    for name in names:
+        reading = _value(name)
+        phrases = frozenset(p for p in reading.phrases if not _is_dotted_word(p))
+        read.append(Value(frozenset(), phrases, frozenset(), reading.fragments))
+    return Inputs(
+        values=tuple(read),
+        words=frozenset[str]().union(*(value.words for value in read)),
+        phrases=frozenset[str]().union(*(value.phrases for value in read)),
+        parts=frozenset[str]().union(*(value.parts for value in read)),
+        fragments=frozenset[Fragment]().union(*(value.fragments for value in read)),
+    )
+
+
+def _is_dotted_word(phrase: str) -> bool:
+    return phrase.replace(".", "").replace("_", "").replace("-", "").isalnum()
+
+
+def _value(text: str) -> Value:
+    return _remembered(text) if len(text) <= _REMEMBERED_LENGTH else _read(text)
+
+
+def _read(text: str) -> Value:
+    found_words: set[str] = set()
+    phrases: set[str] = set()
+    within: set[str] = set()
+    pieces: set[Fragment] = set()
+    for reading in _readings(text):
+        parts = split(reading)
+        if len(parts) == 1 and parts[0] == reading and reading[0] not in words.MARKS:
+            if reading not in words.WITHOUT_EFFECT and not _NUMBER.fullmatch(reading):
+                found_words.add(reading)
+        elif parts:
+            phrases.add(reading)
+            pieces |= fragments(parts)
+            within.update(parts)
+    within = {part for part in within if part[0].isalpha() or part[0] == "_"} - words.KEYWORDS
+    return Value(
+        words=frozenset(found_words),
+        phrases=frozenset(phrases),
+        parts=frozenset(within),
+        fragments=frozenset(pieces),
+    )
+
+
+_remembered: Final = lru_cache(maxsize=1_024)(_read)
+
+
+def _readings(text: str) -> Iterator[str]:
+    """What an application may have made of ``text``, folded."""
+    decoded = [text]
+    if "%" in text:
+        decoded.append(unquote_plus(text))
+    if "&" in text:
+        decoded.append(unescape(text))
+    for reading in decoded:
+        stripped = reading.strip()
+        yield from _foldings(stripped)
+        yield from _foldings(_SPACE.sub(" ", stripped))
+
+
+def _foldings(text: str) -> Iterator[str]:
+    yield fold(text)
+    if not text.isascii():
+        # Upper case joins letters that lower case keeps apart (long and round s); NFKC joins more.
+        yield fold(text.upper())
+        yield fold(unicodedata.normalize("NFC", text))
+        yield fold(unicodedata.normalize("NFKC", text))
+        yield fold(unicodedata.normalize("NFKC", text).upper())

@@ -1,0 +1,92 @@
+"""``ringfence serve``: the auth service as a process of its own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+
+import pytest
+
+SETTINGS = {"RINGFENCE_ENV": "test", "RINGFENCE_MAIL": "file:mail", "RINGFENCE_LOG": "log"}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@contextmanager
+def serving(folder: Path, port: int, **more: str) -> Generator["subprocess.Popen[str]"]:
+    environment = {
+        **{name: value for name, value in os.environ.items() if "RINGFENCE" not in name},
+        **SETTINGS,
+        "RINGFENCE_ORIGIN": f"http://127.0.0.1:{port}",
+        **more,
+    }
+    script = "import sys; from ringfence.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", script, "serve", "--port", str(port)]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def line(process: "subprocess.Popen[str]") -> str:
+    assert process.stderr is not None
+    return process.stderr.readline()
+
+
+def get(port: int, path: str) -> HTTPResponse:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    return response
+
+
+def test_it_answers_says_so_and_ends_when_it_is_told(tmp_path: Path) -> None:
+    port = free_port()
+    with serving(tmp_path, port) as process:
+        assert line(process) == f"http://127.0.0.1:{port} is served on 127.0.0.1 port {port}\n"
+        alive, missing = get(port, "/healthz"), get(port, "/orders/1")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) in (0, -signal.SIGTERM)
+    assert (alive.status, missing.status) == (200, 404)
+    assert alive.getheader("server") is None
+    assert alive.getheader("x-content-type-options") == "nosniff"
+    assert re.search(r'"code":"route.unknown"', (tmp_path / "log").read_text())
+
+
+def test_a_start_that_is_refused_says_why(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir(mode=0o755)
+    with serving(tmp_path, free_port()) as process:
+        assert line(process) == "keys is open to other users\n"
+        assert process.wait(timeout=20) == 1
+
+
+def test_a_port_that_is_taken_is_said_in_a_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with serving(tmp_path, port) as process:
+            expected = f"cannot listen on 127.0.0.1 port {port}: Address already in use\n"
+            assert line(process) == expected
+            assert process.wait(timeout=20) == 1
+
+
+@pytest.mark.parametrize("name", ["RINGFENCE_LAYERS_OFF", "RINGFENCE_TYPO"])
+def test_wrong_settings_are_named_before_anything_is_opened(tmp_path: Path, name: str) -> None:
+    with serving(tmp_path, free_port(), **{name: "nothing"}) as process:
+        assert line(process).startswith(name)
+        assert process.wait(timeout=20) == 1
+    assert not list(tmp_path.iterdir())

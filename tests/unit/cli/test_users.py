@@ -1,0 +1,132 @@
+"""Administration without a web page: every change is asked for, done, and written down."""
+
+import io
+import sys
+
+import pytest
+
+from tests.unit.cli.conftest import Shell
+
+PASSWORD = "violet kettle orbits quietly"
+
+
+@pytest.fixture(autouse=True)
+def typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard input that is no terminal, with a password in its first line."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{PASSWORD}\n"))
+
+
+def test_an_account_is_created_with_its_password_from_standard_input(shell: Shell) -> None:
+    made = shell.json("users", "create", " Alice@Example.com ", "--name", "Alice")
+    assert made == {
+        "id": made["id"],
+        "login": "alice@example.com",
+        "name": "Alice",
+        "roles": ["user"],
+        "disabled": False,
+        "password": True,
+    }
+    (event,) = shell.events
+    assert event["code"] == "account.created"
+    assert event["facts"]["account"] == made["id"]
+    assert event["facts"]["operator"]
+    assert "alice@" not in (shell.folder / "log").read_text()
+    assert PASSWORD not in (shell.folder / "log").read_text()
+
+
+def test_the_password_is_judged_like_any_other(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("too short\n"))
+    assert shell.run("users", "create", "alice@example.com") == 1
+    assert shell.err == "The password is too short. (password.too_short)\n"
+    assert shell.json("users", "list") == {"items": [], "next": None}
+
+
+def test_a_password_typed_twice_must_be_the_same(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([PASSWORD, PASSWORD + "!"])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: next(answers))
+    assert shell.run("users", "create", "alice@example.com") == 1
+    assert shell.err == "the two passwords differ\n"
+
+
+def test_an_account_without_a_password_waits_for_its_owner_to_set_one(shell: Shell) -> None:
+    roles = ["--role", "admin", "--role", "support"]
+    made = shell.json("users", "create", "carol@example.com", "--no-password", *roles)
+    assert (made["password"], made["roles"]) == (False, ["admin", "support"])
+
+
+def test_a_login_is_taken_once(shell: Shell) -> None:
+    shell.json("users", "create", "alice@example.com", "--no-password")
+    assert shell.run("users", "create", "ALICE@example.com", "--no-password") == 1
+    assert shell.err == "alice@example.com has an account already\n"
+
+
+def test_what_is_no_address_is_no_login(shell: Shell) -> None:
+    assert shell.run("users", "create", "alice", "--no-password") == 1
+    assert shell.err == "This is not an e-mail address. (login.malformed)\n"
+
+
+def test_the_list_is_for_people_too(shell: Shell) -> None:
+    first = shell.json("users", "create", "alice@example.com")["id"]
+    second = shell.json("users", "create", "bo@example.com", "--no-password")["id"]
+    assert shell.run("users", "list") == 0
+    assert sorted(shell.out.splitlines()) == [
+        f"alice@example.com  {first}  user",
+        f"bo@example.com     {second}  user  no password",
+    ]
+
+
+def test_a_long_list_is_whole(shell: Shell) -> None:
+    for number in range(3):
+        shell.json("users", "create", f"user{number}@example.com", "--no-password")
+    assert len(shell.json("users", "list")["items"]) == 3
+
+
+@pytest.mark.parametrize("by", ["login", "id"])
+def test_an_account_is_disabled_by_login_or_id(shell: Shell, by: str) -> None:
+    made = shell.json("users", "create", "alice@example.com", "--no-password")
+    assert shell.json("users", "disable", made[by])["disabled"] is True
+    assert [event["code"] for event in shell.events] == ["account.created", "account.disabled"]
+
+
+def test_roles_are_shown_and_replaced(shell: Shell) -> None:
+    shell.json("users", "create", "alice@example.com", "--no-password")
+    assert shell.json("users", "roles", "alice@example.com")["roles"] == ["user"]
+    changed = shell.json("users", "roles", "alice@example.com", "support", "admin")
+    assert changed["roles"] == ["admin", "support"]
+    created, event = shell.events
+    assert event["code"] == "account.roles"
+    assert event["facts"]["roles"] == "admin support"
+    assert created["facts"]["roles"] == "user"
+
+
+@pytest.mark.parametrize("role", ["a b", "", "ä", "-x", "a\nb", "x" * 65])
+def test_what_is_no_name_of_a_role_is_refused(shell: Shell, role: str) -> None:
+    shell.json("users", "create", "alice@example.com", "--no-password")
+    assert shell.run("users", "roles", "alice@example.com", "--", role) == 1
+    assert shell.err.startswith("no names of roles:")
+
+
+@pytest.mark.parametrize("words", [("disable", "nobody@example.com"), ("roles", "nobody")])
+def test_who_has_no_account_is_named(shell: Shell, words: tuple[str, str]) -> None:
+    assert shell.run("users", *words) == 1
+    assert shell.err == f"there is no account {words[1]}\n"
+
+
+def test_without_settings_every_missing_name_is_said(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RINGFENCE_ORIGIN")
+    monkeypatch.setenv("RINGFENCE_ORIGEN", "https://secret.example")
+    assert shell.run("users", "list") == 1
+    assert shell.err == "RINGFENCE_ORIGEN is not known\nRINGFENCE_ORIGIN is missing\n"
+
+
+def test_a_database_that_is_none_is_said_in_a_line(shell: Shell) -> None:
+    (shell.folder / "ringfence.sqlite").write_bytes(b"this is no database" * 99)
+    assert shell.run("users", "list") == 1
+    assert shell.err == "the sqlite store does not answer: SQLITE_NOTADB\n"
