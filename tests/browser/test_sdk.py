@@ -1,6 +1,8 @@
 """The SDK's promises about where tokens go, and what happens when one is refused."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import Route, expect
 
@@ -95,3 +97,16 @@ def test_a_visitor_without_a_sign_in_asks_for_none(visitor: Callable[..., Visito
     page = dora.tab()
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
     assert not [url for url in asked if url.endswith("/auth/refresh")]
+
+
+def test_the_example_of_the_readme_runs(visitor: Callable[..., Visitor]) -> None:
+    text = (Path(__file__).parents[2] / "web/README.md").read_text()
+    (example,) = re.findall(r"^```js\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    code = re.sub(r"import (\{.*?\}) from (\S+);", r"const \1 = await import(\2);", example)
+    page = visitor().sign_in(ALICE)
+    status, shown = page.evaluate(
+        f"async () => {{ const shown = []; const show = (user) => shown.push(user.login); {code}"
+        "return [answer.status, shown]; }"
+    )
+    assert status == 200
+    assert shown == [ALICE]

@@ -28,7 +28,7 @@ careless code would answer, were it alone:
   {origin}/products?q=%27+UNION+SELECT+id,item,note,total+FROM+orders--
   {origin}/go?next=//evil.example
   {origin}/boom
-Each refusal is one line of JSON here, with its reason."""
+Each refusal is one line here, with its reason."""
 
 _TRY_NAKED: Final = """\
 The same code with every layer off, until you stop this:

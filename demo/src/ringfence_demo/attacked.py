@@ -1,12 +1,15 @@
 """The shop as ``ringfence attack`` starts it: a process of its own that tells what its seams did.
 
 It is the shop of ``ringfence demo``: the same code, guard, server and settings, with the layers off
-that ``RINGFENCE_LAYERS_OFF`` names. Three things are added, in every configuration alike:
+that ``RINGFENCE_LAYERS_OFF`` names. Added to it are, in every configuration alike:
 
 - what hurried teams add (``hurried``);
 - a line in a file for each request, with the traces of the controls that acted by construction, so
-  that a report can name who stopped an attack in silence. The guard knows nothing of it;
-- it ends with its parent: what keeps it alive is the pipe that the parent holds.
+  that a report can name who stopped an attack in silence. The guard knows nothing of it.
+
+It is kept as the naked twin is: on loopback, as an unprivileged user where the starter is root, and
+for its parent alone. Whoever does not show the key that the parent drew finds nothing, so that no
+web page can reach it, and it ends with the pipe that the parent holds.
 
 With ``RINGFENCE_ENV=production`` it runs as in production: no layer can be off, mail goes by SMTP
 under TLS, the origin is ``https``. TLS itself ends in front of it, as behind a load balancer.
@@ -30,22 +33,35 @@ from ringfence_demo.arguments import add_arguments
 from ringfence_demo.data import Databases, DataFolder
 from ringfence_demo.guarded import guard, settings
 from ringfence_demo.hurried import MethodOverride, grow, leave_behind
+from ringfence_demo.naked import become_nobody
 from ringfence_demo.postgres import PrivatePostgres, prepare
 from ringfence_demo.seed import first_start
 from ringfence_demo.server import bind, serve
 
 _ENVIRONMENT: Final = "RINGFENCE_ENV"
 
+_NOT_FOUND: Final = (
+    {"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]},
+    {"type": "http.response.body", "body": b""},
+)
+
 
 class Traced:
-    """Writes down what the controls did to each request, once it is answered."""
+    """Lets the parent in, and writes down what the controls did to each of its requests."""
 
-    def __init__(self, app: Any, file: Path) -> None:  # noqa: ANN401  # an ASGI application
+    def __init__(self, app: Any, key: bytes, file: Path) -> None:  # noqa: ANN401  # an ASGI application
         self._app = app
+        self._key = (b"x-attacked", key)
         self._lines = file.open("a", buffering=1)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # as the protocol has it
-        """Pass the request on."""
+        """Pass the request on, without the key."""
+        if scope["type"] != "lifespan":
+            if self._key not in scope["headers"]:
+                for message in _NOT_FOUND if scope["type"] == "http" else ({"type": "websocket.close"},):
+                    await send(message)
+                return
+            scope["headers"] = [header for header in scope["headers"] if header != self._key]
         try:
             await self._app(scope, receive, send)
         finally:
@@ -78,6 +94,7 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
         server = PrivatePostgres()
         stack.callback(server.stop)
         databases = prepare(server.start(), "attacked")
+    key = sys.stdin.buffer.readline().strip()
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     configured = _settings(folder, databases, listening.getsockname()[1])
     first_start(folder, databases, configured)
@@ -87,12 +104,15 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
     if not isinstance(app, FastAPI):
         raise TypeError("the shop is no FastAPI application")
     app.add_middleware(MethodOverride)
+    traced = Traced(guarded, key, arguments.traces)
+    become_nobody(folder.root.parent)
+    os.chdir(folder.root)
 
     def ready() -> None:
         grow(app, folder)
         print(configured.origin, flush=True)
 
-    return 0 if serve(Traced(guarded, arguments.traces), listening, ready) else 1
+    return 0 if serve(traced, listening, ready) else 1
 
 
 def _settings(folder: DataFolder, databases: Databases, port: int) -> Settings:

@@ -118,10 +118,6 @@ _OPENERS: Final = {
     Dialect.SQLITE: re.compile(r"['\"`\[\x00]|--|/\*"),
     Dialect.POSTGRESQL: re.compile(r"['\"$\x00]|--|/\*"),
 }
-_LINE_ENDS: Final = {
-    Dialect.SQLITE: re.compile(r"\n|\Z"),
-    Dialect.POSTGRESQL: re.compile(r"[\n\r]|\Z"),
-}
 _IDENTIFIER_END: Final = re.compile(r"[\w$\x80-\U0010ffff]\Z")
 _ESCAPE_STRING: Final = re.compile(r"(?:\A|[^\w$\x80-\U0010ffff])e\Z")
 _CACHED_LENGTH: Final = 4_096
@@ -203,7 +199,7 @@ def _spans(text: str, dialect: Dialect) -> Iterator[Span]:
         start = opener.start()
         mark = opener[0]
         if mark == "--":
-            end = _LINE_ENDS[dialect].search(text, start).start()  # pyright: ignore[reportOptionalMemberAccess]  # \Z always matches
+            end = _end_of_line(text, start, dialect)
             span = Span("comment", start, end, start + 2, end, None)
         elif mark == "/*":
             end = _end_of_comment(text, start, nested=dialect is Dialect.POSTGRESQL)
@@ -251,6 +247,11 @@ def _dollar(text: str, start: int) -> Span | None:
         return None
     end = _find(text, opening[0], opening.end())
     return Span("string", start, end, opening.end(), end - len(opening[0]), None)
+
+
+def _end_of_line(text: str, start: int, dialect: Dialect) -> int:
+    breaks = "\n" if dialect is Dialect.SQLITE else "\n\r"
+    return min((end for b in breaks if (end := text.find(b, start)) >= 0), default=len(text))
 
 
 def _end_of_comment(text: str, start: int, *, nested: bool) -> int:

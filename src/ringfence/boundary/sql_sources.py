@@ -15,12 +15,12 @@ from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Final, cast
 
 import sqlalchemy
-from sqlalchemy import Column
+from sqlalchemy import DDL, Column
 from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.interfaces import MapperProperty
 from sqlalchemy.sql import dml, elements, selectable
 from sqlalchemy.sql.annotation import Annotated
-from sqlalchemy.sql.compiler import Compiled, SQLCompiler
+from sqlalchemy.sql.compiler import Compiled, DDLCompiler, SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.sql.selectable import FromClause
@@ -81,7 +81,11 @@ _SILENT_NAMES: Final = frozenset(
 #: Modules whose classes steer the loading of objects and write no SQL.
 _LOADING: Final = ("sqlalchemy.orm.",)
 #: Attributes that hold text whatever the class.
-_TEXT_ATTRIBUTES: Final = frozenset({"_hints", "_prefixes", "_statement_hints", "_suffixes"})
+_TEXT_ATTRIBUTES: Final = frozenset(
+    {"_hints", "_prefixes", "_statement_hints", "_suffixes", "dialect_options"}
+)
+#: Attributes that say which object is meant and never write SQL, with the number of their values.
+_WITHOUT_TEXT: Final = {"_annotations": 1, "_propagate_attrs": 2}
 _PACKAGE: Final = str(Path(sqlalchemy.__file__).parent)
 
 
@@ -91,6 +95,9 @@ class _UnknownError(Exception):
 
 def sources(compiled: Compiled) -> frozenset[str] | None:
     """The texts in ``compiled`` that SQLAlchemy did not make; None if that cannot be known."""
+    if isinstance(compiled, DDLCompiler):
+        # CREATE TABLE and the like, from metadata; ``DDL("…")`` is text.
+        return None if isinstance(compiled.statement, DDL) else frozenset()
     key = compiled.cache_key if isinstance(compiled, SQLCompiler) else None
     if key is None:
         return None
@@ -118,22 +125,25 @@ def _collect(part: object, found: set[str], *, is_text: bool) -> None:
 
 
 def _collect_tuple(part: tuple[object, ...], found: set[str], *, is_text: bool) -> None:
-    """An element is a number (sometimes), its class, and then names and values by turns."""
+    """An element is a number (sometimes), its class, and then names with their values."""
     classes = ((i, member) for i, member in enumerate(part[:2]) if isinstance(member, type))
-    place, kind = next(classes, (0, None))
-    names: frozenset[str] = frozenset()
+    place, kind = next(classes, (-1, None))
+    names: frozenset[object] = frozenset()
     if kind is not None:
         is_text = not _is_silent(kind)
         names = frozenset(name for name, _ in getattr(kind, "_traverse_internals", ()))
-    holds_text = False
-    for index, member in enumerate(part):
-        if isinstance(member, str) and member in _TEXT_ATTRIBUTES:
-            holds_text = True
-            continue
-        is_name = isinstance(member, str) and (index - place) % 2 == 1 and member in names
-        if not (is_name or isinstance(member, type)):
-            _collect(member, found, is_text=is_text or holds_text)
-        holds_text = False
+        names |= _WITHOUT_TEXT.keys()
+    index = place + 1
+    while index < len(part):
+        member = part[index]
+        index += 1
+        if not isinstance(member, str) or member not in names:
+            _collect(member, found, is_text=is_text)
+        elif member in _WITHOUT_TEXT:
+            index += _WITHOUT_TEXT[member]
+        else:
+            _collect(part[index], found, is_text=is_text or member in _TEXT_ATTRIBUTES)
+            index += 1
 
 
 def _is_silent(kind: type) -> bool:

@@ -22,6 +22,8 @@ class Layer(StrEnum):
     OUTPUT = "output"
     MONITORING = "monitoring"
 
+    __hash__ = str.__hash__  # asked on every request; Enum's own is Python code
+
 
 class Level(StrEnum):
     """How loud an event is; the names of the OWASP vocabulary."""
@@ -46,7 +48,6 @@ class Code:
 
 _CODES = (
     # network
-    Code("client.banned", Layer.NETWORK, 403, "Access is blocked.", "authz_fail"),
     Code("database.denied", Layer.NETWORK, 500, "Something went wrong.", "authz_fail", Level.CRITICAL, "server.error"),
     # boundary: the head
     Code("path.malformed", Layer.BOUNDARY, 400, "The path is not in canonical form.", "input_validation_fail"),

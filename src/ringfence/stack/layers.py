@@ -1,7 +1,7 @@
 """The layers of a running stack, in order, and what they stand on."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -95,8 +95,14 @@ class Plan:
         """
         keys = Keys.load_or_create(settings.keys)
         stores = self.stores or open_stores(settings.database, session_idle=settings.session_idle)
+        monitor = Monitor(settings)
+
+        async def ready() -> None:
+            await stores.ping()
+            monitor.ping()
+
         await stores.start()
-        service = self._service(settings, stores, keys)
+        service = self._service(settings, replace(stores, ping=ready), keys)
         return Layers(
             settings=settings,
             network=Network(settings),
@@ -104,7 +110,7 @@ class Plan:
             authz=self._authz(service),
             service=service,
             output=Output(settings),
-            monitor=Monitor(settings),
+            monitor=monitor,
             stores=stores,
         )
 

@@ -57,6 +57,7 @@ async def test_the_login_is_taken_in_any_spelling(visitor: Visitor) -> None:
         ({"login": ALICE, "client_key": None}, "body.invalid"),
         ({"login": ALICE, "client_key": KEY + "="}, "body.invalid"),
         ({"login": ALICE, "client_key": KEY[:-1]}, "body.invalid"),
+        ({"login": ALICE, "client_key": base64url(CLIENT_KEY + b"c")}, "body.invalid"),
         ({"login": ALICE, "client_key": KEY[:-1] + "\u00e9"}, "body.invalid"),
         ({"login": ALICE, "client_key": KEY[:-1] + "Z"}, "body.invalid"),  # spare bits are set
         ({"login": ALICE, "client_key": KEY, "aal": 3}, "body.invalid"),

@@ -52,8 +52,8 @@ export class Shop {
     return (await this.#json<List<Product>>(`products?${query}`, { signal })).items;
   }
 
-  async orders(after: string): Promise<List<Order>> {
-    return this.#json(`orders?${new URLSearchParams({ after })}`);
+  async orders(after: string, signal: AbortSignal): Promise<List<Order>> {
+    return this.#json(`orders?${new URLSearchParams({ after })}`, { signal });
   }
 
   async create(draft: OrderDraft): Promise<void> {

@@ -5,14 +5,20 @@ import type { Order, OrderDraft, Shop } from "./api";
 import { notify, report } from "./feedback";
 import { money } from "./money";
 
+/** A browser has begun to save a file by then. */
+const SAVING_MS = 10_000;
+
 export class Orders {
   readonly #shop: Shop;
   readonly #list = get("[data-orders]", HTMLElement);
   readonly #editor = get("[data-order-dialog]", HTMLDialogElement);
   readonly #form = get("form", HTMLFormElement, this.#editor);
   readonly #deleter = get("[data-delete-dialog]", HTMLDialogElement);
+  readonly #items = get("select", HTMLSelectElement, this.#form);
   /** The order that an open dialog is about; null for a new one. */
   #subject: Order | null = null;
+  #listing = new AbortController();
+  #choosing = new AbortController();
 
   constructor(shop: Shop) {
     this.#shop = shop;
@@ -26,20 +32,24 @@ export class Orders {
     onSubmit(get("form", HTMLFormElement, this.#deleter), () => this.#delete());
   }
 
+  /** Show the orders anew. */
   async refresh(): Promise<void> {
-    this.#list.replaceChildren(...(await this.#rows("0")));
-    if (this.#list.childElementCount === 0) this.#list.append(nothing());
+    this.#listing.abort();
+    this.#listing = new AbortController();
+    const rows = await this.#rows("0", this.#listing.signal);
+    this.#list.replaceChildren(...(rows.length > 0 ? rows : [nothing()]));
   }
 
   /** The orders after `after`, and a button for the rest where there is one. */
-  async #rows(after: string): Promise<readonly HTMLElement[]> {
-    const { items, next } = await this.#shop.orders(after);
+  async #rows(after: string, signal: AbortSignal): Promise<readonly HTMLElement[]> {
+    const { items, next } = await this.#shop.orders(after, signal);
+    signal.throwIfAborted();
     const rows = items.map((order) => this.#row(order));
     if (next === null) return rows;
     const button = make("button", { type: "button" }, "Show more");
     const more = make("li", { class: "more" }, button);
     button.addEventListener("click", () => {
-      this.#rows(next).then((rest) => {
+      this.#rows(next, signal).then((rest) => {
         more.replaceWith(...rest);
         rest[0]?.querySelector("button")?.focus();
       }, report);
@@ -47,8 +57,10 @@ export class Orders {
     return [...rows, more];
   }
 
-  /** Leave nothing of an order on the page. */
+  /** Leave nothing of an order on the page, nor let anything under way arrive. */
   clear(): void {
+    this.#listing.abort();
+    this.#choosing.abort();
     this.#list.replaceChildren();
     this.#subject = null;
     this.#form.reset();
@@ -65,7 +77,9 @@ export class Orders {
   #open(subject: Order | null, draft: OrderDraft): void {
     this.#subject = subject;
     this.#form.reset();
-    this.#choose(draft).catch(report);
+    get("[name=quantity]", HTMLInputElement, this.#form).valueAsNumber = draft.quantity;
+    get("[name=note]", HTMLInputElement, this.#form).value = draft.note;
+    this.#choose(draft.item).catch(report);
     get("h2", HTMLElement, this.#editor).textContent =
       subject === null ? "New order" : `Order ${subject.id}`;
     get("[type=submit]", HTMLButtonElement, this.#editor).textContent =
@@ -73,14 +87,21 @@ export class Orders {
     this.#editor.showModal();
   }
 
-  async #choose(draft: OrderDraft): Promise<void> {
-    const select = get("select", HTMLSelectElement, this.#form);
-    get("[name=quantity]", HTMLInputElement, this.#form).valueAsNumber = draft.quantity;
-    get("[name=note]", HTMLInputElement, this.#form).value = draft.note;
-    const products = await this.#shop.products("", "name", new AbortController().signal);
-    const names = new Set([...products.map(({ name }) => name), draft.item]);
-    select.replaceChildren(...[...names].map((name) => new Option(name || "Choose …", name)));
-    select.value = draft.item;
+  /** Offer the products, and `item`, which may not be one of them any more. */
+  async #choose(item: string): Promise<void> {
+    this.#choosing.abort();
+    this.#choosing = new AbortController();
+    const { signal } = this.#choosing;
+    this.#offer([item], item);
+    const products = await this.#shop.products("", "name", signal);
+    signal.throwIfAborted();
+    this.#offer([item, ...products.map(({ name }) => name)], this.#items.value);
+  }
+
+  #offer(names: readonly string[], chosen: string): void {
+    const options = [...new Set(names)].map((name) => new Option(name || "Choose …", name));
+    this.#items.replaceChildren(...options);
+    this.#items.value = chosen;
   }
 
   async #save(): Promise<void> {
@@ -139,7 +160,7 @@ export class Orders {
   async #invoice(order: Order): Promise<void> {
     const url = URL.createObjectURL(await this.#shop.invoice(order.id));
     make("a", { href: url, download: `invoice-${order.id}.txt` }).click();
-    URL.revokeObjectURL(url);
+    setTimeout(() => URL.revokeObjectURL(url), SAVING_MS);
   }
 }
 
