@@ -23,10 +23,16 @@ PYTHON = VENV / "bin/python"
 STAMP = VENV / "ringfence.stamp"
 WEB = ROOT / "web"
 
-#: Two locks: what the demo needs, and what tests and tools need on top of it.
+#: Three locks: what the demo needs, what tests and tools need on top of it, and whom Ringfence is
+#: measured against. A smoke test of the bench is among the tests: the last two come together.
 LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
-SOURCES = (LOCK, DEV_LOCK, ROOT / "pyproject.toml", ROOT / "demo/pyproject.toml")
+BENCH_LOCK = ROOT / "requirements-bench.lock"
+SOURCES = (LOCK, DEV_LOCK, BENCH_LOCK, ROOT / "pyproject.toml", ROOT / "demo/pyproject.toml")
+
+#: fastapi-users asks for an older SQLAlchemy and works with ours: all who are measured side by
+#: side stand on the same one.
+BENCH_OVERRIDE = "sqlalchemy[asyncio]>=2.1\n"
 
 #: Chromium for the browser tests, and what Playwright's driver links to.
 BROWSER = ("apt-get", "install", "-y", "--no-install-recommends", "chromium", "libatomic1")
@@ -40,6 +46,8 @@ usage: python3 dev.py COMMAND [ARGUMENT…]
   test ARG…     pytest alone, with these arguments
   lint          ruff and the import contracts
   types         basedpyright and tsc
+  bench [--json] [--only NAME,…] [--rounds N]
+                what it costs, side by side with peers (docs/bench.md)
   docs          the tests that run every example of the docs
   web           build the TypeScript into the Python packages
   lock          write the locks anew; `lock --upgrade` takes newer versions
@@ -97,6 +105,13 @@ def docs(_arguments: list[str]) -> None:
     become(PYTHON, "-m", "pytest", "tests/docs")
 
 
+def bench(arguments: list[str]) -> None:
+    """Become the measurements. Without compiled files imports would take twice as long."""
+    prepare("dev")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    become(PYTHON, "-m", "bench", *arguments)
+
+
 def web(_arguments: list[str]) -> None:
     """Build the browser's files where they are committed."""
     prepare("dev")
@@ -110,11 +125,15 @@ def lock(arguments: list[str]) -> None:
     The lock holds no index address: whoever installs decides where packages come from.
     """
     prepare("dev")
-    projects = ("pyproject.toml", "demo/pyproject.toml", "--all-extras", "--group", "setup")
-    compile_lock(LOCK, *projects, *arguments)
-    compile_lock(DEV_LOCK, "--group", "dev", "--constraints", LOCK, *arguments)
+    everything = ("--all-extras", *arguments)
+    compile_lock(LOCK, "demo/pyproject.toml", "--group", "setup", *everything)
+    compile_lock(DEV_LOCK, "pyproject.toml", "--group", "dev", "--constraints", LOCK, *everything)
     shared = set(pins(LOCK))
     DEV_LOCK.write_text("".join(pin for pin in pins(DEV_LOCK) if pin not in shared))
+    within = ("--constraints", LOCK, "--constraints", DEV_LOCK, "--override", "/dev/stdin")
+    compile_lock(BENCH_LOCK, "--group", "bench", *within, *arguments, text=BENCH_OVERRIDE)
+    shared.update(pins(DEV_LOCK))
+    BENCH_LOCK.write_text("".join(pin for pin in pins(BENCH_LOCK) if pin not in shared))
 
 
 COMMANDS = {
@@ -122,6 +141,7 @@ COMMANDS = {
     "test": test,
     "lint": lint,
     "types": types,
+    "bench": bench,
     "docs": docs,
     "web": web,
     "lock": lock,
@@ -161,7 +181,7 @@ def prepare(level: str) -> None:
         return
     if not all(os.access(folder, os.W_OK) for folder in (ROOT, VENV) if folder.exists()):
         raise Failed(f"{ROOT} is not yours to write: clone it as the user who runs dev.py.")
-    locks = [LOCK, DEV_LOCK] if "dev" in {level, had} else [LOCK]
+    locks = [LOCK, DEV_LOCK, BENCH_LOCK] if "dev" in {level, had} else [LOCK]
     print("Setting up Ringfence in .venv (once)")
     STAMP.unlink(missing_ok=True)  # whatever stops half-way is done again
     if not made_here():
@@ -273,12 +293,12 @@ def ruff() -> None:
     step("layout", VENV / "bin/ruff", "format", "--check")
 
 
-def compile_lock(output: Path, *arguments: str | Path) -> None:
+def compile_lock(output: Path, *arguments: str | Path, text: str = "") -> None:
     """Resolve into ``output``; what is locked there already is kept where it still fits."""
     options = ("--generate-hashes", "--no-header", "--no-annotate", "--universal")
     own = ("--no-emit-package", "ringfence", "--no-emit-package", "ringfence-demo")
     target = ("--python-version", "3.11", "--output-file", output)
-    uv(output.name, "compile", *options, *own, *target, *arguments)
+    uv(output.name, "compile", *options, *own, *target, *arguments, text=text)
 
 
 def contents(folder: Path, pattern: str) -> dict[Path, bytes]:
@@ -298,7 +318,7 @@ def pins(locked: Path) -> list[str]:
     return found
 
 
-def uv(label: str, command: str, *arguments: str | Path) -> None:
+def uv(label: str, command: str, *arguments: str | Path, text: str = "") -> None:
     """Run one of uv's pip commands on the environment.
 
     uv would trust its own list of authorities; the system's is the one that pip uses on Debian,
@@ -306,7 +326,8 @@ def uv(label: str, command: str, *arguments: str | Path) -> None:
     """
     target = () if command == "compile" else ("--python", PYTHON)
     environment = {"UV_SYSTEM_CERTS": "1"}
-    step(label, VENV / "bin/uv", "pip", command, *target, *arguments, environment=environment)
+    program = (VENV / "bin/uv", "pip", command, *target)
+    step(label, *program, *arguments, text=text, environment=environment)
 
 
 def npm(label: str, *arguments: str) -> None:

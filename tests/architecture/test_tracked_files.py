@@ -54,7 +54,9 @@ def test_every_rule_that_is_switched_off_has_a_reason_beside_it() -> None:
     assert all(" # " in line for line in switched_off)
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.lock", "requirements-dev.lock", "requirements-bench.lock"]
+)
 def test_every_locked_requirement_has_a_version_and_hashes(lock: str) -> None:
     pins = re.split(r"\n(?=\S)", (ROOT / lock).read_text().strip())
     assert all(re.match(r"[a-z0-9-]+==\S+", pin) and "--hash=sha256:" in pin for pin in pins)

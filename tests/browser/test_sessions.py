@@ -127,7 +127,7 @@ def test_without_the_lock_two_tabs_would_spend_the_same_token(
 
 
 def test_a_token_that_one_tab_gets_serves_the_others(visitor: Callable[..., Visitor]) -> None:
-    """A refused token is renewed once, for both tabs."""
+    """One tab renews the token; the other is told, and need not."""
     alice = visitor()
     first, second = alice.sign_in(ALICE), alice.tab(ORDERS)
     expect(second.locator("[data-orders] .total").first).to_be_visible()

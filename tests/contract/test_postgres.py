@@ -142,7 +142,7 @@ async def test_a_password_change_that_waits_for_a_sign_in_ends_its_session(
     [
         ("transaction_isolation", "read committed"),  # the test's server has other defaults
         ("synchronous_commit", "on"),
-        ("search_path", "ringfence"),
+        ("search_path", "ringfence, pg_temp"),
         ("statement_timeout", "5s"),
         ("idle_in_transaction_session_timeout", "10s"),
     ],

@@ -1,9 +1,12 @@
 """The migrations build what ``schema`` says, on both databases, and only whoever may."""
 
 import asyncio
+import fcntl
+import os
 import sqlite3
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,7 +24,7 @@ from ringfence.storage.postgres.database import connect
 from ringfence.storage.schema import metadata
 from tests.contract.processes import worker
 from tests.contract.server import Server
-from tests.contract.stores import opened
+from tests.contract.stores import opened, until
 
 # Everything that can differ and that the catalogue spells out, names of the schema apart.
 CATALOGUE = """
@@ -96,6 +99,40 @@ def test_processes_that_start_at_once_make_one_database(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'a new, 100% odd? name.sqlite'.replace('?', '')}"
     with worker("start", url) as one, worker("start", url) as two, worker("start", url) as three:
         assert [process.hear_out() for process in (one, two, three)] == [0, 0, 0]
+
+
+async def test_a_process_that_starts_waits_for_the_one_that_makes_the_database(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "made.sqlite"
+    with open_lock(f"{path}.lock") as lock, worker("start", f"sqlite:///{path}") as process:
+        await until(lambda: is_waited_for(lock))
+        assert process.process.poll() is None
+        assert [file.name for file in files_in(tmp_path)] == ["made.sqlite.lock"]
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert process.hear_out() == 0
+
+
+def files_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+@contextmanager
+def open_lock(name: str) -> Generator[int]:
+    """Hold the lock under which a database is made."""
+    descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def is_waited_for(descriptor: int) -> bool:
+    """Whether Linux lists somebody who waits ("->") for the lock on this file."""
+    inode = f":{os.fstat(descriptor).st_ino} "
+    locks = Path("/proc/locks").read_text().splitlines()
+    return any("->" in line and inode in line for line in locks)
 
 
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:

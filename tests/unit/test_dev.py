@@ -21,6 +21,7 @@ def dev(tmp_path: Path) -> ModuleType:
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "requirements.lock").write_text("uv==1.0 \\\n    --hash=sha256:00\n")
     (tmp_path / "requirements-dev.lock").write_text("")
+    (tmp_path / "requirements-bench.lock").write_text("")
     spec = importlib.util.spec_from_file_location("dev_of_its_own", tmp_path / "dev.py")
     assert spec is not None
     assert spec.loader is not None
@@ -41,7 +42,7 @@ def test_every_command_is_in_the_usage_and_every_line_of_it_is_short(dev: Module
     assert all(len(line) <= 80 for line in dev.USAGE.splitlines())
 
 
-@pytest.mark.parametrize("command", ["bench", "demoo", "--port"])
+@pytest.mark.parametrize("command", ["benches", "demoo", "--port"])
 def test_an_unknown_command_is_answered_with_the_known_ones(
     dev: ModuleType, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -59,7 +60,15 @@ def test_what_is_set_up_from_the_same_sources_is_not_set_up_again(
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("source", ["requirements.lock", "requirements-dev.lock", "pyproject.toml"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "requirements.lock",
+        "requirements-dev.lock",
+        "requirements-bench.lock",
+        "pyproject.toml",
+    ],
+)
 def test_a_change_of_any_source_asks_for_a_new_set_up(dev: ModuleType, source: str) -> None:
     before = dev.fingerprint()
     with (dev.ROOT / source).open("a") as changed:

@@ -16,8 +16,10 @@ under TLS, the origin is ``https``. TLS itself ends in front of it, as behind a 
 """
 
 import argparse
+import encodings.idna  # noqa: F401  # for SMTP: who became nobody may not read Python's own folder
 import json
 import os
+import signal
 import sys
 import threading
 from contextlib import ExitStack
@@ -58,7 +60,9 @@ class Traced:
         """Pass the request on, without the key."""
         if scope["type"] != "lifespan":
             if self._key not in scope["headers"]:
-                for message in _NOT_FOUND if scope["type"] == "http" else ({"type": "websocket.close"},):
+                for message in (
+                    _NOT_FOUND if scope["type"] == "http" else ({"type": "websocket.close"},)
+                ):
                     await send(message)
                 return
             scope["headers"] = [header for header in scope["headers"] if header != self._key]
@@ -130,8 +134,9 @@ def _settings(folder: DataFolder, databases: Databases, port: int) -> Settings:
 
 def _end_with_the_parent() -> None:
     """Wait for the end of the pipe, which comes however the parent ends."""
-    sys.stdin.buffer.read()
-    os.kill(os.getpid(), 15)
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from ringfence.core.codes import CODES, Code
 #: too, so that the sender's own mark stands in it.
 _CARELESS: Final = re.compile(r"^\S+ (?:INFO|WARN|CRITICAL) ([a-z_]+\.[a-z_]+) ", re.MULTILINE)
 
-#: A program that broke down is no control. Counted only where the attack is about that answer.
+#: A program that broke down is no control, unless the attack is about that answer.
 _CRASH: Final = "server.error"
 
 
@@ -82,12 +82,14 @@ class Evidence:
 
 
 def actor(signs: Iterable[Sign], telling: frozenset[str]) -> Code | None:
-    """The control that stopped it: the first refusal, else the first trace that is ``telling``."""
-    found = list(signs)
-    for sign in found:
-        if sign.refusal and (sign.code.name != _CRASH or _CRASH in telling):
+    """The control that stopped it: the first sign that is ``telling``, else the first refusal."""
+    refusals: list[Code] = []
+    for sign in signs:
+        if sign.code.name in telling:
             return sign.code
-    return next((sign.code for sign in found if sign.code.name in telling), None)
+        if sign.refusal and sign.code.name != _CRASH:
+            refusals.append(sign.code)
+    return refusals[0] if refusals else None
 
 
 def _named(sent: Sent) -> bool:

@@ -3,11 +3,12 @@
 import secrets
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from struct import pack
 from typing import Any, Final
 
 from ringfence.attack.answer import Answer, Sent
-from ringfence.attack.people import SEEDED_PASSWORD, Person
+from ringfence.attack.people import Person
 from ringfence.attack.shop import Shop
 from ringfence.attack.unproven import require
 
@@ -66,10 +67,25 @@ class Ground:
         """Somebody new, signed in."""
         return await self.shop.people.fresh(self.address())
 
+    async def attacker(self) -> Person:
+        """Somebody with an account who means no good: one for all attacks on this shop."""
+        return await self.shop.attacker(self.address())
+
     async def seeded(self, name: str) -> Person:
         """One of the shop's seeded accounts, signed in."""
-        login = f"{name}@example.com"
-        return await self.shop.people.sign_in(login, SEEDED_PASSWORD, self.address())
+        return await self.shop.people.seeded(name, self.address())
+
+    async def again(self, person: Person) -> Person:
+        """The same person, signed in once more, from somewhere new."""
+        return await self.shop.people.sign_in(replace(person, address=self.address()))
+
+    async def can_sign_in(self, person: Person, source: str = "") -> bool:
+        """Whether ``person`` is let in with the right password."""
+        proof = {"login": person.login, "client_key": person.key}
+        answer = await self.send(
+            "POST", "/auth/sign-in", source=source or person.address, json=proof, later=True
+        )
+        return answer.ok
 
     async def order(self, person: Person, note: str = "") -> dict[str, Any]:
         """An order of somebody."""

@@ -3,11 +3,12 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ringfence.attack.answer import Answer
 from ringfence.attack.client import Client, bearer, browser
+from ringfence.attack.client_key import derive
 from ringfence.attack.mailbox import Mailbox
 from ringfence.attack.unproven import UnprovenError, require
 
@@ -15,21 +16,28 @@ COOKIE: Final = "__Host-rf_refresh"
 #: Of the shop's four seeded accounts; it is public.
 SEEDED_PASSWORD: Final = "violet kettle orbits quietly"  # noqa: S105  # see above
 
-#: Two cores hash a password in a second when they are busy; the shop says so, and is asked again.
-_BUSY: Final = 503
+_BUSY: Final = 503  # two cores hash few passwords at once; the shop says so, and is asked again
 _ATTEMPTS: Final = 30
+_COMMON: Final = "password.common"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """Somebody who is signed in."""
+class Account:
+    """Somebody who can sign in."""
 
     login: str
     password: str
+    key: str  # what a browser makes of the password
+    address: str  # where they come from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person(Account):
+    """Somebody who is signed in."""
+
     subject: str
     access: str
     refresh: str
-    address: str  # where they signed in from
 
     @property
     def bearer(self) -> tuple[str, str]:
@@ -44,45 +52,68 @@ class People:
     client: Client
     mailbox: Mailbox
     origin: str
+    _seeded: dict[str, Account] = field(default_factory=dict[str, Account])
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def fresh(self, source: str) -> Person:
         """Somebody new, who signed up and in from ``source``."""
         login = f"p{secrets.token_hex(6)}@example.net"
-        password = f"ask for {secrets.token_hex(9)}"
-        asked = {"login": login, "name": "Pat"}
-        answer = await self._post("/auth/sign-up", asked, source)
+        answer = await self._post("/auth/sign-up", {"login": login, "name": "Pat"}, source)
         require(answer.ok, f"sign-up: {answer.status} {answer.text[:200]}")
         _, token = await self.mailbox.link(login)
-        proof = {"token": token, "password": password}
-        answer = await self._post("/auth/verify-email", proof, source)
-        require(answer.ok, f"verify-email: {answer.status} {answer.text[:200]}")
-        return await self.sign_in(login, password, source)
+        password = await self._prove(token, source)
+        return await self.sign_in(await self._account(login, password, source))
 
-    async def sign_in(self, login: str, password: str, source: str) -> Person:
-        """Sign somebody in."""
-        answer = await self._post("/auth/sign-in", {"login": login, "password": password}, source)
+    async def seeded(self, name: str, source: str) -> Person:
+        """One of the shop's own accounts, signed in from ``source``."""
+        async with self._lock:
+            if name not in self._seeded:
+                login = f"{name}@example.com"
+                self._seeded[name] = await self._account(login, SEEDED_PASSWORD, source)
+        return await self.sign_in(replace(self._seeded[name], address=source))
+
+    async def sign_in(self, account: Account) -> Person:
+        """Sign somebody in, as a browser does."""
+        proof = {"login": account.login, "client_key": account.key}
+        answer = await self._post("/auth/sign-in", proof, account.address)
         require(answer.ok, f"sign-in: {answer.status} {answer.text[:200]}")
         access = str(answer.json()["access_token"])
-        sent = await self.client.send("GET", "/auth/me", source=source, headers=[bearer(access)])
-        require(sent.answer.ok, f"me: {sent.answer.status}")
+        me = await self.client.send(
+            "GET", "/auth/me", source=account.address, headers=[bearer(access)]
+        )
+        require(me.answer.ok, f"me: {me.answer.status}")
         return Person(
-            login=login,
-            password=password,
-            subject=str(sent.answer.json()["sub"]),
+            login=account.login,
+            password=account.password,
+            key=account.key,
+            address=account.address,
+            subject=str(me.answer.json()["sub"]),
             access=access,
             refresh=refresh_token(answer),
-            address=source,
         )
 
+    async def _prove(self, token: str, source: str) -> str:
+        """Open the mailed link, and choose a password."""
+        for _ in range(_ATTEMPTS):
+            password = f"ask for {secrets.token_hex(9)}"
+            proof = {"token": token, "password": password}
+            answer = await self._post("/auth/verify-email", proof, source)
+            if not answer.holds(_COMMON):  # one in a thousand looks like a common one
+                require(answer.ok, f"verify-email: {answer.status} {answer.text[:200]}")
+                return password
+        raise UnprovenError("no password is good enough")
+
+    async def _account(self, login: str, password: str, source: str) -> Account:
+        answer = await self._post("/auth/prelogin", {"login": login}, source)
+        require(answer.ok, f"prelogin: {answer.status}")
+        key = await asyncio.to_thread(derive, password, answer.json())
+        return Account(login=login, password=password, key=key, address=source)
+
     async def _post(self, path: str, message: object, source: str) -> Answer:
+        headers = browser(self.origin)
         for _ in range(_ATTEMPTS):
             sent = await self.client.send(
-                "POST",
-                path,
-                source=source,
-                headers=[*browser(self.origin).items()],
-                json=message,
-                later=True,
+                "POST", path, source=source, headers=headers, json=message, later=True
             )
             if sent.answer.status != _BUSY:
                 return sent.answer
@@ -100,4 +131,4 @@ def refresh_token(answer: Answer) -> str:
 
 def with_cookie(origin: str, refresh: str) -> Sequence[tuple[str, str]]:
     """The headers with which a browser at ``origin`` sends the cookie."""
-    return [*browser(origin).items(), ("Cookie", f"{COOKIE}={refresh}")]
+    return [*browser(origin), ("Cookie", f"{COOKIE}={refresh}")]

@@ -1,57 +1,164 @@
-"""Runs attacks on shops: each configuration a process of its own, several at a time."""
+"""Runs attacks on shops: each configuration in a process of its own, several at a time."""
 
 import asyncio
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from ringfence.attack.ablation import Benign, Matrix
 from ringfence.attack.attacks import ATTACKS
 from ringfence.attack.benign import check_all
 from ringfence.attack.catalogue import catalogue
-from ringfence.attack.configuration import Configuration
+from ringfence.attack.configuration import SINGLES, Configuration
 from ringfence.attack.evidence import actor
 from ringfence.attack.ground import Ground
 from ringfence.attack.outcome import Run, Tried, broken, judge, unavailable
-from ringfence.attack.plan import Attack
+from ringfence.attack.outside import Outside, outside
+from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.shop import Shop, running
 from ringfence.attack.unproven import UnavailableError, UnprovenError
 
-#: Shops at a time, and attacks at a time on each: two cores are kept busy, not more.
+#: Shops at a time, and attacks at a time on each of them: enough to keep two cores busy.
 _SHOPS: Final = 2
 _ATTACKS: Final = 3
 
-#: Told after each attack: the configuration, and the attack or "benign".
-Progress = Callable[[str, str], None]
+#: The second byte of the addresses from which honest visitors, and the first attack, come.
+_HONEST: Final = 10
+_FIRST: Final = 20
+
+#: Told what was just finished: the configuration, and the attack or ``BENIGN``.
+Progress: TypeAlias = Callable[[str, str], None]
+BENIGN: Final = "benign"
+
+#: What an attack may stumble over where an answer is not what it expects.
+_SURPRISES: Final = (LookupError, TypeError, ValueError, AttributeError, OSError)
+
+
+def _nobody(_configuration: str, _attack: str) -> None:
+    """Nobody wants to be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Order:
     """What is to be run."""
 
     attacks: Sequence[str]
     configurations: Sequence[Configuration]
     database: str = "sqlite"
-    told: Progress = field(default=lambda _configuration, _attack: None)
-
-    @property
-    def steps(self) -> int:
-        """How often ``told`` is called, further runs aside."""
-        return len(self.configurations) * (len(self.attacks) + 1)
+    told: Progress = _nobody
 
 
-async def run(plan: Plan) -> Matrix:
-    """Run everything, name who stopped what, and judge nothing yet.
+@dataclass(slots=True, kw_only=True)
+class _Results:
+    """What was found so far."""
+
+    runs: defaultdict[str, dict[str, Run]] = field(default_factory=lambda: defaultdict(dict))
+    benign: dict[str, Benign] = field(default_factory=dict[str, Benign])
+
+
+async def run(order: Order) -> Matrix:
+    """Run everything, and name who stopped what.
 
     Raises:
-        ConfigurationError: A shop did not start.
+        ConfigurationError: A shop did not start (in an ``ExceptionGroup``).
     """
-    runs: defaultdict[str, dict[str, Run]] = defaultdict(dict)
-    benign: dict[str, Benign] = {}
-    with tempfile.TemporaryDirectory(prefix="ringfence-attack-") as folder:
-        Path(folder).chmod(0o711)  # shops run as nobody, each in a folder of its own
-        rounds = [(each, plan.attacks) for each in plan.configurations]
-        ...
+    results = _Results()
+    async with outside() as around:
+        with tempfile.TemporaryDirectory(prefix="ringfence-attack-") as folder:
+            place = Path(folder)
+            place.chmod(0o711)  # each shop runs as somebody else where we are root
+            everything = [(each, order.attacks) for each in order.configurations]
+            await _round(order, everything, around, place, results, benign=True)
+            matrix = _matrix(order, results)
+            further = _further(matrix)
+            await _round(order, further, around, place, results, benign=False)
+    return replace(matrix, runs=_matrix(order, results).runs).named()
+
+
+def _matrix(order: Order, results: _Results) -> Matrix:
+    names = {each.name for each in order.configurations}
+    return Matrix(
+        rows=catalogue(),
+        configurations=tuple(order.configurations),
+        runs={id: dict(results.runs[id]) for id in order.attacks},
+        benign={name: results.benign[name] for name in results.benign if name in names},
+        whole=set(order.attacks) == set(ATTACKS) and set(SINGLES) <= set(order.configurations),
+    )
+
+
+def _further(matrix: Matrix) -> list[tuple[Configuration, Sequence[str]]]:
+    """The runs without which a silent stop has no name."""
+    wanted: defaultdict[Configuration, list[str]] = defaultdict(list)
+    for id, configuration in matrix.doubtful():
+        wanted[configuration].append(id)
+    return [(configuration, ids) for configuration, ids in wanted.items()]
+
+
+async def _round(
+    order: Order,
+    wanted: Iterable[tuple[Configuration, Sequence[str]]],
+    around: Outside,
+    place: Path,
+    results: _Results,
+    *,
+    benign: bool,
+) -> None:
+    gate = asyncio.Semaphore(_SHOPS)
+
+    async def one(configuration: Configuration, attacks: Sequence[str]) -> None:
+        async with (
+            gate,
+            running(configuration, place, database=order.database, around=around) as shop,
+        ):
+            if benign:
+                results.benign[configuration.name] = await check_all(Ground(shop, _HONEST))
+                order.told(configuration.name, BENIGN)
+            await _attack_all(shop, attacks, results, order.told)
+
+    async with asyncio.TaskGroup() as group:
+        for configuration, attacks in wanted:
+            group.create_task(one(configuration, attacks))
+
+
+async def _attack_all(
+    shop: Shop, attacks: Sequence[str], results: _Results, told: Progress
+) -> None:
+    gate = asyncio.Semaphore(_ATTACKS)
+
+    async def one(id: str) -> None:
+        async with gate:
+            ground = Ground(shop, _FIRST + list(ATTACKS).index(id))
+            results.runs[id][shop.configuration.name] = await attacked(ATTACKS[id](ground))
+            told(shop.configuration.name, id)
+
+    await asyncio.gather(*map(one, attacks))
+
+
+async def attacked(attack: Attack) -> Run:
+    """Run one attack: honest use, every payload, honest use."""
+    try:
+        await attack.prepare()
+        await attack.twin()
+        tried = [await _tried(attack, payload) for payload in attack.payloads()]
+        await attack.twin()
+    except UnavailableError as error:
+        return unavailable(str(error))
+    except UnprovenError as error:
+        return broken(str(error))
+    except _SURPRISES as error:
+        return broken(f"{type(error).__name__}: {error}")
+    return judge(tried, bound=attack.bound)
+
+
+async def _tried(attack: Attack, payload: Payload) -> Tried:
+    ground = attack.ground
+    first = len(ground.sent)
+    through = await payload.strike()
+    sent = tuple(ground.sent[first:])
+    stopped_by = None
+    if not through and not attack.silent:
+        stopped_by = actor(await ground.shop.signs(sent), attack.signs)
+    return Tried(name=payload.name, through=through, stopped_by=stopped_by, sent=sent)

@@ -16,7 +16,8 @@ from ringfence.attack.client import Client
 from ringfence.attack.configuration import Configuration
 from ringfence.attack.evidence import Evidence, Sign
 from ringfence.attack.mailbox import Mailbox
-from ringfence.attack.people import People
+from ringfence.attack.outside import Outside
+from ringfence.attack.people import People, Person
 from ringfence.attack.relay import relay
 from ringfence.core.errors import ConfigurationError
 
@@ -36,8 +37,18 @@ class Shop:
     database: str  # sqlite or postgres
     client: Client
     people: People
+    around: Outside
     evidence: Evidence = field(default_factory=Evidence)
     _read: dict[Path, int] = field(default_factory=dict[Path, int])
+    _attacker: list[Person] = field(default_factory=list[Person])
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def attacker(self, source: str) -> Person:
+        """The one attacker of this shop; the first who asks says where they come from."""
+        async with self._lock:
+            if not self._attacker:
+                self._attacker.append(await self.people.fresh(source))
+        return self._attacker[0]
 
     async def signs(self, sent: Sequence[Sent]) -> list[Sign]:
         """What the shop itself said of these requests."""
@@ -63,17 +74,14 @@ class Shop:
 
 @contextlib.asynccontextmanager
 async def running(
-    configuration: Configuration,
-    folder: Path,
-    *,
-    database: str,
-    reachable: Sequence[tuple[str, int]] = (),
+    configuration: Configuration, place: Path, *, database: str, around: Outside
 ) -> AsyncGenerator[Shop]:
-    """Start a shop in ``folder``; it ends with the block.
+    """Start a shop in a folder of its own below ``place``; it ends with the block.
 
     Raises:
         ConfigurationError: It did not start; with what it said.
     """
+    folder = place / configuration.name
     folder.mkdir(mode=0o711)
     data, log, traces = folder / "data", folder / "events.jsonl", folder / "traces.jsonl"
     mail = data / "mail"
@@ -87,7 +95,7 @@ async def running(
             mail = folder / "relayed"
             settings |= await stack.enter_async_context(relay(mail))
         process = await stack.enter_async_context(
-            _process(data, traces, database=database, reachable=reachable, settings=settings)
+            _process(data, traces, database, around.friend.port, settings)
         )
         origin = await _started(process, key)
         address = "http://" + origin.partition("://")[2]  # TLS ends in front of the shop
@@ -101,23 +109,18 @@ async def running(
             traces=traces,
             database=database,
             client=client,
+            around=around,
             people=People(client, Mailbox(mail), origin),
         )
 
 
 @contextlib.asynccontextmanager
 async def _process(
-    data: Path,
-    traces: Path,
-    *,
-    database: str,
-    reachable: Sequence[tuple[str, int]],
-    settings: Mapping[str, str],
+    data: Path, traces: Path, database: str, friend: int, settings: Mapping[str, str]
 ) -> AsyncGenerator[asyncio.subprocess.Process]:
     """The shop's process. It lives as long as its standard input is open."""
     words = ["--port", "0", "--data", str(data), "--traces", str(traces), "--database", database]
-    for host, port in reachable:
-        words += ["--reachable", f"{host}:{port}"]
+    words += ["--reachable", f"127.0.0.1:{friend}"]
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("RINGFENCE_")}
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -1,4 +1,4 @@
-"""When a run proves nothing."""
+"""When a run proves nothing, or cannot be made."""
 
 
 class UnprovenError(Exception):
@@ -6,6 +6,10 @@ class UnprovenError(Exception):
 
     It is never counted as stopped.
     """
+
+
+class UnavailableError(Exception):
+    """This machine cannot run the attack: a program is missing. It is not counted as stopped."""
 
 
 def require(holds: bool, what: str) -> None:  # noqa: FBT001  # reads like an assertion

@@ -103,7 +103,11 @@ def compare(table: Iterable[Row], locked: Mapping[tuple[str, str], str]) -> list
     for path, method in sorted(found.keys() | locked.keys()):
         new, old = found.get((path, method)), locked.get((path, method))
         if new != old:
-            differences.append(Difference(_kind(new, old), method, path, old, new))
+            try:
+                kind = _kind(new, old)
+            except ValueError as error:
+                raise ConfigurationError(f"the lock, {method} {path}: {error}") from error
+            differences.append(Difference(kind, method, path, old, new))
     return differences
 
 
@@ -116,10 +120,7 @@ def _kind(new: str | None, old: str | None) -> Kind:
         return "changed"
     if old == NOBODY:
         return "weaker"
-    try:
-        return "weaker" if weaker(new, old) else "changed"
-    except ValueError as error:
-        raise ConfigurationError(f"the lock holds {error}") from error
+    return "weaker" if weaker(new, old) else "changed"
 
 
 def _layers(method: str, policy: Policy | None) -> Mapping[str, str]:

@@ -45,7 +45,7 @@ def _formula(node: ast.expr, atoms: set[str]) -> Formula:
         atom = ast.unparse(node)
         atoms.add(atom)
         return lambda truth: truth[atom]
-    raise ValueError("not a policy")
+    raise ValueError(f"not a policy: {ast.unparse(node)}")
 
 
 def _worlds(atoms: list[str]) -> Iterator[Truth]:

@@ -46,10 +46,12 @@ def plan(policy: Policy, entry: Entry, loaders: Mapping[type, ResourceLoader]) -
     if not owners:
         return Plan(policy)
     if len(owners) > 1:
-        raise ConfigurationError(f"{entry.pattern}: a policy names one resource at most")
+        raise ConfigurationError(f"{_route(entry)}: a policy names one resource at most")
     (wanted,) = owners
     if wanted.kind not in loaders:
-        raise ConfigurationError(f"{entry.pattern}: no loader for {wanted.kind.__name__}")
+        raise ConfigurationError(
+            f"{_route(entry)}: no loader in resources for {wanted.kind.__name__}"
+        )
     return Plan(policy, loaders[wanted.kind], wanted.by)
 
 
@@ -66,10 +68,15 @@ def _named(policy: Policy, entry: Entry) -> Policy:
     return policy
 
 
+def _route(entry: Entry) -> str:
+    """How a problem names the route."""
+    return f"{', '.join(sorted(entry.methods))} {entry.pattern}".lstrip()
+
+
 def _parameter(by: str, policy: Policy, entry: Entry) -> str:
     known = entry.parameters
     if not by and len(known) == 1:
         return known[0]
     if by in known:
         return by
-    raise ConfigurationError(f"{entry.pattern}: {policy!r} names no parameter of the path")
+    raise ConfigurationError(f"{_route(entry)}: {policy!r} names no parameter of the path")

@@ -56,6 +56,7 @@ from ringfence.boundary.sql import (
 Suspicion: TypeAlias = Literal["", "broken", "crossing", "phrase", "word", "fragment", "comment"]
 Bound: TypeAlias = Callable[[], Iterable[str]]
 
+_OF_NUMBERS: Final = re.compile(r"[0-9]+e?|[-+.,()?:]")
 _COMMENT_MARKS: Final = ("--", "/*", "*/")
 _NEVER_BY_CHANCE: Final = re.compile(r"['\"`;]|--|/\*|\*/")
 
@@ -139,8 +140,7 @@ class _Judge:
         """A word out of a phrase, which the application may have cut out of it."""
         for word in found:
             harmful = any(
-                self._is_operand(index)
-                or (self._clauses[index] == "by" and not self._selects(self._tokens[index]))
+                self._is_operand(index) or self._orders_by_hidden(index)
                 for index in self._places_of(word)
             )
             if harmful and not self._are_explained(
@@ -195,6 +195,8 @@ class _Judge:
             return True
         if exact and self._is_number(first, tokens):
             return True
+        if not exact and all(token.kind == "parameter" for token in tokens):
+            return True  # "$" or ":" of a placeholder
         places = 1 if exact and self._is_ordering(first, last) else 0
         if not self._is_explained(phrase, places=places):
             return False
@@ -207,10 +209,7 @@ class _Judge:
         if self._clauses[first] == "in":
             return all(t.kind == "number" or t.text in (",", "-", "+") for t in tokens)
         if tokens[0].text in ("-", "+"):
-            before = self._tokens[first - 1] if first else None
-            if before is not None and not (
-                before.text in words.BEFORE_A_SIGN or before.text in words.KEYWORDS
-            ):
+            if self._text_at(first - 1) not in words.BEFORE_A_SIGN:
                 return False
             tokens = tokens[1:]
         return len(tokens) == 1 and tokens[0].kind == "number"
@@ -229,9 +228,14 @@ class _Judge:
             return False
         if any(token.text != "." for token in qualifiers[1::2]) or len(qualifiers) % 2:
             return False
-        before = self._tokens[first - 1].text if first > 0 else ""
-        after = self._tokens[last + 1].text if last + 1 < len(self._tokens) else ""
-        return before in ("by", ",") and after in words.AFTER_AN_ORDERING and self._selects(column)
+        if self._text_at(first - 1) not in ("by", ","):
+            return False
+        return self._text_at(last + 1) in words.AFTER_AN_ORDERING and self._selects(column)
+
+    def _orders_by_hidden(self, index: int) -> bool:
+        if self._clauses[index] != "by" or self._text_at(index + 1) == ".":
+            return False
+        return not self._selects(self._tokens[index])
 
     def _selects(self, column: Token) -> bool:
         for index, token in enumerate(self._tokens):
@@ -245,15 +249,18 @@ class _Judge:
 
     def _is_operand(self, index: int) -> bool:
         """Whether a value is expected here, so that a column would be compared with itself."""
-        after = self._tokens[index + 1].text if index + 1 < len(self._tokens) else ""
+        after = self._text_at(index + 1)
         if after == ".":
             return False  # the qualifier of a column
         if self._clauses[index] in ("in", "values"):
             return True
-        before = self._tokens[index - 1].text if index else ""
+        before = self._text_at(index - 1)
         if before in words.BEFORE_AN_OPERAND:
             return True
         return before in words.BEFORE_A_CONDITION and after not in words.AFTER_A_LEFT_SIDE
+
+    def _text_at(self, index: int) -> str:
+        return self._tokens[index].text if 0 <= index < len(self._tokens) else ""
 
     def _is_compared(self, piece: Fragment) -> bool:
         code = self._scan.words
@@ -376,10 +383,10 @@ def _contains(text: str, value: str) -> bool:
 
 
 def _is_harmless_piece(piece: Fragment) -> bool:
-    """A column with its table (``o.id``), or digits and commas only."""
+    """A column with its table (``o.id``), or what numbers and lists of them are made of."""
     if piece[1] == ".":
         return True
-    return all(word.isdecimal() or word in words.MARKS_WITHOUT_MEANING for word in piece)
+    return "--" not in "".join(piece) and all(_OF_NUMBERS.fullmatch(word) for word in piece)
 
 
 def _is_pair(piece: Fragment) -> bool:

@@ -67,6 +67,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _decoded(part: bytes, control: re.Pattern[str]) -> tuple[str, str]:
+    if not part.isascii():  # to one parser Latin-1, to another UTF-8
+        raise MalformedError("not ASCII")
     if _BROKEN_PERCENT.search(part):
         raise MalformedError("broken escape")
     name, _, value = part.replace(b"+", b" ").partition(b"=")

@@ -86,7 +86,7 @@ class Scan:
 
 
 #: Characters that are tokens, or parts of one, by themselves.
-_MARKS: Final = {mark: f" {mark} " for mark in "()',.=<>*-+/;:\"?|%&~!@#[]{}`\\^"}
+_MARKS: Final = {mark: f" {mark} " for mark in "()',.=<>*-+/;:\"?|%&~!@#$[]{}`\\^"}
 
 _TOKEN: Final = re.compile(
     r"""

@@ -52,14 +52,14 @@ CLAUSES: Final = {
     "where": "where",
 }
 
-MARKS: Final = frozenset("()',.=<>*-+/;:\"?|%&~!@#[]{}`\\^")
+MARKS: Final = frozenset("()',.=<>*-+/;:\"?|%&~!@#$[]{}`\\^")
 #: Alone, these are a syntax error wherever the application did not put them itself.
 MARKS_WITHOUT_MEANING: Final = frozenset("(),.[]{}?:")
 #: What joins two words to a pair that says nothing yet: ``id = 5``, ``o.id``.
 PAIRING: Final = frozenset("=.,:/-@+")
 
 _OPERATORS: Final = frozenset("=<>*-+/|%&~!^@#")
-BEFORE_A_SIGN: Final = _OPERATORS | {"(", ","}
+BEFORE_A_SIGN: Final = _OPERATORS | KEYWORDS | {"", "(", ","}
 BEFORE_AN_OPERAND: Final = (
     _OPERATORS | (CONNECTIVES - {"and", "or", "not"}) | _words("case else limit offset then")
 )

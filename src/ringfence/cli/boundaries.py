@@ -4,11 +4,15 @@ import argparse
 import asyncio
 import json
 import sys
+import traceback
 from dataclasses import asdict
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import Router
 
 from ringfence.authz.boundaries import Difference, Row, compare, read_lock, rows, write_lock
 from ringfence.authz.starlette import Routes
@@ -39,11 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     lock: Path | None = arguments.lock
     if arguments.write:
         target = lock or Path("boundaries.lock")
-        target.write_text(write_lock(table))
+        _write(target, write_lock(table))
         print(f"wrote {target}", file=sys.stderr)
         differences: list[Difference] = []
     else:
-        differences = compare(table, read_lock(_text(lock))) if lock else []
+        differences = compare(table, read_lock(_read(lock))) if lock else []
     if arguments.json:
         print(json.dumps(_report(table, problems, differences), indent=2))
     else:
@@ -55,7 +59,7 @@ def load(address: str) -> Any:  # noqa: ANN401  # any ASGI application
     """The application that ``module:attribute`` names; the working directory is searched first.
 
     Raises:
-        ConfigurationError: There is no such module or attribute.
+        ConfigurationError: There is no such module or attribute, or the module fails.
     """
     module, colon, attribute = address.partition(":")
     if not colon or not attribute:
@@ -64,8 +68,12 @@ def load(address: str) -> Any:  # noqa: ANN401  # any ASGI application
         sys.path.insert(0, "")
     try:
         found: object = import_module(module)
+    except ConfigurationError:
+        raise
     except ModuleNotFoundError as error:
         raise ConfigurationError(f"there is no module {error.name}") from error
+    except Exception as error:  # whatever the module does when it is imported
+        raise ConfigurationError(f"{module} cannot be imported: {_cause(error)}") from error
     for name in attribute.split("."):
         if not hasattr(found, name):
             raise ConfigurationError(f"{module} has no {attribute}")
@@ -73,15 +81,39 @@ def load(address: str) -> Any:  # noqa: ANN401  # any ASGI application
     return found
 
 
+def _cause(error: Exception) -> str:
+    """What went wrong, and the last line of code on the way to it."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
+
+
 def _survey(app: Any) -> tuple[list[Row], list[str]]:  # noqa: ANN401  # any ASGI application
-    """The table and what is wrong with it; nothing is opened or started."""
-    survey = app.survey() if isinstance(app, Ringfence) else Routes(app, {}).read()
+    """The table and what is wrong with it; nothing is opened or started.
+
+    Raises:
+        ConfigurationError: A bare application whose routes nobody can read.
+    """
+    if isinstance(app, Ringfence):
+        survey = app.survey()
+    elif isinstance(app, Starlette | Router):
+        survey = Routes(app, {}).read()
+    else:
+        raise ConfigurationError("APP is neither guarded nor an application with routes to read")
     return rows(survey.entries), survey.problems
 
 
-def _text(lock: Path) -> str:
+def _read(lock: Path) -> str:
     try:
-        return lock.read_text()
+        return lock.read_text("utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{lock}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{lock} is not text") from error
+
+
+def _write(lock: Path, text: str) -> None:
+    try:
+        lock.write_text(text, "utf-8")
     except OSError as error:
         raise ConfigurationError(f"{lock}: {error.strerror}") from error
 

@@ -25,7 +25,7 @@ from ringfence.core.settings import Environment, Settings, parse
 from ringfence.output.guard import Guard
 from ringfence.stack.explain import explain
 from ringfence.stack.layers import Check, Clock, Layers, Plan
-from ringfence.stack.lifespan import Lifespan
+from ringfence.stack.lifespan import Lifespan, refused
 from ringfence.storage import Stores
 
 _STARTING: Final = (
@@ -148,15 +148,17 @@ class Ringfence:
         startup = await receive()
         try:
             layers = await self._plan.open(self.settings())
-        except (ConfigurationError, Refused) as error:
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
+        except Exception as error:  # noqa: BLE001  # unsaid, it would be taken for "needs no start"
+            await send(refused(error))
             return
         try:
             lifespan = Lifespan(lambda: self._seal(layers))
-            await lifespan.run(self.app, scope, startup, receive, send)
+            refusal = await lifespan.run(self.app, scope, startup, receive, send)
         finally:
             self._thaw()
             await layers.close()
+        if refusal is not None:
+            await send(refused(refusal))
 
     async def start(self) -> None:
         """Start without a server: for tests and commands. ``close`` undoes it.

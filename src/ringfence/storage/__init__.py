@@ -63,18 +63,18 @@ def open_stores(url: str, *, session_idle: timedelta = DEFAULT_IDLE) -> Stores:
 
 
 def _adapter(url: str, session_idle: timedelta) -> Stores:
-    """Imported lazily: whoever uses one adapter pays for no other."""
+    """Whoever uses one adapter pays for no other: each is imported when it is asked for."""
     scheme = url.partition(":")[0]
     if url == "memory:":
-        from ringfence.storage.memory import open_memory  # noqa: PLC0415
+        from ringfence.storage.memory import open_memory  # noqa: PLC0415  # one adapter only
 
         return open_memory(session_idle)
     if scheme == "sqlite":
-        from ringfence.storage.sqlite import open_sqlite  # noqa: PLC0415
+        from ringfence.storage.sqlite import open_sqlite  # noqa: PLC0415  # as above
 
         return open_sqlite(url, session_idle)
     if scheme == "postgresql":
-        from ringfence.storage.postgres import open_postgres  # noqa: PLC0415
+        from ringfence.storage.postgres import open_postgres  # noqa: PLC0415  # as above
 
         return open_postgres(url, session_idle)
     raise ConfigurationError("RINGFENCE_DATABASE: neither memory:, sqlite:/// nor postgresql://")

@@ -156,7 +156,7 @@ async def test_a_disabled_account_is_not_renewed_even_if_its_session_was_forgott
 ) -> None:
     """Ledger 9: somebody set the column by hand, and revoked nothing."""
     first = await desk.begin()
-    tables = desk.stores.accounts._tables  # pyright: ignore[reportAttributeAccessIssue]
+    tables = desk.stores.accounts._tables  # pyright: ignore[reportAttributeAccessIssue]  # of the memory adapter
     tables.accounts["alice"] = replace(desk.account, disabled_at=NOON)
     with pytest.raises(Refused, match="refresh.revoked"):
         await desk.renew(first)

@@ -28,6 +28,7 @@ SECRET = "hunter2"
         "sqlite:///folder/",
         "sqlite:///x?mode=memory",
         "sqlite:///nul%00",
+        f"postgresql://root:{SECRET}@localhost:no-port/x",
     ],
 )
 def test_an_address_that_names_no_database_is_refused_and_not_quoted(url: str) -> None:

@@ -4,15 +4,21 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from ringfence.core.errors import StoreError
-from ringfence.core.exchange import current
+from ringfence.core.event import Event
+from ringfence.core.exchange import Exchange, current
 from ringfence.storage.sqlite import writer as module
 from ringfence.storage.sqlite.file import Handle
 from ringfence.storage.sqlite.writer import Work, Writer
+
+
+class Nowhere:
+    def emit(self, event: Event) -> None: ...
 
 
 @pytest.fixture
@@ -130,9 +136,8 @@ async def test_a_write_whose_client_has_left_is_not_begun(writer: Writer, path: 
 
 async def test_the_group_belongs_to_no_request(writer: Writer) -> None:
     """The writer's task was started by some request, and must not pass for it."""
-    token = current.set(None)
-    current.reset(token)
-    token = current.set("a request")  # pyright: ignore[reportArgumentType]
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    token = current.set(Exchange({}, request_id="r", now=now, off=frozenset(), sink=Nowhere()))
     try:
         assert await writer.run(lambda _: current.get()) is None
     finally:

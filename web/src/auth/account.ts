@@ -33,6 +33,7 @@ function render(session: Session, user: User | null): void {
 
 async function listDevices(session: Session): Promise<void> {
   const rows = (await session.devices()).map((device) => row(session, device));
+  if (session.user === null) return; // they have left meanwhile
   get("[data-devices]", HTMLElement).replaceChildren(...rows);
 }
 
@@ -77,6 +78,7 @@ function wirePasswordChange(session: Session): void {
 
 function onClick(selector: string, action: () => Promise<void>): void {
   get(selector, HTMLButtonElement).addEventListener("click", () => {
+    get("[data-account-alert]", HTMLElement).textContent = "";
     action().catch(complain);
   });
 }

@@ -51,5 +51,6 @@ function wireLength(place: HTMLElement, input: HTMLInputElement): void {
     if (spoken.textContent !== word) spoken.textContent = word;
   };
   input.addEventListener("input", update);
+  input.form?.addEventListener("reset", () => queueMicrotask(update)); // when it has been reset
   update();
 }

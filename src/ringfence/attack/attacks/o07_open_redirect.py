@@ -23,6 +23,7 @@ class OpenRedirect(Attack):
     """Stopped: no redirect leaves the site, in the reading of a browser."""
 
     id = "O07"
+    signs = frozenset({"location.policed"})
 
     async def prepare(self) -> None:
         """Nobody needs to be signed in."""

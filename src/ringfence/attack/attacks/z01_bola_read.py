@@ -18,7 +18,7 @@ class BolaRead(Attack):
 
     async def prepare(self) -> None:
         ground = self.ground
-        self.victim, self.attacker = await ground.person(), await ground.person()
+        self.victim, self.attacker = await ground.person(), await ground.attacker()
         canary = ground.canary("note")
         self.order = (await ground.order(self.victim, canary))["id"]
         kept = await ground.upload(self.victim, f"{canary}.png", picture(), "image/png")

@@ -1,6 +1,7 @@
 """PostgreSQL by asyncpg: for more than one machine (DESIGN section 5)."""
 
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from ringfence.core.errors import ConfigurationError, RingfenceError
 from ringfence.storage import Stores
@@ -15,7 +16,15 @@ from ringfence.storage.postgres.sessions import PostgresSessions, purge_sessions
 
 
 def open_postgres(url: str, session_idle: timedelta) -> Stores:
-    """The stores in the database that ``url`` names."""
+    """The stores in the database that ``url`` names.
+
+    Raises:
+        ConfigurationError: The address cannot be read. It is never quoted: it may hold a password.
+    """
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        raise ConfigurationError("RINGFENCE_DATABASE: not an address of PostgreSQL") from None
     database = Database(url)
     revocations = PostgresRevocations(database)
     counters = PostgresCounters(database)

@@ -10,12 +10,17 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Final, LiteralString, Protocol
 
-import asyncpg as _asyncpg  # pyright: ignore[reportMissingTypeStubs]
-
-from ringfence.core.errors import StoreError
+from ringfence.core.errors import ConfigurationError, StoreError
 from ringfence.storage.rows import Row
 
-asyncpg: Any = _asyncpg  # it has no types; ``Connection`` says what is used of it
+try:
+    import asyncpg as _asyncpg  # pyright: ignore[reportMissingTypeStubs]  # it has none
+except ModuleNotFoundError:
+    raise ConfigurationError(
+        "RINGFENCE_DATABASE: there is no driver here: pip install 'ringfence[postgres]'"
+    ) from None
+
+asyncpg: Any = _asyncpg  # ``Connection`` says what is used of it
 
 #: What a StoreError of this adapter names.
 STORE: Final = "postgres"
@@ -36,7 +41,7 @@ _COMMAND_SECONDS: Final = 6.0  # longer than the server's own limit, which is th
 
 _SESSION: Final = {
     "application_name": "ringfence",
-    "search_path": "ringfence",
+    "search_path": "ringfence, pg_temp",
     "default_transaction_isolation": "read committed",
     "synchronous_commit": "on",  # an answered write is on the disk
     "statement_timeout": "5s",

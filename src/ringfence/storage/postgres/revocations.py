@@ -123,7 +123,8 @@ class PostgresRevocations:
             self._database.news += 1  # whatever was said while nobody listened
             await lost.wait()
         finally:
-            await connection.close(timeout=1)
+            with suppress(*FAILURES):  # else it would take the place of a cancellation
+                await connection.close(timeout=1)
 
     def _hear(self, *_notification: object) -> None:
         self._database.news += 1

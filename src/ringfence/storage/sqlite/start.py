@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sqlite3
+import stat
 from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -41,8 +42,10 @@ def prepare(path: Path) -> None:
 def _tighten(path: Path) -> None:
     """Take away what others may do with the file, should somebody have made it by hand."""
     for side in _SIDES:
+        file = path.with_name(path.name + side)
         with suppress(FileNotFoundError):
-            (path.parent / (path.name + side)).chmod(_MODE)
+            if stat.S_IMODE(file.stat().st_mode) & ~_MODE:
+                file.chmod(_MODE)
 
 
 @contextmanager

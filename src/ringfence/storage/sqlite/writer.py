@@ -105,11 +105,17 @@ class Writer:
     async def _commit(self, group: list[_Job]) -> None:
         try:
             connection = self._handle.get()
+        except Exception as error:
+            self._handle.settle(error)
+            raise
+        try:
             await self._begin(connection)
             _perform(connection, group)
             await self.in_thread(connection.commit)
         except Exception as error:
-            self._abandon(error)
+            with suppress(sqlite3.Error):
+                connection.rollback()  # does nothing where SQLite has rolled back already
+            self._handle.settle(error)
             raise
 
     async def _begin(self, connection: sqlite3.Connection) -> None:
@@ -119,11 +125,6 @@ class Writer:
             if primary_code(error) != sqlite3.SQLITE_BUSY:
                 raise
             await self.in_thread(lambda: _take_turn(connection))
-
-    def _abandon(self, error: Exception) -> None:
-        with suppress(sqlite3.Error, OSError):
-            self._handle.get().rollback()  # does nothing where SQLite has rolled back already
-        self._handle.settle(error)
 
 
 class _LockedError(sqlite3.OperationalError):

@@ -1,0 +1,99 @@
+"""The route behind all layers of Ringfence, and its own sign-in."""
+
+import asyncio
+import json
+import secrets
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from bench.contest import Case, Contestant, Request
+from bench.shop import OWNED, Order, Orders, PlainOrder
+from ringfence import Database, Owned, Ringfence, Settings, allow, owner
+from ringfence.authn import verifier
+from ringfence.authn.accounts import Account, StoredVerifier
+from ringfence.authn.keys import Keys
+from ringfence.authn.opaque import new_id
+from ringfence.authn.tokens import AccessTokens
+from ringfence.authz.resources import ResourceLoader
+from ringfence.core.settings import Environment
+from ringfence.storage import open_stores
+
+PASSWORD: Final = "violet kettle orbits quietly"  # noqa: S105  # in no real place
+
+
+@dataclass(frozen=True, slots=True)
+class PlainLoader:
+    """How ``owner(PlainOrder)`` finds its order."""
+
+    orders: Orders
+
+    async def load(self, key: str) -> PlainOrder | None:
+        """By ``sqlite3``."""
+        return self.orders.fetch(int(key)) if key.isdecimal() else None
+
+    def owner(self, value: object) -> str | None:
+        """Whose order it is."""
+        return value.user_id if isinstance(value, PlainOrder) else None
+
+
+def build(case: Case) -> Contestant:
+    """``GET /orders/{id}`` by one account; every connection sends the same token."""
+    settings = settings_of(case)
+    keys = Keys.load_or_create(settings.keys)
+    now = datetime.now(UTC)
+    account = person(0, now)
+    orders = Orders(case.folder, account.id)
+    app = FastAPI(openapi_url=None)
+    resources: dict[type, ResourceLoader] = {}
+
+    if case.query == "sqlalchemy":
+        resources[Order] = Database(orders.engine).loader(Order, owner="user_id")
+
+        @app.get("/orders/{order_id}")
+        @allow(owner(Order))
+        async def read_order(order: Owned[Order]) -> dict[str, Any]:
+            return order.shown()
+    else:
+        resources[PlainOrder] = PlainLoader(orders)
+
+        @app.get("/orders/{order_id}")
+        @allow(owner(PlainOrder))
+        async def read_plain_order(order: Owned[PlainOrder]) -> dict[str, Any]:
+            return order.shown()
+
+    token = AccessTokens(keys, settings).issue(
+        account, "a-session", now, aal=1, amr=("pwd",), authenticated_at=now
+    )
+    request = Request(
+        method="GET", path=f"/orders/{OWNED}", headers={"Authorization": f"Bearer {token}"}
+    )
+    guarded = Ringfence(app, settings=settings, resources=resources)
+    return Contestant(app=guarded, requests=(request,) * case.people)
+
+
+def settings_of(case: Case) -> Settings:
+    """As a small installation has them: everything in files beside each other."""
+    return Settings(
+        environment=Environment.TEST,  # mail goes to a folder
+        origin=case.origin,
+        database=f"sqlite:///{case.folder}/ringfence.sqlite",
+        keys=case.folder / "keys",
+        mail=f"file:{case.folder}/mail",
+        log=f"{case.folder}/log",
+        log_level="INFO",  # as in production
+    )
+
+
+def person(number: int, now: datetime, stored: StoredVerifier | None = None) -> Account:
+    """The account number ``number``."""
+    return Account(
+        id=new_id(secrets.token_bytes),
+        login=f"person{number}@example.com",
+        login_verified_at=now,
+        created_at=now,
+        verifier=stored,
+    )

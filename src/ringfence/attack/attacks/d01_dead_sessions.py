@@ -1,0 +1,72 @@
+"""D01: an access token that should be dead, shown again."""
+
+from collections.abc import Sequence
+
+from ringfence.attack.people import Person, with_cookie
+from ringfence.attack.plan import Attack, Payload
+from ringfence.attack.unproven import require
+
+
+class DeadSessions(Attack):
+    """Stopped: the next request with the token is refused."""
+
+    id = "D01"
+
+    async def prepare(self) -> None:
+        ground = self.ground
+        self.victim, self.careful, self.doomed = [await ground.person() for _ in range(3)]
+        self.root = await ground.seeded("root")
+
+    async def twin(self) -> None:
+        session = await self._session()
+        answer = await self.ground.send("POST", "/auth/sign-out", person=session)
+        require(answer.ok, f"nobody can sign out: {answer.status}")
+        require(await self._is_let_in(await self._session()), "nobody can sign in again")
+
+    def payloads(self) -> Sequence[Payload]:
+        return [
+            Payload("after a sign-out", self._after_sign_out),
+            Payload("after a sign-out by cookie", self._after_cookie),
+            Payload("after a sign-out everywhere", self._after_everywhere),
+            Payload("after the password changed", self._after_change),
+            Payload("after the account was closed", self._after_closing),
+        ]
+
+    async def _after_sign_out(self) -> bool:
+        session = await self._session()
+        await self._do("POST", "/auth/sign-out", session)
+        return await self._is_let_in(session)
+
+    async def _after_cookie(self) -> bool:
+        session = await self._session()
+        headers = with_cookie(self.ground.shop.origin, session.refresh)
+        answer = await self.ground.send("POST", "/auth/sign-out", headers=headers)
+        require(answer.ok, f"nobody can sign out: {answer.status}")
+        return await self._is_let_in(session)
+
+    async def _after_everywhere(self) -> bool:
+        session, other = await self._session(), await self._session()
+        await self._do("POST", "/auth/sign-out-everywhere", other)
+        return await self._is_let_in(session)
+
+    async def _after_change(self) -> bool:
+        change = {"current": self.careful.password, "new": f"{self.careful.password} again"}
+        answer = await self.ground.send(
+            "POST", "/auth/password/change", person=self.careful, json=change
+        )
+        require(answer.ok, f"the password cannot be changed: {answer.status}")
+        return await self._is_let_in(self.careful)
+
+    async def _after_closing(self) -> bool:
+        await self._do("DELETE", f"/users/{self.doomed.subject}", self.root)
+        return await self._is_let_in(self.doomed)
+
+    async def _do(self, method: str, path: str, person: Person) -> None:
+        answer = await self.ground.send(method, path, person=person)
+        require(answer.ok, f"{method} {path}: {answer.status}")
+
+    async def _is_let_in(self, session: Person) -> bool:
+        return (await self.ground.send("GET", "/auth/me", person=session)).ok
+
+    async def _session(self) -> Person:
+        return await self.ground.again(self.victim)

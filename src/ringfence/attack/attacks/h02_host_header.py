@@ -1,0 +1,46 @@
+"""H02: a link in somebody's mail that leads to the attacker, by a header of the request for it."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from ringfence.attack.plan import Attack, Payload
+from ringfence.attack.unproven import require
+
+_EVIL: Final = "evil.example"
+
+
+class HostHeader(Attack):
+    """Stopped: the mail's link leads to the shop, or there is no mail."""
+
+    id = "H02"
+    signs = frozenset({"link.built"})
+
+    async def prepare(self) -> None:
+        ground = self.ground
+        self.victims = [await ground.person() for _ in range(2)]
+
+    async def twin(self) -> None:
+        login = f"{self.ground.canary('reader')}@example.net"
+        answer = await self.ground.send("POST", "/auth/sign-up", json={"login": login})
+        require(answer.ok, f"no sign-up: {answer.status}")
+        address, _ = await self.ground.shop.people.mailbox.link(login)
+        require(address.startswith(self.ground.shop.origin), "the link leads elsewhere")
+
+    def payloads(self) -> Sequence[Payload]:
+        host = ("Host", _EVIL)
+        forwarded = ("X-Forwarded-Host", _EVIL)
+        return [
+            Payload("Host", partial(self._misleads, self.victims[0].login, host)),
+            Payload("X-Forwarded-Host", partial(self._misleads, self.victims[1].login, forwarded)),
+        ]
+
+    async def _misleads(self, login: str, header: tuple[str, str]) -> bool:
+        ground = self.ground
+        answer = await ground.send(
+            "POST", "/auth/password/forgot", headers=[header], json={"login": login}
+        )
+        if not answer.ok:
+            return False
+        address, _ = await ground.shop.people.mailbox.link(login)
+        return _EVIL in address

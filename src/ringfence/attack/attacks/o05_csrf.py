@@ -1,0 +1,68 @@
+"""O05: another page sends a request with the victim's cookie.
+
+Ports of one machine share cookies, and a page on another one is ``same-site``: the browser sends
+even a ``Strict`` cookie along (measured). So these are the very heads that a browser sends.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from ringfence.attack.people import COOKIE, Person, with_cookie
+from ringfence.attack.plan import Attack, Payload
+from ringfence.attack.unproven import require
+
+_FORM: Final = ("Content-Type", "application/x-www-form-urlencoded")
+_TEXT: Final = ("Content-Type", "text/plain")
+#: Of a page that a neighbour serves: a form, a text, and one whose browser tells its origin only.
+_HEADS: Final = {
+    "a form of a neighbour": [
+        ("Origin", "http://127.0.0.1:1"),
+        ("Sec-Fetch-Site", "same-site"),
+        ("Sec-Fetch-Mode", "navigate"),
+        ("Sec-Fetch-Dest", "document"),
+        _FORM,
+    ],
+    "a script of a neighbour": [
+        ("Origin", "http://127.0.0.1:1"),
+        ("Sec-Fetch-Site", "same-site"),
+        ("Sec-Fetch-Mode", "no-cors"),
+        ("Sec-Fetch-Dest", "empty"),
+        _TEXT,
+    ],
+    "a page without an origin": [("Origin", "null"), ("Sec-Fetch-Site", "cross-site"), _FORM],
+    "an old browser": [("Origin", "http://127.0.0.1:1"), _FORM],
+    "a browser that tells nothing": [_FORM],
+}
+
+
+class Csrf(Attack):
+    """Stopped: the victim is still signed in."""
+
+    id = "O05"
+
+    async def prepare(self) -> None:
+        self.victim = await self.ground.person()
+
+    async def twin(self) -> None:
+        session = await self._session()
+        headers = with_cookie(self.ground.shop.origin, session.refresh)
+        answer = await self.ground.send("POST", "/auth/sign-out", headers=headers)
+        require(answer.ok, f"nobody can sign out: {answer.status}")
+        require(not await self._is_signed_in(session), "a sign-out does nothing")
+
+    def payloads(self) -> Sequence[Payload]:
+        return [Payload(name, partial(self._signs_out, head)) for name, head in _HEADS.items()]
+
+    async def _signs_out(self, head: list[tuple[str, str]]) -> bool:
+        session = await self._session()
+        headers = [*head, ("Cookie", f"{COOKIE}={session.refresh}")]
+        await self.ground.send("POST", "/auth/sign-out", headers=headers)
+        return not await self._is_signed_in(session)
+
+    async def _session(self) -> Person:
+        return await self.ground.again(self.victim)
+
+    async def _is_signed_in(self, session: Person) -> bool:
+        headers = with_cookie(self.ground.shop.origin, session.refresh)
+        return (await self.ground.send("POST", "/auth/refresh", headers=headers)).ok

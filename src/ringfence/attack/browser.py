@@ -1,0 +1,105 @@
+"""A real Chromium, started when the first attack needs it, and one for the whole run."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from ringfence.attack.unproven import UnavailableError, UnprovenError
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Dialog, Page, Playwright
+
+_NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS: Final = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_PATIENCE_MS: Final = 60_000
+#: How long a page that has loaded is watched: a second.
+_LOOKS: Final = 20
+_BETWEEN_MS: Final = 50
+
+
+@dataclass(slots=True)
+class Visit:
+    """One page in a browser context of its own, and what scripts on it were heard to say."""
+
+    page: "Page"
+    said: list[str] = field(default_factory=list[str])
+
+    async def comes_to(self, address: str, happens: Callable[["Visit"], bool]) -> bool:
+        """Open ``address``; whether ``happens`` comes true, now or a moment after."""
+        await self.page.goto(address)
+        for _ in range(_LOOKS):
+            if happens(self):
+                return True
+            await self.page.wait_for_timeout(_BETWEEN_MS)
+        return happens(self)
+
+
+class Chromium:
+    """The machine's Chromium."""
+
+    def __init__(self) -> None:
+        self._lock: Final = asyncio.Lock()
+        self._playwright: Playwright | None = None
+        self._browser: Browser | None = None
+
+    @contextlib.asynccontextmanager
+    async def visit(self, headers: Mapping[str, str]) -> AsyncGenerator[Visit]:
+        """A fresh page; ``headers`` go with each of its requests to any server.
+
+        Raises:
+            UnavailableError: There is no Chromium here, or nothing to drive it.
+            UnprovenError: The browser failed.
+        """
+        browser = await self._started()
+        from playwright.async_api import Error  # noqa: PLC0415  # found by _started
+
+        context = await browser.new_context(extra_http_headers=dict(headers))
+        context.set_default_timeout(_PATIENCE_MS)
+        visit = Visit(await context.new_page())
+
+        async def hear(dialog: "Dialog") -> None:
+            visit.said.append(dialog.message)
+            await dialog.dismiss()
+
+        visit.page.on("dialog", hear)
+        try:
+            yield visit
+        except Error as error:
+            raise UnprovenError(f"the browser: {error.message.splitlines()[0]}") from error
+        finally:
+            await context.close()
+
+    async def close(self) -> None:
+        """End the browser, if there is one."""
+        if self._browser is not None:
+            await self._browser.close()
+        if self._playwright is not None:
+            await self._playwright.stop()
+
+    async def _started(self) -> "Browser":
+        async with self._lock:
+            if self._browser is None:
+                self._browser = await self._start()
+            return self._browser
+
+    async def _start(self) -> "Browser":
+        program = next(filter(None, map(shutil.which, _NAMES)), None)
+        if program is None:
+            raise UnavailableError("there is no Chromium here")
+        try:
+            from playwright.async_api import async_playwright  # noqa: PLC0415  # not needed else
+        except ImportError:
+            raise UnavailableError("playwright is not installed, which drives Chromium") from None
+        self._playwright = await async_playwright().start()
+        root = ("--no-sandbox",) if os.geteuid() == 0 else ()
+        return await self._playwright.chromium.launch(
+            executable_path=program, args=[*_FLAGS, *root]
+        )

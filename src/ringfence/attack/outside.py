@@ -1,0 +1,80 @@
+"""What is around the shops: a server that must not be reached, one that may be, and a browser.
+
+One of each serves a whole run; what is asked of the trap is told apart by the path, which holds a
+canary.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote
+
+from ringfence.attack.browser import Chromium
+
+_HOST: Final = "127.0.0.1"
+_AWAY: Final = "/away?"  # followed by where a redirect leads
+
+
+@dataclass(slots=True)
+class Server:
+    """A small HTTP server that remembers what was asked of it."""
+
+    text: str
+    port: int = 0
+    asked: set[str] = field(default_factory=set[str])
+
+    @property
+    def address(self) -> str:
+        """Without a path."""
+        return f"http://{_HOST}:{self.port}"
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncGenerator[None]:
+        """Serve inside the block."""
+        server = await asyncio.start_server(self._talk, _HOST, 0)
+        self.port = server.sockets[0].getsockname()[1]
+        async with server:
+            yield
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            target = head.split(" ", 2)[1]
+            self.asked.add(target)
+            writer.write(self._answer(target).encode())
+            await writer.drain()
+        writer.close()
+
+    def _answer(self, target: str) -> str:
+        close = "Connection: close\r\n"
+        if target.startswith(_AWAY):
+            place = unquote(target.removeprefix(_AWAY))
+            return f"HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\n{close}\r\n"
+        head = f"Content-Type: text/html\r\nContent-Length: {len(self.text)}\r\n{close}"
+        return f"HTTP/1.1 200 OK\r\n{head}\r\n{self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Everything that is not the shop."""
+
+    trap: Server  # inside the network: nobody must get the shop to go there
+    friend: Server  # the shop may go there
+    browser: Chromium
+
+    def away(self, url: str) -> str:
+        """An address of the friend's that leads on to ``url``."""
+        return f"{self.friend.address}{_AWAY}{url}"
+
+
+@contextlib.asynccontextmanager
+async def outside() -> AsyncGenerator[Outside]:
+    """Make everything that is around the shops."""
+    made = Outside(Server("canary-inside"), Server("hello from a friend"), Chromium())
+    async with made.trap.open(), made.friend.open():
+        try:
+            yield made
+        finally:
+            await made.browser.close()

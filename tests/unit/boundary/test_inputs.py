@@ -1,0 +1,124 @@
+"""What the SQL guard takes for a client's input."""
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from ringfence.boundary import inputs
+from ringfence.boundary.body import Fields
+from ringfence.boundary.inputs import of_current, watch
+from ringfence.core.codes import Layer
+from ringfence.core.policy import public
+from ringfence.core.route import Entry, Match
+from tests.unit.boundary.exchanges import HOST, during, exchange
+
+
+def values(**parts: Any) -> set[str]:
+    made = exchange(path="/")
+    made.state.update({f"boundary.{name}": part for name, part in parts.items()})
+    return set(inputs.values(made))
+
+
+def names(*headers: tuple[bytes, bytes], **parts: Any) -> set[str]:
+    made = exchange(headers=headers)
+    made.state.update({f"boundary.{name}": part for name, part in parts.items()})
+    return set(inputs.names(made))
+
+
+def test_values_of_query_form_and_path_are_inputs() -> None:
+    assert values(query=[("q", "mug")]) == {"mug"}
+    form = Fields(pairs=[("note", "hi"), ("f", "")], filenames=("a.png",))
+    assert values(body=form) == {"hi", "", "a.png"}
+    made = exchange()
+    made.match = Match(Entry(pattern="/{x}", policy=public), {"x": "17"})
+    made.entry = made.match.entry
+    assert set(inputs.values(made)) == {"17"}
+
+
+def test_every_string_and_number_of_a_json_body_is_an_input() -> None:
+    body = {"a": ["x", {"b": -5}], "c": 1.5, "d": True, "e": None}
+    assert values(body=body) == {"x", "-5", "1.5"}
+    assert values(body="text") == {"text"}
+
+
+def test_json_within_a_string_is_read_too() -> None:
+    text = '{"filter": {"name": "x\' OR 1=1"}}'
+    assert values(query=[("where", text)]) == {text, "x' OR 1=1"}
+    assert "deep" in values(body={"a": '["[\\"deep\\"]"]'})
+    assert values(query=[("where", "{not json")]) == {"{not json"}
+
+
+def test_the_segments_of_a_mounted_path_are_inputs() -> None:
+    made = exchange(path="/files/a/b")
+    made.entry = Entry(pattern="/files", kind="mount", policy=public)
+    assert set(inputs.values(made)) == {"files", "a", "b"}
+
+
+def test_messages_of_a_websocket_are_inputs() -> None:
+    assert values(messages=deque(["a", '{"b": "c"}'])) == {"a", '{"b": "c"}', "c"}
+
+
+def test_a_body_of_a_declared_type_is_one_input() -> None:
+    assert values(body=b"a,b\xff") == {"a,b\N{REPLACEMENT CHARACTER}"}
+
+
+def test_names_and_headers_count_as_names() -> None:
+    assert names((b"x-tenant", b"acme"), (b"user-agent", b"curl")) == {"acme", "curl"}
+    assert names((b"cookie", b'a=1; b="x y"')) == {"1", "x y"}
+    assert names(query=[("q", "mug")], body={"a": [{"b": 1}]}) == {"q", "a", "b"}
+    assert names(body=Fields(pairs=[("note", "hi")])) == {"note"}
+
+
+def test_headers_of_the_protocol_do_not() -> None:
+    assert not names(HOST, (b"accept", b"*/*"), (b"sec-fetch-mode", b"cors"), (b"te", b"x"))
+
+
+@pytest.mark.parametrize("layer", [(), (Layer.BOUNDARY,)])
+def test_with_the_layer_off_there_are_no_inputs(layer: tuple[Layer, ...]) -> None:
+    made = exchange(off=layer)
+    made.state[inputs.QUERY] = [("q", "mug")]
+    with during(made):
+        assert bool(list(of_current())) is not bool(layer)
+
+
+def test_inputs_are_gathered_once() -> None:
+    made = exchange()
+    made.state[inputs.QUERY] = [("q", "mug")]
+    with during(made):
+        first = list(of_current())
+        assert list(of_current())[0] is first[0]
+    assert made.inputs == ["mug"]
+
+
+def test_messages_are_gathered_as_they_come() -> None:
+    made = exchange(type="websocket")
+    made.state[inputs.MESSAGES] = messages = deque(["first"])
+    with during(made):
+        (before,) = of_current()
+        messages.append("second")
+        (after,) = of_current()
+    assert before.words == {"first"}
+    assert after.words == {"first", "second"}
+
+
+async def test_a_thread_without_a_request_is_given_those_of_all_requests() -> None:
+    """Ledger 41 and 43: ``run_in_executor`` does not copy context variables."""
+    made = exchange()
+    made.state[inputs.QUERY] = [("q", "mug")]
+    forget = watch(made)
+
+    def words() -> set[str]:
+        return {word for each in of_current() for word in each.words}
+
+    with ThreadPoolExecutor() as threads, during(made):
+        assert "mug" in threads.submit(words).result()
+    await forget()
+    assert "mug" not in words()
+
+
+def test_outside_of_requests_there_are_no_inputs() -> None:
+    assert not list(of_current())
+
+
