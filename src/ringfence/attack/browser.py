@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ringfence.attack.unproven import UnavailableError, UnprovenError
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Dialog, Page, Playwright
+    from playwright.async_api import Browser, BrowserContext, Dialog, Page, Playwright
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS: Final = (
@@ -43,39 +43,33 @@ class Visit:
 
 
 class Chromium:
-    """The machine's Chromium."""
+    """The machine's Chromium. Pages that send the same headers share a context, and its cache."""
 
     def __init__(self) -> None:
         self._lock: Final = asyncio.Lock()
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
+        self._contexts: Final[dict[str, BrowserContext]] = {}
 
     @contextlib.asynccontextmanager
-    async def visit(self, headers: Mapping[str, str]) -> AsyncGenerator[Visit]:
-        """A fresh page; ``headers`` go with each of its requests to any server.
+    async def visit(self, header: tuple[str, str]) -> AsyncGenerator[Visit]:
+        """A fresh page; ``header`` goes with each of its requests to any server.
 
         Raises:
             UnavailableError: There is no Chromium here, or nothing to drive it.
             UnprovenError: The browser failed.
         """
-        browser = await self._started()
-        from playwright.async_api import Error  # noqa: PLC0415  # found by _started
+        context = await self._context(header)
+        from playwright.async_api import Error  # noqa: PLC0415  # found by _context
 
-        context = await browser.new_context(extra_http_headers=dict(headers))
-        context.set_default_timeout(_PATIENCE_MS)
-        visit = Visit(await context.new_page())
-
-        async def hear(dialog: "Dialog") -> None:
-            visit.said.append(dialog.message)
-            await dialog.dismiss()
-
-        visit.page.on("dialog", hear)
         try:
-            yield visit
+            page = await context.new_page()
+            try:
+                yield _listening(page)
+            finally:
+                await page.close()
         except Error as error:
             raise UnprovenError(f"the browser: {error.message.splitlines()[0]}") from error
-        finally:
-            await context.close()
 
     async def close(self) -> None:
         """End the browser, if there is one."""
@@ -84,11 +78,16 @@ class Chromium:
         if self._playwright is not None:
             await self._playwright.stop()
 
-    async def _started(self) -> "Browser":
+    async def _context(self, header: tuple[str, str]) -> "BrowserContext":
         async with self._lock:
             if self._browser is None:
                 self._browser = await self._start()
-            return self._browser
+            name, value = header
+            if value not in self._contexts:
+                context = await self._browser.new_context(extra_http_headers={name: value})
+                context.set_default_timeout(_PATIENCE_MS)
+                self._contexts[value] = context
+            return self._contexts[value]
 
     async def _start(self) -> "Browser":
         program = next(filter(None, map(shutil.which, _NAMES)), None)
@@ -103,3 +102,14 @@ class Chromium:
         return await self._playwright.chromium.launch(
             executable_path=program, args=[*_FLAGS, *root]
         )
+
+
+def _listening(page: "Page") -> Visit:
+    visit = Visit(page)
+
+    async def hear(dialog: "Dialog") -> None:
+        visit.said.append(dialog.message)
+        await dialog.dismiss()
+
+    page.on("dialog", hear)
+    return visit

@@ -55,7 +55,9 @@ class AccountStore(Protocol):
         """Add an account; False, and nothing written, if its login is taken."""
         ...
 
-    async def set_verifier(self, account_id: str, verifier: StoredVerifier, now: datetime) -> Account:
+    async def set_verifier(
+        self, account_id: str, verifier: StoredVerifier, now: datetime
+    ) -> Account:
         """Replace the password: bumps ``token_version`` and revokes every session.
 
         Raises:
@@ -68,7 +70,7 @@ class AccountStore(Protocol):
         ...
 
     async def disable(self, account_id: str, now: datetime) -> Account:
-        """Disable the account (again is no error): bumps ``token_version``, revokes all sessions."""
+        """Disable the account, again is no error: as ``sign_out_everywhere``."""
         ...
 
     async def sign_out_everywhere(self, account_id: str, now: datetime) -> Account:

@@ -38,7 +38,8 @@ class Site:
             roles=frozenset(roles or {"user"}),
         )
         values: dict[str, Any] = {"aal": 1, "amr": ("pwd",), "authenticated_at": now} | changes
-        return {"authorization": "Bearer " + self._tokens.issue(account, "s-" + subject, now, **values)}
+        token = self._tokens.issue(account, "s-" + subject, now, **values)
+        return {"authorization": f"Bearer {token}"}
 
     async def get(self, path: str, **options: Any) -> httpx2.Response:
         return await self.client.get(path, **options)

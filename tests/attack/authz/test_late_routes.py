@@ -66,6 +66,11 @@ def replace(app: App) -> None:
     app.app.router.routes = routes
 
 
+def place(app: App, path: str) -> int:
+    paths = [getattr(route, "path", "") for route in app.app.router.routes]
+    return paths.index(path)
+
+
 WAYS: dict[str, tuple[str, Callable[[App], object]]] = {
     "the decorator": ("/late", lambda a: a.app.get("/late")(late)),
     "an inner router": ("/inner/late", lambda a: a.inner.add_api_route("/late", late)),
@@ -86,10 +91,7 @@ WAYS: dict[str, tuple[str, Callable[[App], object]]] = {
     "a replaced list": ("/late", replace),
     "a replaced item": (
         "/hello",
-        lambda a: a.app.router.routes.__setitem__(
-            next(i for i, r in enumerate(a.app.router.routes) if getattr(r, "path", "") == "/hello"),
-            Route("/hello", late),
-        ),
+        lambda a: a.app.router.routes.__setitem__(place(a, "/hello"), Route("/hello", late)),
     ),
 }
 

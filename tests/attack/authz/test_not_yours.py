@@ -1,4 +1,4 @@
-"""What is not yours does not exist, and what you may not use you do not learn of (Z01, Z02, Z03)."""
+"""What is not yours does not exist; what you may not use you do not learn of (Z01, Z02, Z03)."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -157,7 +157,7 @@ async def test_with_authz_off_anybody_deletes_anybody(naked: Site) -> None:
         ("TRACE", "/me", ("user",), 405, "GET"),
     ],
 )
-async def test_another_method_is_405_only_for_whoever_may_use_the_path(  # noqa: PLR0913, PLR0917  # a table
+async def test_another_method_is_405_only_for_whoever_may_use_the_path(
     site: Site, method: str, path: str, roles: tuple[str, ...], status: int, methods: str | None
 ) -> None:
     """ATTACKS H06."""

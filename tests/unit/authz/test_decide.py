@@ -24,7 +24,7 @@ def alice(**changes: object) -> Principal:
         "authenticated_at": NOW,
         "expires_at": NOW + timedelta(minutes=15),
     }
-    return Principal(**(values | changes))  # pyright: ignore[reportArgumentType]
+    return Principal(**(values | changes))  # pyright: ignore[reportArgumentType]  # any field may change
 
 
 HERS = Resource(parameters={"id": "alice"}, value=Order(), owner="alice")

@@ -81,5 +81,5 @@ class StoredXss(Attack):
             return await visit.comes_to(self.ground.shop.client.address + path, happens)
 
     @property
-    def _key(self) -> Mapping[str, str]:
-        return {KEY: self.ground.shop.client.key}
+    def _key(self) -> tuple[str, str]:
+        return KEY, self.ground.shop.client.key
