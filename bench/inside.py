@@ -4,9 +4,10 @@ The request is what a browser's script sends: twelve headers, an access token am
 the CPU time of the process, so that whatever else the machine does counts as little as it can.
 """
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterable, Mapping, MutableMapping
-from contextlib import asynccontextmanager
+from collections.abc import Generator, Iterable, Mapping, MutableMapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -100,19 +101,20 @@ def token(settings: Settings, session: str = "a-session") -> str:
     return issuer.issue(account, session, now, aal=1, amr=("pwd",), authenticated_at=now)
 
 
-@asynccontextmanager
-async def guarded(
+@contextmanager
+def guarded(
+    runner: asyncio.Runner,
     settings: Settings,
     policies: Mapping[str, Policy],
     resources: Mapping[type, ResourceLoader] | None = None,
-) -> AsyncGenerator[Ringfence]:
+) -> Generator[Ringfence]:
     """``bare`` behind all layers, until the end of the block."""
     app = Ringfence(bare, settings=settings, policies=policies, resources=resources)
-    await app.start()
+    runner.run(app.start())
     try:
         yield app
     finally:
-        await app.close()
+        runner.run(app.close())
 
 
 async def microseconds(app: ASGIApp, requests: Iterable[dict[str, Any]]) -> float:

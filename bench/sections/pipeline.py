@@ -2,30 +2,29 @@
 
 Two measurements. The **whole**: the guarded application and the bare one, called in turns with the
 same request; the difference is what Ringfence adds. The **parts**: the stages of each layer by
-themselves, on exchanges that have come so far, less an empty stage. What the parts leave of the
-whole is the frame around them: the exchange, the request's id, the clock, the coroutines.
+themselves (``stages``). What they leave of the whole is the frame around them: the exchange, the
+request's id, the clock, the coroutines.
 """
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
-from bench import inside
+from bench import inside, stages
 from bench.contest import ASGIApp
 from bench.cores import pinned, serving
-from bench.measure import Effort, Goal, Line, Section, differences
-from bench.stages import parts
-from ringfence import owner, signed_in
-from ringfence.core.policy import Policy
+from bench.measure import Effort, Goal, Line, Section, differences, interleaved
+from ringfence import Settings, owner, signed_in
 
 NAME: Final = "pipeline"
-_TITLE: Final = "the pipeline alone, raw ASGI in the process; CPU added to a request"
-_WHOLE: Final = Goal("at most", 20)
-_STORES: Final = ("memory", "SQLite")
+_TITLE: Final = "the pipeline alone, on a raw ASGI application; CPU added to a request"
+_GOAL: Final = Goal("at most", 20)
+
+_DATABASES: Final = {"memory": "memory:", "SQLite": "sqlite:///{}/ringfence.sqlite"}
 
 
 class Order:
@@ -48,34 +47,45 @@ class AtHand:
 
 
 def measure(effort: Effort) -> Section:
-    """Both stores; the parts where they differ."""
-    with pinned(serving()):
-        return asyncio.run(_measure(effort))
-
-
-async def _measure(effort: Effort) -> Section:
+    """With the stores in memory, and in SQLite."""
     lines: list[Line] = []
-    for store in _STORES:
-        with TemporaryDirectory(prefix="ringfence-bench-") as folder:
-            database = "memory:" if store == "memory" else f"sqlite:///{folder}/ringfence.sqlite"
-            settings = inside.settings(Path(folder), database=database)
-            whole = await _added(settings, signed_in, effort)
-            loaded = await _added(settings, owner(Order), effort)
-            by_layer = await parts(settings, signed_in, effort)
-        lines.append(Line(what=f"all layers, {store}", rounds=whole, unit="µs", goal=_WHOLE))
-        lines += [
-            Line(what=f"  {layer}", rounds=tuple(rounds), unit="µs")
-            for layer, rounds in by_layer.items()
-        ]
-        summed = [sum(each) for each in zip(*by_layer.values(), strict=True)]
-        lines.append(Line(what="  the frame", rounds=differences(whole, summed), unit="µs"))
-        lines.append(Line(what="  with owner(): loader at hand", rounds=loaded, unit="µs"))
+    with pinned(serving()), asyncio.Runner() as runner:
+        for store, database in _DATABASES.items():
+            with TemporaryDirectory(prefix="ringfence-bench-") as folder:
+                settings = inside.settings(Path(folder), database=database.format(folder))
+                lines += _lines(runner, settings, store, effort)
     return Section(name=NAME, title=_TITLE, lines=tuple(lines))
 
 
-async def _added(settings: inside.Settings, policy: Policy, effort: Effort) -> tuple[float, ...]:
-    """Guarded less bare, in each round."""
-    resources = {Order: AtHand(Order())}
+def _lines(runner: asyncio.Runner, settings: Settings, store: str, effort: Effort) -> list[Line]:
+    policies = {"GET /orders/{id}": signed_in, "GET /own/{id}": owner(Order)}
     token = inside.token(settings)
-    async with inside.guarded(settings, {"GET /orders/{id}": policy}, resources) as app:
-        ...
+
+    def run(app: ASGIApp, path: str, repeats: int = effort.repeats) -> float:
+        # The scope is made anew each time: the pipeline writes into it.
+        requests = (inside.scope(token, path) for _ in repeat(None, repeats))
+        return runner.run(inside.microseconds(app, requests))
+
+    with inside.guarded(runner, settings, policies, {Order: AtHand(Order())}) as app:
+        run(app, "/own/17", effort.repeats // 10)  # until caches are filled
+        found = interleaved(
+            effort.rounds,
+            {
+                "bare": partial(run, inside.bare, "/orders/17"),
+                "signed_in": partial(run, app, "/orders/17"),
+                "owner": partial(run, app, "/own/17"),
+            },
+        )
+    layers = runner.run(stages.by_layer(settings, policies, token, effort))
+    whole = differences(found["signed_in"], found["bare"])
+    summed = [sum(each) for each in zip(*layers.values(), strict=True)]
+    return [
+        Line(what=f"all layers, stores in {store}", rounds=whole, unit="µs", goal=_GOAL),
+        *(Line(what=f"  {name}", rounds=tuple(r), unit="µs") for name, r in layers.items()),
+        Line(what="  the frame around them", rounds=differences(whole, summed), unit="µs"),
+        Line(
+            what="more with owner(), the object being at hand",
+            rounds=differences(found["owner"], found["signed_in"]),
+            unit="µs",
+        ),
+    ]

@@ -59,9 +59,11 @@ def test_it_answers_says_so_and_ends_when_it_is_told(tmp_path: Path) -> None:
     with serving(tmp_path, port) as process:
         assert line(process) == f"http://127.0.0.1:{port} is served on 127.0.0.1 port {port}\n"
         alive, missing = get(port, "/healthz"), get(port, "/orders/1")
+        entrance = get(port, "/")
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) in (0, -signal.SIGTERM)
     assert (alive.status, missing.status) == (200, 404)
+    assert (entrance.status, entrance.getheader("location")) == (303, "/auth/account")
     assert alive.getheader("server") is None
     assert alive.getheader("x-content-type-options") == "nosniff"
     assert re.search(r'"code":"route.unknown"', (tmp_path / "log").read_text())

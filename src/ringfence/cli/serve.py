@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from ringfence.core.errors import ConfigurationError
+from ringfence.core.policy import public
 from ringfence.core.settings import parse
 
 HELP: Final = "run the auth service alone"
@@ -42,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigurationError("there is no server here: pip install 'ringfence[server]'")
     import uvicorn
     from starlette.applications import Starlette
+    from starlette.routing import Route
 
     from ringfence.monitoring.journal import open_journal
     from ringfence.monitoring.logs import logging_setup
@@ -49,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     journal = open_journal(settings.log)
     logging_setup(journal.log, settings.log_level or "INFO")
-    app = _Started(Ringfence(Starlette(), settings=settings))
+    entrance = Starlette(routes=[Route("/", _to_the_account)])
+    app = _Started(Ringfence(entrance, settings=settings, policies={"/": public}))
     config = uvicorn.Config(
         app,
         access_log=False,  # Ringfence's events are the log
@@ -68,6 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
     if app.refused:
         raise ConfigurationError(*app.refused)
     return 0
+
+
+async def _to_the_account(_request: object) -> Any:  # noqa: ANN401  # Starlette is imported late
+    """Where a browser lands that has signed in and came from nowhere."""
+    from starlette.responses import RedirectResponse
+
+    return RedirectResponse("/auth/account", status_code=303)
 
 
 class _Started:
