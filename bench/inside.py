@@ -6,7 +6,7 @@ the CPU time of the process, so that whatever else the machine does counts as li
 
 import asyncio
 import time
-from collections.abc import Generator, Iterable, Mapping, MutableMapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,14 +91,21 @@ def settings(folder: Path, *, database: str) -> Settings:
     )
 
 
-def token(settings: Settings, session: str = "a-session") -> str:
-    """An access token of this installation."""
+def token(settings: Settings) -> str:
+    """An access token of ``SUBJECT``."""
+    (issued,) = tokens(settings, [SUBJECT])
+    return issued
+
+
+def tokens(settings: Settings, subjects: Iterable[str]) -> Iterator[str]:
+    """An access token for each subject, in a session of the same name."""
     now = datetime.now(UTC)
-    account = Account(
-        id=SUBJECT, login="somebody@bench.example", login_verified_at=now, created_at=now
-    )
     issuer = AccessTokens(Keys.load_or_create(settings.keys), settings)
-    return issuer.issue(account, session, now, aal=1, amr=("pwd",), authenticated_at=now)
+    for subject in subjects:
+        account = Account(
+            id=subject, login=f"{subject}@{HOST}", login_verified_at=now, created_at=now
+        )
+        yield issuer.issue(account, subject, now, aal=1, amr=("pwd",), authenticated_at=now)
 
 
 @contextmanager
@@ -119,8 +126,9 @@ def guarded(
 
 async def microseconds(app: ASGIApp, requests: Iterable[dict[str, Any]]) -> float:
     """CPU time of one request, the making of its scope included."""
-    number = 0
+    done = 0
     started = time.process_time()
-    for number, request in enumerate(requests, 1):
+    for request in requests:
         await app(request, receive, drop)
-    return (time.process_time() - started) / number * 1e6
+        done += 1
+    return (time.process_time() - started) / done * 1e6

@@ -1,28 +1,21 @@
-"""The route behind all layers of Ringfence, and its own sign-in."""
+"""The route behind all layers of Ringfence."""
 
-import asyncio
-import json
 import secrets
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from fastapi import FastAPI
 
 from bench.contest import Case, Contestant, Request
 from bench.shop import OWNED, Order, Orders, PlainOrder
 from ringfence import Database, Owned, Ringfence, Settings, allow, owner
-from ringfence.authn import verifier
 from ringfence.authn.accounts import Account, StoredVerifier
 from ringfence.authn.keys import Keys
 from ringfence.authn.opaque import new_id
 from ringfence.authn.tokens import AccessTokens
 from ringfence.authz.resources import ResourceLoader
 from ringfence.core.settings import Environment
-from ringfence.storage import open_stores
-
-PASSWORD: Final = "violet kettle orbits quietly"  # noqa: S105  # in no real place
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +38,7 @@ def build(case: Case) -> Contestant:
     settings = settings_of(case)
     keys = Keys.load_or_create(settings.keys)
     now = datetime.now(UTC)
-    account = person(0, now)
+    account = person("somebody@example.com", now)
     orders = Orders(case.folder, account.id)
     app = FastAPI(openapi_url=None)
     resources: dict[type, ResourceLoader] = {}
@@ -88,11 +81,11 @@ def settings_of(case: Case) -> Settings:
     )
 
 
-def person(number: int, now: datetime, stored: StoredVerifier | None = None) -> Account:
-    """The account number ``number``."""
+def person(login: str, now: datetime, stored: StoredVerifier | None = None) -> Account:
+    """An account."""
     return Account(
         id=new_id(secrets.token_bytes),
-        login=f"person{number}@example.com",
+        login=login,
         login_verified_at=now,
         created_at=now,
         verifier=stored,

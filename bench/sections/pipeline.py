@@ -76,7 +76,7 @@ def _lines(runner: asyncio.Runner, settings: Settings, store: str, effort: Effor
                 "owner": partial(run, app, "/own/17"),
             },
         )
-    layers = runner.run(stages.by_layer(settings, policies, token, effort))
+    layers = runner.run(stages.by_layer(settings, token, effort))
     whole = differences(found["signed_in"], found["bare"])
     summed = [sum(each) for each in zip(*layers.values(), strict=True)]
     return [

@@ -26,6 +26,9 @@ from ringfence.storage.migrate import ROLE, migrate
 TABLES = "accounts, verifiers, sessions, refresh_tokens, links, counters, revocations"
 PASSWORD = "only in tests"
 
+#: Taken out of the environment: Ringfence refuses to start with a setting that it does not know.
+GIVEN = os.environ.pop("RINGFENCE_TEST_POSTGRES", "")
+
 
 class Server:
     """A database with the schema in it, as its owner and as the application see it."""
@@ -123,8 +126,8 @@ class Process:
 @contextmanager
 def served() -> Generator[Server]:
     """A server with a migrated, empty database, until the end of the block."""
-    if given := os.environ.get("RINGFENCE_TEST_POSTGRES"):
-        server = Server(given, _as_application(given))
+    if GIVEN:
+        server = Server(GIVEN, _as_application(GIVEN))
         _prepare(server)
         yield server
         return

@@ -77,14 +77,14 @@ class Matrix:
         """The numbers that decide."""
         sole = [runs[NONE.name] for runs in self.runs.values()]
         every = [run for runs in self.runs.values() for run in runs.values()]
-        shallow = (id for id in self.runs if (self.depth(id) or 2) < 2)  # noqa: PLR2004  # two lines
+        depths = {attack: self.depth(attack) for attack in self.runs}
         return Summary(
             stopped=sum(run.held for run in sole),
             bounded=sum(run.outcome == "bounded" for run in sole),
-            succeeded=sum(bool(self.breaches(id)) for id in self.runs),
-            naked_failed=sum(self.unproven(id) for id in self.runs),
+            succeeded=sum(bool(self.breaches(attack)) for attack in self.runs),
+            naked_failed=sum(self.unproven(attack) for attack in self.runs),
             idle_switches=len(self.idle) if self.whole else None,
-            depth_below_2=tuple(shallow),
+            depth_below_2=tuple(a for a, depth in depths.items() if depth in (0, 1)),
             unavailable=sum(run.outcome == "unavailable" for run in sole),
             broken=sum(run.broken for run in every),
             benign_failed=sum(len(benign.failures) for benign in self.benign.values()),
@@ -99,9 +99,9 @@ class Matrix:
             if all(runs[NONE.name].held == runs[layer].held for runs in self.runs.values())
         )
 
-    def breaches(self, id: str) -> tuple[str, ...]:
+    def breaches(self, attack: str) -> tuple[str, ...]:
         """Configurations in which the attack got through although a line should have held."""
-        runs, row = self.runs[id], self.rows[id]
+        runs, row = self.runs[attack], self.rows[attack]
         return tuple(
             each.name
             for each in (NONE, PRODUCTION, *SINGLES)
@@ -109,19 +109,19 @@ class Matrix:
             if not each.off or row.holds_without(each.off)
         )
 
-    def unproven(self, id: str) -> bool:
+    def unproven(self, attack: str) -> bool:
         """Whether the attack, or a payload of it, fails where nothing stands in its way."""
-        run = self.runs[id].get(ALL.name)
+        run = self.runs[attack].get(ALL.name)
         if run is None or run.outcome == "unavailable":
             return False
         return run.outcome != "succeeded" or bool(run.duds)
 
-    def depth(self, id: str) -> int | None:
+    def depth(self, attack: str) -> int | None:
         """How many lines were seen to hold alone: 0, 1, or 2 for two and more.
 
         None where the layers were not switched off one by one, or a run is missing.
         """
-        runs = self.runs[id]
+        runs = self.runs[attack]
         found = [runs.get(each.name) for each in (NONE, *SINGLES)]
         if any(run is None or run.outcome == "unavailable" for run in found):
             return None
@@ -134,42 +134,44 @@ class Matrix:
 
         With one layer off and nobody to name, each further layer is switched off beside it.
         """
-        for id, runs in self.runs.items():
+        for attack, runs in self.runs.items():
             for single in SINGLES:
                 run = runs.get(single.name)
                 if run is None or not run.held or run.by is not None:
                     continue
-                if self._alone(id, single) is None:
+                if self._alone(attack, single) is None:
                     for layer in BUILT:
                         if layer not in single.off:
-                            yield id, without({*single.off, layer})
+                            yield attack, without({*single.off, layer})
 
     def named(self) -> "Matrix":
         """The matrix with every silent stop named, as far as elimination can name it."""
-        runs = {id: MappingProxyType(dict(self._named(id))) for id in self.runs}
+        runs = {attack: MappingProxyType(dict(self._named(attack))) for attack in self.runs}
         return replace(self, runs=MappingProxyType(runs))
 
-    def _named(self, id: str) -> Iterator[tuple[str, Run]]:
+    def _named(self, attack: str) -> Iterator[tuple[str, Run]]:
         configured = {each.name: each for each in (NONE, PRODUCTION, *SINGLES)}
-        for name, run in self.runs[id].items():
+        for name, run in self.runs[attack].items():
             by = None
             if run.held and run.by is None and name in configured:
-                by = self._alone(id, configured[name]) or self._beside(id, configured[name])
+                by = self._alone(attack, configured[name]) or self._beside(attack, configured[name])
             yield name, run if by is None else replace(run, by=by.value)
 
-    def _alone(self, id: str, configuration: Configuration) -> Layer | None:
+    def _alone(self, attack: str, configuration: Configuration) -> Layer | None:
         """The layer without which the attack gets through, whatever else is off."""
-        return self._opening(id, [layer for layer in BUILT if layer not in configuration.off], ())
+        return self._opening(
+            attack, [layer for layer in BUILT if layer not in configuration.off], ()
+        )
 
-    def _beside(self, id: str, configuration: Configuration) -> Layer | None:
+    def _beside(self, attack: str, configuration: Configuration) -> Layer | None:
         """The layer without which it gets through once ``configuration`` is off as well."""
-        return self._opening(id, BUILT, configuration.off)
+        return self._opening(attack, BUILT, configuration.off)
 
     def _opening(
-        self, id: str, layers: Sequence[Layer], off: Sequence[Layer] | frozenset[Layer]
+        self, attack: str, layers: Sequence[Layer], off: Sequence[Layer] | frozenset[Layer]
     ) -> Layer | None:
         for layer in layers:
-            run = self.runs[id].get(without({*off, layer}).name)
+            run = self.runs[attack].get(without({*off, layer}).name)
             if layer not in off and run is not None and run.outcome == "succeeded":
                 return layer
         return None

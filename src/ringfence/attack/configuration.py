@@ -25,7 +25,7 @@ class Configuration:
 NONE: Final = Configuration(name="none")
 PRODUCTION: Final = Configuration(name="production", production=True)
 ALL: Final = Configuration(name="all", off=frozenset(Layer))
-SINGLES: Final = tuple(Configuration(name=layer, off=frozenset({layer})) for layer in BUILT)
+SINGLES: Final = tuple(Configuration(name=layer.value, off=frozenset({layer})) for layer in BUILT)
 
 #: What is run without and with ``--ablate``.
 SHORT: Final = (NONE, ALL)

@@ -83,7 +83,7 @@ def _matrix(order: Order, results: _Results) -> Matrix:
     return Matrix(
         rows=catalogue(),
         configurations=tuple(order.configurations),
-        runs={id: dict(results.runs[id]) for id in order.attacks},
+        runs={each: dict(results.runs[each]) for each in order.attacks},
         benign={name: results.benign[name] for name in results.benign if name in names},
         whole=set(order.attacks) == set(ATTACKS) and set(SINGLES) <= set(order.configurations),
     )
@@ -92,9 +92,9 @@ def _matrix(order: Order, results: _Results) -> Matrix:
 def _further(matrix: Matrix) -> list[tuple[Configuration, Sequence[str]]]:
     """The runs without which a silent stop has no name."""
     wanted: defaultdict[Configuration, list[str]] = defaultdict(list)
-    for id, configuration in matrix.doubtful():
-        wanted[configuration].append(id)
-    return [(configuration, ids) for configuration, ids in wanted.items()]
+    for attack, configuration in matrix.doubtful():
+        wanted[configuration].append(attack)
+    return [*wanted.items()]
 
 
 async def _round(
@@ -128,11 +128,11 @@ async def _attack_all(
 ) -> None:
     gate = asyncio.Semaphore(_ATTACKS)
 
-    async def one(id: str) -> None:
+    async def one(attack: str) -> None:
         async with gate:
-            ground = Ground(shop, _FIRST + list(ATTACKS).index(id))
-            results.runs[id][shop.configuration.name] = await attacked(ATTACKS[id](ground))
-            told(shop.configuration.name, id)
+            ground = Ground(shop, _FIRST + list(ATTACKS).index(attack))
+            results.runs[attack][shop.configuration.name] = await attacked(ATTACKS[attack](ground))
+            told(shop.configuration.name, attack)
 
     await asyncio.gather(*map(one, attacks))
 

@@ -81,6 +81,10 @@ class Monitor:
         facts = crash.facts(error, self._redactor, exchange.inputs)
         self._take(_event(exchange, "server.error", facts), exchange, error)
 
+    def redacted(self, text: str) -> str:
+        """``text`` of the application as it may be written down elsewhere."""
+        return text if self._off else self._redactor.text(text)
+
     def ping(self) -> None:
         """Whether the log takes lines; for ``/readyz``. Requests go on meanwhile.
 

@@ -1,11 +1,13 @@
 """The start and the end of a guarded application (ASGI lifespan).
 
-A start that is refused is said last, once everything is closed: a server that hears it takes the
-process down without waiting, and one to which it is never said takes the application for one that
-needs no start, and goes on.
+The last word, that the start is refused or that all has ended, is said once everything is closed: a
+server that hears it takes the process down without waiting, and what was still under way with it.
+And it is always said: a server takes an exception for an application that needs no start, and goes
+on.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from ringfence.authz.seal import ASGIApp, Message, Receive, Send
 from ringfence.core.errors import ConfigurationError, RingfenceError, StoreError
@@ -13,23 +15,32 @@ from ringfence.core.exchange import Scope
 from ringfence.monitoring import crash
 from ringfence.monitoring.redaction import Redactor
 
+_STARTED: Final = "lifespan.startup.complete"
+_ENDED: Final = "lifespan.shutdown.complete"
+
 
 class Lifespan:
-    """The application's own start and end, inside of ours."""
+    """The application's own start and end, inside of ours.
 
-    def __init__(self, seal: Callable[[], None]) -> None:
-        self._seal = seal
+    Args:
+        seal: Called once the application has started.
+        redacted: A text of the application's as it may be written down.
+    """
+
+    def __init__(self, seal: Callable[[], None], redacted: Callable[[str], str]) -> None:
+        self._seal: Final = seal
+        self._redacted: Final = redacted
         self._answered = False
         self._waiting: list[Message] = []
-        self._refusal: ConfigurationError | None = None
+        self._last: Message | None = None
 
     async def run(
         self, app: ASGIApp, scope: Scope, startup: Message, receive: Receive, send: Send
-    ) -> ConfigurationError | None:
-        """Start ``app``, seal, end it with the server; at once where sealing is refused.
+    ) -> Message:
+        """Start ``app``, seal, and end it with the server; at once where sealing is refused.
 
         Returns:
-            Why it was refused; the server has not been told yet.
+            The last word, which the server has not heard yet.
         """
         self._waiting.append(startup)
 
@@ -42,28 +53,27 @@ class Lifespan:
         try:
             await app(scope, inner_receive, inner_send)
         except Exception:
-            if self._answered and self._refusal is None:
+            if self._answered and self._last is None:
                 raise
             # An application that knows no lifespan raises at once, and needs none.
         if not self._answered:
-            await inner_send({"type": "lifespan.startup.complete"})
-            if self._refusal is None:
-                await receive()
-                await send({"type": "lifespan.shutdown.complete"})
-        return self._refusal
+            await inner_send({"type": _STARTED})
+            await inner_receive()
+        return self._last or {"type": _ENDED}
 
     async def _pass_on(self, message: Message, send: Send) -> None:
         self._answered = True
-        if self._refusal is not None:
-            return
-        if message["type"] == "lifespan.startup.complete":
+        if message["type"] == _STARTED:
             try:
                 self._seal()
             except ConfigurationError as error:
-                self._refusal = error
+                self._last = refused(error)
                 self._waiting.append({"type": "lifespan.shutdown"})
-                return
-        await send(message)
+            else:
+                await send(message)
+        elif self._last is None:
+            words = self._redacted(message.get("message", ""))
+            self._last = {**message, "message": words} if words else message
 
 
 def refused(error: Exception) -> Message:

@@ -141,7 +141,7 @@ class Ringfence:
     # ----------------------------------------------------------------------- the start, the end
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Start before the application, seal after it, close last.
+        """Start before the application, seal after it, close last, and only then say so.
 
         The application may still add routes while it starts; what it has made by then is read.
         """
@@ -152,13 +152,12 @@ class Ringfence:
             await send(refused(error))
             return
         try:
-            lifespan = Lifespan(lambda: self._seal(layers))
-            refusal = await lifespan.run(self.app, scope, startup, receive, send)
+            lifespan = Lifespan(lambda: self._seal(layers), layers.monitor.redacted)
+            last = await lifespan.run(self.app, scope, startup, receive, send)
         finally:
             self._thaw()
             await layers.close()
-        if refusal is not None:
-            await send(refused(refusal))
+        await send(last)
 
     async def start(self) -> None:
         """Start without a server: for tests and commands. ``close`` undoes it.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ringfence.attack.people import with_cookie
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
@@ -24,7 +25,11 @@ class BolaWrite(Attack):
         require(deleted.ok, f"the owner cannot delete an order: {deleted.status}")
 
     def payloads(self) -> Sequence[Payload]:
-        return [Payload("PUT", self._changes), Payload("DELETE", self._deletes)]
+        return [
+            Payload("PUT of an order", self._changes),
+            Payload("DELETE of an order", self._deletes),
+            Payload("DELETE of a session", self._signs_out),
+        ]
 
     async def _changes(self) -> bool:
         path, forged = await self._order(), self.ground.canary("forged")
@@ -37,6 +42,14 @@ class BolaWrite(Attack):
         await self.ground.send("DELETE", path, person=self.attacker)
         found = await self.ground.send("GET", path, person=self.victim)
         return not found.holds(self.canary)
+
+    async def _signs_out(self) -> bool:
+        session = await self.ground.again(self.victim)
+        listed = (await self.ground.send("GET", "/auth/sessions", person=session)).json()
+        (own,) = [each["id"] for each in listed["items"] if each["current"]]
+        await self.ground.send("DELETE", f"/auth/sessions/{own}", person=self.attacker)
+        headers = with_cookie(self.ground.shop.origin, session.refresh)
+        return not (await self.ground.send("POST", "/auth/refresh", headers=headers)).ok
 
     async def _order(self) -> str:
         order = await self.ground.order(self.victim, self.canary)
