@@ -22,15 +22,13 @@ from fastapi.responses import RedirectResponse
 
 from ringfence import Refused
 from ringfence.core.settings import PREFIX, Settings
+from ringfence_demo.pictures import draw
 from tests.docs.pages import ROOT, blocks, commands, rows
 from tests.docs.reader import PAGE, Reader
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 PASSWORD = "violet kettle orbits quietly"
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
-    "0000000a49444154789c6360000000020001e221bc330000000049454e44ae426082"
-)
+PAGE_NAME = "docs/your-app.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +39,8 @@ class Followed:
     client: httpx2.Client
     created: subprocess.CompletedProcess[str]  # Alice, from a shell
     spoke: subprocess.CompletedProcess[str]  # to the application, in her name
-
-    def bearer(self, login: str) -> dict[str, str]:
-        answer = self.client.post("/auth/sign-in", json={"login": login, "password": PASSWORD})
-        assert answer.status_code == 200, answer.text
-        return {"authorization": f"Bearer {answer.json()['access_token']}"}
+    alice: dict[str, str]  # headers of a request in her name
+    bob: dict[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +54,14 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Generator[Followed]:
         assert client.get(page).headers["content-type"].startswith("text/html")
         proof = {"token": token, "password": PASSWORD}
         assert client.post("/auth/verify-email", json=proof).status_code == 204
+        created = reader.types(reader.shown("ringfence users create "), PASSWORD + "\n")
         yield Followed(
             reader=reader,
             client=client,
-            created=reader.types(reader.shown("ringfence users create "), PASSWORD + "\n"),
+            created=created,
             spoke=reader.types(reader.shown("TOKEN=")),
+            alice=_bearer(client, ALICE),
+            bob=_bearer(client, BOB),
         )
 
 
@@ -87,7 +85,7 @@ def test_the_shell_signs_in_writes_a_note_and_lists_it(followed: Followed) -> No
 
 
 def test_whoever_signed_up_by_mail_writes_reads_and_deletes_a_note(followed: Followed) -> None:
-    bob = followed.bearer(BOB)
+    bob = followed.bob
     written = followed.client.post("/notes", json={"text": "mine"}, headers=bob)
     assert written.status_code == 201
     path = f"/notes/{written.json()['id']}"
@@ -99,19 +97,19 @@ def test_whoever_signed_up_by_mail_writes_reads_and_deletes_a_note(followed: Fol
 def test_nobody_reads_a_list_but_their_own(followed: Followed) -> None:
     assert followed.client.get("/").json() == {"notes": "sign in at /auth/sign-in"}
     assert followed.client.get("/notes").status_code == 401
-    items = followed.client.get("/notes", headers=followed.bearer(BOB)).json()["items"]
+    items = followed.client.get("/notes", headers=followed.bob).json()["items"]
     assert "hello" not in [item["text"] for item in items]
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
 def test_a_foreign_note_equals_one_that_never_was(followed: Followed, method: str) -> None:
-    bob = followed.bearer(BOB)
     foreign, missing = (
-        followed.client.request(method, f"/notes/{number}", headers=bob) for number in (1, 10**9)
+        followed.client.request(method, f"/notes/{number}", headers=followed.bob)
+        for number in (1, 10**9)
     )
     assert foreign.status_code == 404
     assert _but_for_date_and_id(foreign) == _but_for_date_and_id(missing)
-    assert followed.client.get("/notes/1", headers=followed.bearer(ALICE)).status_code == 200
+    assert followed.client.get("/notes/1", headers=followed.alice).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -127,7 +125,7 @@ def test_a_foreign_note_equals_one_that_never_was(followed: Followed, method: st
 def test_what_is_not_declared_never_reaches_the_handler(
     followed: Followed, body: str, status: int
 ) -> None:
-    headers = {**followed.bearer(BOB), "content-type": "application/json"}
+    headers = {**followed.bob, "content-type": "application/json"}
     before = followed.client.get("/notes", headers=headers).json()
     assert followed.client.post("/notes", content=body, headers=headers).status_code == status
     assert followed.client.get("/notes", headers=headers).json() == before
@@ -225,9 +223,6 @@ def at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return names
 
 
-PAGE_NAME = "docs/your-app.md"
-
-
 async def shown_call(beginning: str, names: dict[str, Any], **values: object) -> Any:
     """What the call in the table's right column gives."""
     (call,) = (
@@ -262,7 +257,7 @@ async def test_each_way_does_what_it_is_for(at_hand: dict[str, Any]) -> None:
     assert counted.output.split() == [b"2", b"two.txt"]
     with await shown_call("INVOICES.open", at_hand, name="1.txt") as invoice:
         assert invoice.read() == b"two words"
-    kept = await shown_call("PICTURES.store", at_hand, name="x.png", content=PNG)
+    kept = await shown_call("PICTURES.store", at_hand, name="x.png", content=draw((200, 100, 50)))
     assert kept.media_type == "image/png"
     led = await shown_call("RedirectResponse", at_hand, following="/notes")
     assert led.headers["location"] == "/notes"
@@ -279,6 +274,12 @@ def _settings() -> set[str]:
     names = set(re.findall(r'reader\.(?:one|many)\("([A-Z_]+)"', source))
     assert len(names) == len(fields(Settings)) - 1  # ``extra`` is the application's own
     return names
+
+
+def _bearer(client: httpx2.Client, login: str) -> dict[str, str]:
+    answer = client.post("/auth/sign-in", json={"login": login, "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    return {"authorization": f"Bearer {answer.json()['access_token']}"}
 
 
 def _mailed_link(folder: Path) -> str:

@@ -86,6 +86,7 @@ _TEXT_ATTRIBUTES: Final = frozenset(
 )
 #: Attributes that say which object is meant and never write SQL, with the number of their values.
 _WITHOUT_TEXT: Final = {"_annotations": 1, "_propagate_attrs": 2}
+_NO_TEXT: Final = frozenset({"*"})  # of COUNT(*) and EXISTS (SELECT * …)
 _PACKAGE: Final = str(Path(sqlalchemy.__file__).parent)
 
 
@@ -106,7 +107,7 @@ def sources(compiled: Compiled) -> frozenset[str] | None:
         _collect(key.key, found, is_text=False)
     except _UnknownError:
         return None
-    return frozenset(found)
+    return frozenset(found - _NO_TEXT)
 
 
 def _collect(part: object, found: set[str], *, is_text: bool) -> None:
@@ -133,6 +134,8 @@ def _collect_tuple(part: tuple[object, ...], found: set[str], *, is_text: bool) 
         is_text = not _is_silent(kind)
         names = frozenset(name for name, _ in getattr(kind, "_traverse_internals", ()))
         names |= _WITHOUT_TEXT.keys()
+    for member in part[: max(place, 0)]:
+        _collect(member, found, is_text=False)  # a number, or the code of a lambda
     index = place + 1
     while index < len(part):
         member = part[index]
@@ -167,7 +170,8 @@ def _is_silent(kind: type) -> bool:
 
 
 def _is_silent_value(value: object) -> bool:
-    if value is None or isinstance(value, int | float | bytes | enum.Enum):
+    # A set holds names of attributes that are loaded, or not.
+    if value is None or isinstance(value, int | float | bytes | frozenset | enum.Enum):
         return True
     if isinstance(value, FromClause | Mapper | MapperProperty | TypeEngine):
         return True

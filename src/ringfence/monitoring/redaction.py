@@ -62,11 +62,6 @@ _SHAPES: Final = (
         rf"\1{MASK}",
         "cookie",
     ),
-    _shape(
-        r"\b((?:bearer|basic|digest|negotiate|dpop)\s+)[\w.~+/=-]{6,}",
-        rf"\1{MASK}",
-        *("bearer", "basic", "digest", "negotiate", "dpop"),
-    ),
     # postgresql://user:password@host
     _shape(r"\b([a-z][a-z0-9+.-]*://)[^\s\"'<>]*@", rf"\1{MASK}@", "://"),
     # password: "a b c"    'password': 'a b c'    password=a b c&…    the password is a b c
@@ -75,6 +70,12 @@ _SHAPES: Final = (
         rf"(?:{_QUOTED}|[^\s\"'&,;)}}\]][^\"'&,;)}}\]\r\n]*)",
         rf"\1{MASK}",
         *("pass", "pwd", "secret", "credential"),
+    ),
+    # After passwords: "basic" may be the word before one. Before tokens: a scheme is no token.
+    _shape(
+        r"\b((?:bearer|basic|digest|negotiate|dpop)\s+)[\w.~+/=-]{6,}",
+        rf"\1{MASK}",
+        *("bearer", "basic", "digest", "negotiate", "dpop"),
     ),
     _shape(
         rf"\b((?:{_TOKENS}){_IS})(?:{_QUOTED}|[^\s\"'&,;)}}\]]+)",

@@ -94,13 +94,13 @@ def test_inputs_are_gathered_once() -> None:
 
 def test_messages_are_gathered_as_they_come() -> None:
     made = exchange(type="websocket")
-    made.state[inputs.MESSAGES] = messages = deque(["first"])
+    made.state[inputs.MESSAGES] = messages = deque(["mug"])
     with during(made):
         (before,) = of_current()
-        messages.append("second")
+        messages.append("jar")
         (after,) = of_current()
-    assert before.words == {"first"}
-    assert after.words == {"first", "second"}
+    assert before.words == {"mug"}
+    assert after.words == {"mug", "jar"}
 
 
 async def test_a_thread_without_a_request_is_given_those_of_all_requests() -> None:

@@ -139,8 +139,11 @@ OWN: dict[str, tuple[sa.Executable, str]] = {
         ),
         "price > 0",
     ),
-    "in a subquery": (sa.select(sa.select(sa.literal_column("1")).subquery()), "1"),
-    "in an exists": (sa.select(Product).where(sa.exists().where(sa.text("1 = 1"))), "1 = 1"),
+    "in a subquery": (sa.select(sa.select(sa.literal_column("1 + 1").label("x")).subquery()), "1 + 1"),
+    "in an exists": (
+        sa.select(Product).where(sa.exists().where(Part.id > 0, sa.text("1 = 1"))),
+        "1 = 1",
+    ),
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from ringfence.authn.refresh import RefreshToken
 from ringfence.authn.sessions import Session
 from ringfence.storage import rows
 from ringfence.storage.maintenance import PIECE
-from ringfence.storage.postgres.database import Connection, Database, changed
+from ringfence.storage.postgres.database import Database, changed
 from ringfence.storage.postgres.revocations import announce
 from ringfence.storage.rows import microseconds
 
@@ -49,23 +49,24 @@ class PostgresSessions:
             )
             if live is None:
                 return False
-            spent = await connection.execute(
-                "UPDATE refresh_tokens SET spent_us = $3, sealed_successor = $4"
-                " WHERE digest = $1 AND family = $2 AND spent_us IS NULL",
+            # One round trip for what changes then: nothing, unless the token is there to be spent.
+            spent = await connection.fetchrow(
+                "WITH spent AS (UPDATE refresh_tokens SET spent_us = $3, sealed_successor = $4"
+                "  WHERE digest = $1 AND family = $2 AND spent_us IS NULL RETURNING digest),"
+                " added AS (INSERT INTO refresh_tokens"
+                "  (digest, family, parent, signed_in_us, issued_us)"
+                "  SELECT $5, $2, digest, $6, $3 FROM spent),"
+                " used AS (UPDATE sessions SET last_used_us = greatest(last_used_us, $3)"
+                "  FROM spent WHERE id = $2)"
+                " SELECT 1 FROM spent",
                 old.digest,
                 old.family,
                 microseconds(new.issued_at),
                 sealed,
+                new.digest,
+                microseconds(new.signed_in_at),
             )
-            if not changed(spent):
-                return False
-            await _add(connection, new, parent=old.digest)
-            await connection.execute(
-                "UPDATE sessions SET last_used_us = greatest(last_used_us, $2) WHERE id = $1",
-                new.family,
-                microseconds(new.issued_at),
-            )
-            return True
+            return spent is not None
 
     async def begin(self, session: Session, first: RefreshToken, token_version: int) -> bool:
         async with self._database.transaction() as connection:
@@ -90,7 +91,14 @@ class PostgresSessions:
                 session.user_agent,
                 session.client,
             )
-            await _add(connection, first, parent=None)
+            await connection.execute(
+                "INSERT INTO refresh_tokens (digest, family, signed_in_us, issued_us)"
+                " VALUES ($1, $2, $3, $4)",
+                first.digest,
+                first.family,
+                microseconds(first.signed_in_at),
+                microseconds(first.issued_at),
+            )
             return True
 
     async def get(self, session_id: str) -> Session | None:
@@ -118,18 +126,6 @@ class PostgresSessions:
             await announce(connection, microseconds(now), session_id, None, 0, 0)
         self._database.news += 1
         return True
-
-
-async def _add(connection: Connection, token: RefreshToken, parent: bytes | None) -> None:
-    await connection.execute(
-        "INSERT INTO refresh_tokens (digest, family, parent, signed_in_us, issued_us)"
-        " VALUES ($1, $2, $3, $4, $5)",
-        token.digest,
-        token.family,
-        parent,
-        microseconds(token.signed_in_at),
-        microseconds(token.issued_at),
-    )
 
 
 async def purge_tokens(database: Database, before: datetime) -> int:
