@@ -37,7 +37,8 @@ def verdict(  # one return for each rule above
     Args:
         method: The HTTP method, or ``"WEBSOCKET"``.
         headers: By lower-case name.
-        own: The origin that this request was sent to, as browsers spell it.
+        own: The origin that this request was sent to, as browsers spell it; empty if it is none
+            of ours.
         listed: Further origins that may change state.
     """
     # Browsers always send the origin with a WebSocket, and not all of them the metadata.
@@ -50,7 +51,7 @@ def verdict(  # one return for each rule above
         return ""
     if site is not None:
         return "" if method in _SAFE and _is_navigation(site, headers) else "csrf.cross_site"
-    if method in _SAFE or origin == own:
+    if method in _SAFE or (own and origin == own):
         return ""
     if origin is not None:
         return "csrf.cross_site"

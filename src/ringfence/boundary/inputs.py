@@ -8,6 +8,7 @@ progress count.
 """
 
 import json
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
@@ -30,6 +31,7 @@ _PROTOCOL: Final = (
     b"cookie", b"dnt", b"expect", b"host", b"if-", b"origin", b"pragma", b"priority", b"range",
     b"sec-", b"te", b"transfer-encoding", b"upgrade",
 )  # fmt: skip
+_COOKIE_ESCAPE: Final = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
 _NESTED_JSON: Final = ('{"', "[", '"', "{ ")
 _NESTED_LENGTH: Final = 65_536
 
@@ -97,9 +99,18 @@ def names(exchange: Exchange) -> Iterator[str]:
     for name, value in exchange.scope.get("headers", ()):
         text = value.decode("latin-1")
         if name == b"cookie":
-            yield from (pair.partition("=")[2].strip(' "') for pair in text.split(";"))
+            yield from _cookies(text)
         elif not name.startswith(_PROTOCOL) or name == b"accept-language":
             yield text
+
+
+def _cookies(header: str) -> Iterator[str]:
+    """The values of cookies, also as a parser reads them that knows escapes (``\\047``)."""
+    for pair in header.split(";"):
+        value = pair.partition("=")[2].strip(' "')
+        yield value
+        if "\\" in value:
+            yield _COOKIE_ESCAPE.sub(lambda m: chr(int(m[1], 8)) if m[1] else m[2], value)
 
 
 def _segments(exchange: Exchange) -> Iterator[str]:

@@ -61,8 +61,8 @@ def load(address: str) -> Any:  # noqa: ANN401  # any ASGI application
     Raises:
         ConfigurationError: There is no such module or attribute, or the module fails.
     """
-    module, colon, attribute = address.partition(":")
-    if not colon or not attribute:
+    module, _, attribute = address.partition(":")
+    if not module or not attribute:
         raise ConfigurationError(f"{address} is not module:attribute")
     if "" not in sys.path:
         sys.path.insert(0, "")
@@ -82,9 +82,12 @@ def load(address: str) -> Any:  # noqa: ANN401  # any ASGI application
 
 
 def _cause(error: Exception) -> str:
-    """What went wrong, and the last line of code on the way to it."""
+    """What went wrong, in one line, and the last line of code on the way to it."""
+    words = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if isinstance(error, SyntaxError):
+        return words  # which say where
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
+    return f"{words} ({frame.filename}:{frame.lineno})"
 
 
 def _survey(app: Any) -> tuple[list[Row], list[str]]:  # noqa: ANN401  # any ASGI application

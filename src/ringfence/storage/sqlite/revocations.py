@@ -1,10 +1,12 @@
 """The revocation feed in SQLite: news reach every worker process of the host at once.
 
 ``PRAGMA data_version`` (3 µs) tells that another connection has committed something, the highest
-id whether that was a revocation. Both are asked in the loop, on every request.
+id whether that was a revocation. Both are asked in the loop, on every request; whether the file is
+still the one that everybody sees, every 20 ms.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
@@ -16,6 +18,7 @@ from ringfence.storage.maintenance import OVERLAP, PIECE
 from ringfence.storage.rows import microseconds
 from ringfence.storage.sqlite.file import Reader
 
+_LOOK_SECONDS: Final = 0.02
 _SINCE: Final = rows.REVOCATION + " WHERE at_us >= ?"
 
 
@@ -26,15 +29,18 @@ class SqliteRevocations:
         self._reader: Final = reader
         self._version = (0, 0)  # the connection, and its data_version when last looked at
         self._newest = (0, 0)  # the connection, and the highest id when last read
+        self._connection: sqlite3.Connection | None = None  # as the file was last looked at
+        self._look_again_at = 0.0  # monotonic seconds
 
     def changed(self) -> bool:
         try:
-            version = self._look()
+            version = self._glance()
             if version == self._version:
                 return False
             if self._highest() != self._newest:
                 return True
         except (sqlite3.Error, OSError, StoreError):
+            self._connection = None
             return True  # ``read`` finds out, and says so
         self._version = version
         return False
@@ -47,6 +53,15 @@ class SqliteRevocations:
         found = self._reader.all(_SINCE, microseconds(since - OVERLAP))
         self._version, self._newest = version, newest  # what came later is news again
         return [rows.revocation(row) for row in found]
+
+    def _glance(self) -> tuple[int, int]:
+        """As ``_look``, with the connection of a moment ago; a closed one raises."""
+        now = time.monotonic()
+        if self._connection is None or now >= self._look_again_at:
+            self._connection = self._reader.connection()
+            self._look_again_at = now + _LOOK_SECONDS
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        return self._reader.handle.opened, version
 
     def _look(self) -> tuple[int, int]:
         connection = self._reader.connection()
