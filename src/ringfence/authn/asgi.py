@@ -10,7 +10,7 @@ that cannot be read is 401, never 500 (Ledger 35).
 Sources: RFC 6750 section 2.1, RFC 9110 section 11.6.2; ASVS 5.0 7.4.1.
 """
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -51,12 +51,12 @@ class Authn:
         Raises:
             Refused: ``token.malformed``, ``.invalid``, ``.expired``, ``.revoked``; StoreError.
         """
-        if Layer.AUTHN in ex.off:
+        if ex.off and Layer.AUTHN in ex.off:
             ex.principal = self._claimed(ex)
             return None
-        token = bearer_token(ex.scope["headers"])
-        if token is None:
+        if b"authorization" not in ex.headers:
             return None
+        token = bearer_token(ex)
         principal = self._tokens.verify(token, ex.now)
         if self._read_at is None or self._source.changed():
             return self._catch_up(ex, principal)
@@ -93,26 +93,23 @@ class Authn:
                     subject=subject, session="", authenticated_at=ex.now, expires_at=ex.now
                 )
         try:
-            token = bearer_token(ex.scope["headers"])
-            return None if token is None else self._tokens.unverified_principal(token)
+            if b"authorization" not in ex.headers:
+                return None
+            return self._tokens.unverified_principal(bearer_token(ex))
         except Refused:
             return None
 
 
-def bearer_token(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """The token of the one ``Authorization`` header; None if there is no such header.
+def bearer_token(ex: Exchange) -> str:
+    """The token of the one ``Authorization`` header.
 
     Raises:
         Refused: ``token.malformed``: there are several, or it holds something else.
     """
-    found: bytes | None = None
-    for name, value in headers:
-        if name == b"authorization":
-            if found is not None:
-                raise Refused("token.malformed")
-            found = value
-    if found is None:
-        return None
+    found = ex.headers[b"authorization"]
+    headers = ex.scope["headers"]
+    if len(headers) != len(ex.headers) and sum(n == b"authorization" for n, _ in headers) > 1:
+        raise Refused("token.malformed")
     scheme, token = found[: len(_SCHEME)], found[len(_SCHEME) :]
     if scheme.lower() != _SCHEME or not token.isascii():
         raise Refused("token.malformed")

@@ -73,7 +73,7 @@ class Authz:
             _path(scope),
         )
         exchange.entry = entry = match.entry
-        if Layer.AUTHZ in exchange.off:
+        if exchange.off and Layer.AUTHZ in exchange.off:
             return
         if entry is None:
             if not match.others:
@@ -96,7 +96,7 @@ class Authz:
         if chosen.loader is not None:
             return self._load_and_judge(exchange, chosen)
         exchange.resource = Resource(parameters=exchange.match.parameters)
-        if Layer.AUTHZ not in exchange.off:
+        if not exchange.off or Layer.AUTHZ not in exchange.off:
             decision = decide(chosen.policy, exchange.principal, exchange.resource, exchange.now)
             if not decision.allowed:
                 raise Refused(decision.code)

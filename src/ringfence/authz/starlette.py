@@ -44,7 +44,10 @@ class Routes:
         """Whether a list of routes changed, or was replaced, since the last ``read``."""
         if self._stale:
             return True
-        return any(getattr(holder, name) is not routes for holder, name, routes in self._sealed)
+        for holder, name, routes in self._sealed:  # noqa: SIM110  # on every request: a generator costs
+            if getattr(holder, name) is not routes:
+                return True
+        return False
 
     def read(self) -> Survey:
         """Read all routes, and seal every list of them that is not sealed yet."""

@@ -4,15 +4,17 @@ import importlib.util
 from collections import deque
 from collections.abc import Collection
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from ringfence.boundary import body, csrf, inputs, path, query
 from ringfence.boundary.body import BodyLimits, Message, Receive
-from ringfence.boundary.head import HeadLimits, origins_by_host, read
+from ringfence.boundary.head import HeadLimits, check, origins_by_host
 from ringfence.boundary.malformed import MalformedError
-from ringfence.boundary.schema import declared_body
+from ringfence.boundary.schema import Schema, declared_body
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import Exchange
+from ringfence.core.route import Entry
 from ringfence.core.settings import Settings
 
 _QUERY_PAIRS: Final = 100
@@ -46,6 +48,7 @@ class Boundary:
         self._content_types: Final = frozenset(content_types)
         self._head_limits: Final = HeadLimits()
         self._body_limits: Final = BodyLimits(body_bytes=settings.body_limit_bytes)
+        self._schemas: WeakKeyDictionary[Entry, Schema | None] = WeakKeyDictionary()
 
     def check_head(self, exchange: Exchange) -> None:
         """Refuse a head that is too large, ambiguous, for another host, or from another site.
@@ -57,7 +60,8 @@ class Boundary:
         if exchange.off and Layer.BOUNDARY in exchange.off:
             return
         scope = exchange.scope
-        headers = read(scope["headers"], self._head_limits)
+        headers = exchange.headers
+        check(scope["headers"], headers, self._head_limits)
         raw_path: bytes | None = scope.get("raw_path")
         encoded: bytes = scope["query_string"]
         if len(raw_path or b"") + len(encoded) > self._head_limits.target_bytes:
@@ -72,7 +76,6 @@ class Boundary:
             raise Refused(verdict)
         if encoded:
             exchange.state[inputs.QUERY] = self._query(encoded)
-        exchange.closing.append(inputs.watch(exchange))
 
     async def read_body(self, exchange: Exchange, receive: Receive) -> Receive:
         """Read and check the body, and give the application what was checked.
@@ -85,8 +88,8 @@ class Boundary:
         scope = exchange.scope
         if scope["type"] != "http":
             return _remembering(exchange, receive)
-        headers = dict(scope["headers"])
-        schema = declared_body(exchange.entry.handler) if exchange.entry else None
+        headers = exchange.headers
+        schema = self._schema(exchange.entry) if exchange.entry is not None else None
         if not body.is_announced(scope.get("http_version", "1.1"), headers):
             if schema is not None:
                 raise Refused("body.invalid", facts={"reason": "no body"})
@@ -101,6 +104,14 @@ class Boundary:
         if schema is not None:
             schema.check(content)
         return body.replaying(content, receive)
+
+    def _schema(self, entry: Entry) -> Schema | None:
+        """The body that the entry's handler declares; looked for once."""
+        try:
+            return self._schemas[entry]
+        except KeyError:
+            schema = self._schemas[entry] = declared_body(entry.handler)
+            return schema
 
     def _query(self, encoded: bytes) -> query.Pairs:
         try:

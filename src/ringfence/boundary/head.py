@@ -66,15 +66,19 @@ class ContentType:
     boundary: str = ""  # of multipart bodies
 
 
-def read(headers: Headers, limits: HeadLimits) -> Mapping[bytes, bytes]:
-    """The headers by name, once they are within limits and unambiguous.
+def check(headers: Headers, found: Mapping[bytes, bytes], limits: HeadLimits) -> None:
+    """Refuse headers that are too many, too large, or could be read in two ways.
+
+    Args:
+        headers: As sent.
+        found: The same by name, of several the last.
+        limits: How much is read.
 
     Raises:
         Refused: ``head.too_large`` or ``head.malformed``.
     """
     if len(headers) > limits.headers:
         raise Refused("head.too_large", facts={"headers": len(headers)})
-    found = dict(headers)
     if len(found) != len(headers):
         _refuse_repeated(name for name, _ in headers)
     values = b"".join(found.values() if len(found) == len(headers) else (v for _, v in headers))
@@ -87,7 +91,6 @@ def read(headers: Headers, limits: HeadLimits) -> Mapping[bytes, bytes]:
         content_type(found[b"content-type"])
     if b"content-length" in found or b"transfer-encoding" in found:
         _refuse_ambiguous_length(found)
-    return found
 
 
 @lru_cache(maxsize=64)

@@ -36,6 +36,7 @@ CWE-89; ASVS 1.2.4; ATTACKS I01, I02; Ledger 40.
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
 from ringfence.boundary import sql_words as words
@@ -56,8 +57,7 @@ from ringfence.boundary.sql import (
 Suspicion: TypeAlias = Literal["", "broken", "crossing", "phrase", "word", "fragment", "comment"]
 Bound: TypeAlias = Callable[[], Iterable[str]]
 
-_OF_NUMBERS: Final = re.compile(r"[0-9]+e?|[-+.,()?:]")
-_COMMENT_MARKS: Final = ("--", "/*", "*/")
+_FEW: Final = 40  # words; to look for more of them costs more than to split the code
 _NEVER_BY_CHANCE: Final = re.compile(r"['\"`;]|--|/\*|\*/")
 
 
@@ -70,27 +70,17 @@ def suspicion(text: str, dialect: Dialect | None, inputs: Inputs, bound: Bound) 
         inputs: What the client sent.
         bound: Gives the strings among the statement's bound parameters, if they are needed.
     """
+    folded = fold(text)
+    if not inputs.are_near(folded):
+        return ""
     try:
         scanned = None if dialect is None else scan(text, dialect)
     except MalformedError:
         scanned = None
     if scanned is None:
-        return "broken" if _occurs(fold(text), inputs) else ""
-    found_words = inputs.words & scanned.vocabulary
-    found_phrases = [phrase for phrase in inputs.phrases if phrase in scanned.text]
-    found_parts = inputs.parts & scanned.vocabulary
-    found_pieces = inputs.fragments & scanned.fragments
-    has_comment = any(span.kind == "comment" for span in scanned.spans)
-    if not (found_words or found_phrases or found_parts or found_pieces or has_comment):
-        return ""
+        return "broken" if _occurs(folded, inputs) else ""
     judge = _Judge(scanned, inputs, bound)
-    return (
-        judge.comments(has_comment=has_comment)
-        or judge.phrases(found_phrases)
-        or judge.words(found_words)
-        or judge.parts(found_parts)
-        or judge.pieces(found_pieces)
-    )
+    return judge.comments() or judge.phrases() or judge.words() or judge.parts() or judge.pieces()
 
 
 def touches(inputs: Inputs, text: str) -> bool:
@@ -105,27 +95,36 @@ class _Judge:
         self._scan = scanned
         self._inputs = inputs
         self._bound = bound
-        self._tokens = scanned.tokens()
-        self._clauses = list(_clauses(self._tokens))
-        self._starts = [span.start for span in scanned.spans]
-        self._texts: list[str] | None = None
 
-    def comments(self, *, has_comment: bool) -> Suspicion:
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [span.start for span in self._scan.spans]
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """The strings of the statement, and those among its parameters."""
+        return [*self._scan.inner("string"), *map(fold, self._bound())]
+
+    def comments(self) -> Suspicion:
         """Both the statement and the input with a comment: too much of a chance."""
-        if not has_comment:
+        if not any(span.kind == "comment" for span in self._scan.spans):
             return ""
-        marked = (p for p in self._inputs.phrases if any(mark in p for mark in _COMMENT_MARKS))
-        return "comment" if any(not self._is_explained(phrase) for phrase in marked) else ""
+        explained = all(self._is_explained(phrase) for phrase in self._inputs.comments)
+        return "" if explained else "comment"
 
-    def phrases(self, found: Iterable[str]) -> Suspicion:
-        for phrase in found:
-            for start in _occurrences(phrase, self._scan.text):
-                if judged := self._place(phrase, start):
-                    return judged
+    def phrases(self) -> Suspicion:
+        """Phrases in the text: data, or by chance, or code."""
+        text = self._scan.text
+        for phrase in self._inputs.phrases:
+            if phrase in text:
+                for start in _occurrences(phrase, text):
+                    if judged := self._place(phrase, start):
+                        return judged
         return ""
 
-    def words(self, found: Iterable[str]) -> Suspicion:
-        for word in found:
+    def words(self) -> Suspicion:
+        """Values of one word among the words of the code."""
+        for word in self._found(self._inputs.words):
             places = self._places_of(word)
             ordering = {index for index in places if self._is_ordering(index, index)}
             if places and not self._is_explained(word, places=1 if ordering else 0):
@@ -136,9 +135,9 @@ class _Judge:
                 return "word"
         return ""
 
-    def parts(self, found: Iterable[str]) -> Suspicion:
-        """A word out of a phrase, which the application may have cut out of it."""
-        for word in found:
+    def parts(self) -> Suspicion:
+        """Words out of phrases, which the application may have cut out of them."""
+        for word in self._found(self._inputs.parts):
             harmful = any(
                 self._is_operand(index) or self._orders_by_hidden(index)
                 for index in self._places_of(word)
@@ -149,9 +148,10 @@ class _Judge:
                 return "word"
         return ""
 
-    def pieces(self, found: Iterable[Fragment]) -> Suspicion:
-        for piece in found:
-            if _is_harmless_piece(piece) or (_is_pair(piece) and not self._is_compared(piece)):
+    def pieces(self) -> Suspicion:
+        """Fragments of a phrase, which the application may have cut, split or stripped."""
+        for piece in self._inputs.fragments & self._scan.fragments:
+            if _is_pair(piece) and not self._is_compared(piece):
                 continue
             if any(mark in "'\"`;" for mark in piece) or self._is_compared(piece):
                 return "fragment"
@@ -159,10 +159,17 @@ class _Judge:
                 return "fragment"
         return ""
 
+    def _found(self, candidates: frozenset[str]) -> Iterable[str]:
+        """Those that are words of the code."""
+        code = self._scan.code
+        if len(candidates) > _FEW or any(word in code for word in candidates):
+            return candidates & self._scan.vocabulary
+        return ()
+
     def _places_of(self, word: str) -> list[int]:
         return [
             index
-            for index, token in enumerate(self._tokens)
+            for index, token in enumerate(self._scan.tokens)
             if token.text == word and token.kind in ("word", "name")
         ]
 
@@ -185,18 +192,14 @@ class _Judge:
         return "" if self._is_harmless_code(phrase, start, end) else "phrase"
 
     def _is_harmless_code(self, phrase: str, start: int, end: int) -> bool:
-        within = [i for i, t in enumerate(self._tokens) if t.start < end and start < t.end]
+        within = [i for i, t in enumerate(self._scan.tokens) if t.start < end and start < t.end]
         if not within:
             return True  # white space
         first, last = within[0], within[-1]
-        exact = self._tokens[first].start == start and self._tokens[last].end == end
-        tokens = self._tokens[first : last + 1]
-        if first == last and tokens[0].text in words.MARKS_WITHOUT_MEANING:
+        exact = self._scan.tokens[first].start == start and self._scan.tokens[last].end == end
+        tokens = self._scan.tokens[first : last + 1]
+        if self._is_data(first, tokens) if exact else _is_part_of_a_placeholder(tokens):
             return True
-        if exact and self._is_number(first, tokens):
-            return True
-        if not exact and all(token.kind == "parameter" for token in tokens):
-            return True  # "$" or ":" of a placeholder
         places = 1 if exact and self._is_ordering(first, last) else 0
         if not self._is_explained(phrase, places=places):
             return False
@@ -204,9 +207,11 @@ class _Judge:
             return True
         return not _NEVER_BY_CHANCE.search(phrase) and not self._is_operand(first)
 
-    def _is_number(self, first: int, tokens: list[Token]) -> bool:
+    def _is_data(self, first: int, tokens: list[Token]) -> bool:
         """One number, with a sign where nothing stands that it could be subtracted from."""
-        if self._clauses[first] == "in":
+        if len(tokens) == 1 and tokens[0].text in words.MARKS_WITHOUT_MEANING:
+            return True
+        if self._scan.clauses[first] == "in":
             return all(t.kind == "number" or t.text in (",", "-", "+") for t in tokens)
         if tokens[0].text in ("-", "+"):
             if self._text_at(first - 1) not in words.BEFORE_A_SIGN:
@@ -216,14 +221,14 @@ class _Judge:
 
     def _is_ordering(self, first: int, last: int) -> bool:
         """Whether these tokens are one column, selected too, that the statement is sorted by."""
-        if self._clauses[first] != "by":
+        if self._scan.clauses[first] != "by":
             return False
-        if last > first and self._tokens[last].text in ("asc", "desc"):
+        if last > first and self._scan.tokens[last].text in ("asc", "desc"):
             last -= 1
-        column = self._tokens[last]
-        while first > 0 and self._tokens[first - 1].text == ".":
+        column = self._scan.tokens[last]
+        while first > 0 and self._scan.tokens[first - 1].text == ".":
             first -= 2  # "products." before the column
-        qualifiers = self._tokens[max(first, 0) : last]
+        qualifiers = self._scan.tokens[max(first, 0) : last]
         if column.kind not in ("word", "name") or column.text in words.KEYWORDS:
             return False
         if any(token.text != "." for token in qualifiers[1::2]) or len(qualifiers) % 2:
@@ -233,17 +238,17 @@ class _Judge:
         return self._text_at(last + 1) in words.AFTER_AN_ORDERING and self._selects(column)
 
     def _orders_by_hidden(self, index: int) -> bool:
-        if self._clauses[index] != "by" or self._text_at(index + 1) == ".":
+        if self._scan.clauses[index] != "by" or self._text_at(index + 1) == ".":
             return False
-        return not self._selects(self._tokens[index])
+        return not self._selects(self._scan.tokens[index])
 
     def _selects(self, column: Token) -> bool:
-        for index, token in enumerate(self._tokens):
-            if self._clauses[index] != "select":
+        for index, token in enumerate(self._scan.tokens):
+            if self._scan.clauses[index] != "select":
                 continue
             if token.text == column.text and token.kind in ("word", "name"):
                 return True
-            if token.text == "*" and self._tokens[index - 1].text in words.BEFORE_A_STAR:
+            if token.text == "*" and self._scan.tokens[index - 1].text in words.BEFORE_A_STAR:
                 return True
         return False
 
@@ -252,7 +257,7 @@ class _Judge:
         after = self._text_at(index + 1)
         if after == ".":
             return False  # the qualifier of a column
-        if self._clauses[index] in ("in", "values"):
+        if self._scan.clauses[index] in ("in", "values"):
             return True
         before = self._text_at(index - 1)
         if before in words.BEFORE_AN_OPERAND:
@@ -260,12 +265,12 @@ class _Judge:
         return before in words.BEFORE_A_CONDITION and after not in words.AFTER_A_LEFT_SIDE
 
     def _text_at(self, index: int) -> str:
-        return self._tokens[index].text if 0 <= index < len(self._tokens) else ""
+        return self._scan.tokens[index].text if 0 <= index < len(self._scan.tokens) else ""
 
     def _is_compared(self, piece: Fragment) -> bool:
         code = self._scan.words
         return any(
-            code[index : index + 3] == piece and code[index - 1] in words.BEFORE_AN_OPERAND
+            tuple(code[index : index + 3]) == piece and code[index - 1] in words.BEFORE_AN_OPERAND
             for index in range(1, len(code) - 2)
         )
 
@@ -291,8 +296,6 @@ class _Judge:
 
     def _stands_in_a_string(self, reading: str, *, but: frozenset[str]) -> bool:
         """Whether a string holds ``reading`` on its own, and not as a part of a longer value."""
-        if self._texts is None:
-            self._texts = [*self._scan.inner("string"), *map(fold, self._bound())]
         texts = [text for text in self._texts if reading in text]
         if not texts:
             return False
@@ -305,6 +308,10 @@ class _Judge:
             if _contains(remaining, reading):
                 return True
         return False
+
+
+def _is_part_of_a_placeholder(tokens: list[Token]) -> bool:
+    return all(token.kind == "parameter" for token in tokens)  # the "$" of "$1"
 
 
 def _is_inside(text: str, span: Span, start: int, end: int) -> bool:
@@ -324,34 +331,6 @@ def _is_inside(text: str, span: Span, start: int, end: int) -> bool:
         for escape in span.escape.finditer(text, span.first, span.last)
         for edge in (start, end)
     )
-
-
-def _clauses(tokens: list[Token]) -> Iterator[str]:
-    """The clause in which each token stands: "select", "by", "in", "values" … or empty."""
-    stack = [""]
-    before = ""
-    for token in tokens:
-        if token.text == "(" and token.kind == "mark":
-            yield stack[-1]
-            stack.append(_opened(before, stack[-1]))
-        elif token.text == ")" and token.kind == "mark":
-            if len(stack) > 1:
-                stack.pop()
-            yield stack[-1]
-        else:
-            if token.kind == "word" and token.text in words.CLAUSES:
-                stack[-1] = words.CLAUSES[token.text]
-            yield stack[-1]
-        before = token.text
-
-
-def _opened(before: str, clause: str) -> str:
-    """The clause in which a parenthesis opens."""
-    if before == "in":
-        return "in"
-    if clause == "values":
-        return "values"
-    return clause if before in words.KEYWORDS or not before or not before[-1].isalnum() else "call"
 
 
 def _occurs(text: str, inputs: Inputs) -> bool:
@@ -380,13 +359,6 @@ def _contains(text: str, value: str) -> bool:
         ):
             return True
     return False
-
-
-def _is_harmless_piece(piece: Fragment) -> bool:
-    """A column with its table (``o.id``), or what numbers and lists of them are made of."""
-    if piece[1] == ".":
-        return True
-    return "--" not in "".join(piece) and all(_OF_NUMBERS.fullmatch(word) for word in piece)
 
 
 def _is_pair(piece: Fragment) -> bool:

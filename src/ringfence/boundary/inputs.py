@@ -10,14 +10,14 @@ progress count.
 import json
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from ringfence.boundary.body import Content, Fields
 from ringfence.boundary.readings import Inputs, prepare
 from ringfence.boundary.strict_json import Json
 from ringfence.core.codes import Layer
-from ringfence.core.exchange import Exchange, current
+from ringfence.core.exchange import Exchange, current, in_progress
 
 #: Keys of ``Exchange.state``: what the checks of head and body leave behind.
 QUERY: Final = "boundary.query"
@@ -35,18 +35,6 @@ _COOKIE_ESCAPE: Final = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
 _NESTED_JSON: Final = ('{"', "[", '"', "{ ")
 _NESTED_LENGTH: Final = 65_536
 
-_in_progress: set[Exchange] = set()
-
-
-def watch(exchange: Exchange) -> Callable[[], Awaitable[None]]:
-    """Count ``exchange`` among those in progress; the answer takes it off again."""
-    _in_progress.add(exchange)
-
-    async def forget() -> None:
-        _in_progress.discard(exchange)
-
-    return forget
-
 
 def of_current() -> Iterator[Inputs]:
     """The inputs of the current request; outside of one, of all requests in progress.
@@ -54,7 +42,7 @@ def of_current() -> Iterator[Inputs]:
     Requests for which this layer is off have none.
     """
     exchange = current.get()
-    for each in [exchange] if exchange is not None else list(_in_progress):
+    for each in [exchange] if exchange is not None else list(in_progress):
         if Layer.BOUNDARY not in each.off:
             yield _prepared(each)
 
@@ -105,7 +93,7 @@ def names(exchange: Exchange) -> Iterator[str]:
 
 
 def _cookies(header: str) -> Iterator[str]:
-    """The values of cookies, also as a parser reads them that knows escapes (``\\047``)."""
+    """The values of cookies, also as a parser reads them that knows octal escapes."""
     for pair in header.split(";"):
         value = pair.partition("=")[2].strip(' "')
         yield value

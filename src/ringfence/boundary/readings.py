@@ -8,7 +8,7 @@ are left out right here.
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import unescape
 from typing import Final
@@ -19,7 +19,10 @@ from ringfence.boundary.sql import Fragment, fold, fragments, split
 
 _SPACE: Final = re.compile(r"\s+")
 _NUMBER: Final = re.compile(r"0x[0-9a-f]+|[0-9]+(?:e[0-9]+)?")
+_OF_NUMBERS: Final = re.compile(r"[0-9]+e?|[-+.,()?:]")
+_COMMENT_MARKS: Final = ("--", "/*", "*/")
 _REMEMBERED_LENGTH: Final = 256
+_MANY: Final = 200  # needles; to look for more of them costs more than to scan the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Value:
     phrases: frozenset[str]  # readings of more than one word
     parts: frozenset[str]  # the words of phrases
     fragments: frozenset[Fragment]
+    needles: frozenset[str]  # the longest word of each fragment
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,16 @@ class Inputs:
     phrases: frozenset[str]
     parts: frozenset[str]
     fragments: frozenset[Fragment]
+    needles: tuple[str, ...]  # of all of them; without these there is nothing of them in a text
+    comments: tuple[str, ...]  # phrases that begin or end a comment
+
+    def are_near(self, text: str) -> bool:
+        """Whether anything of the input could stand in ``text``, folded. Never wrong if not."""
+        if len(self.needles) > _MANY:
+            return True
+        if self.comments and ("--" in text or "/*" in text):
+            return True
+        return any(needle in text for needle in self.needles)
 
 
 def prepare(values: Iterable[str], names: Iterable[str] = ()) -> Inputs:
@@ -54,13 +68,19 @@ def prepare(values: Iterable[str], names: Iterable[str] = ()) -> Inputs:
     for name in names:
         reading = _value(name)
         phrases = frozenset(p for p in reading.phrases if not _is_dotted_word(p))
-        read.append(Value(frozenset(), phrases, frozenset(), reading.fragments))
+        read.append(replace(reading, words=frozenset(), phrases=phrases, parts=frozenset()))
+    all_words = frozenset[str]().union(*(value.words for value in read))
+    phrases = frozenset[str]().union(*(value.phrases for value in read))
+    parts = frozenset[str]().union(*(value.parts for value in read))
+    needles = all_words.union(phrases, parts, *(value.needles for value in read))
     return Inputs(
         values=tuple(read),
-        words=frozenset[str]().union(*(value.words for value in read)),
-        phrases=frozenset[str]().union(*(value.phrases for value in read)),
-        parts=frozenset[str]().union(*(value.parts for value in read)),
+        words=all_words,
+        phrases=phrases,
+        parts=parts,
         fragments=frozenset[Fragment]().union(*(value.fragments for value in read)),
+        needles=tuple(needles),
+        comments=tuple(p for p in phrases if any(mark in p for mark in _COMMENT_MARKS)),
     )
 
 
@@ -84,7 +104,7 @@ def _read(text: str) -> Value:
                 found_words.add(reading)
         elif parts:
             phrases.add(reading)
-            pieces |= fragments(parts)
+            pieces.update(p for p in fragments(parts) if not _is_harmless(p))
             within.update(parts)
     within = {part for part in within if part[0].isalpha() or part[0] == "_"} - words.KEYWORDS
     return Value(
@@ -92,7 +112,15 @@ def _read(text: str) -> Value:
         phrases=frozenset(phrases),
         parts=frozenset(within),
         fragments=frozenset(pieces),
+        needles=frozenset(max(piece, key=len) for piece in pieces),
     )
+
+
+def _is_harmless(piece: Fragment) -> bool:
+    """A column with its table (``o.id``), or what numbers and lists of them are made of."""
+    if piece[1] == ".":
+        return True
+    return "--" not in "".join(piece) and all(_OF_NUMBERS.fullmatch(word) for word in piece)
 
 
 _remembered: Final = lru_cache(maxsize=1_024)(_read)

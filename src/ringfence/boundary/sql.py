@@ -15,9 +15,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from ringfence.boundary import sql_words
 from ringfence.boundary.malformed import MalformedError
 
 Fragment: TypeAlias = tuple[str, str, str]
@@ -51,20 +52,60 @@ class Token(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what costs time is made when somebody asks for it
 class Scan:
     """The lexical structure of one statement."""
 
     text: str  # folded
     spans: tuple[Span, ...]
-    words: tuple[str, ...]  # and marks: the code, split as ``split`` does, literals left empty
-    vocabulary: frozenset[str]
-    fragments: frozenset[Fragment]  # every three neighbours, also across the edge of a string
+
+    @cached_property
+    def code(self) -> str:
+        """The text without what strings and comments hold."""
+        pieces: list[str] = []
+        position = 0
+        for span in self.spans:
+            content = self.text[span.first : span.last] if span.kind == "name" else " "
+            pieces += (
+                self.text[position : span.start],
+                self.text[span.start : span.first],
+                content,
+                self.text[span.last : span.end],
+            )
+            position = span.end
+        pieces.append(self.text[position:])
+        return "".join(pieces)
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The words and marks of the code."""
+        return split(self.code)
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """The words of the code, each once."""
+        return frozenset(self.words)
+
+    @cached_property
+    def fragments(self) -> frozenset[Fragment]:
+        """Every three neighbours among the words, also across the edge of a string."""
+        edges: set[Fragment] = set()
+        ends = [0, *(span.end for span in self.spans)]
+        starts = [*(span.start for span in self.spans), len(self.text)]
+        for index, span in enumerate(self.spans):
+            inner = split(self.text[span.first : span.last]) if span.kind == "string" else []
+            if inner:
+                before = split(self.text[ends[index] : starts[index]])
+                after = split(self.text[ends[index + 1] : starts[index + 1]])
+                edges.update((word, "'", inner[0]) for word in before[-1:])
+                edges.update((inner[-1], "'", word) for word in after[:1])
+        return fragments(self.words) | edges
 
     def inner(self, kind: SpanKind) -> Iterator[str]:
         """The contents of the spans of one kind."""
         return (self.text[s.first : s.last] for s in self.spans if s.kind == kind)
 
+    @cached_property
     def tokens(self) -> list[Token]:
         """The code as tokens with their positions."""
         found: list[Token] = []
@@ -83,6 +124,11 @@ class Scan:
                 found.append(Token("name", content, span.start, span.end))
             position = span.end
         return found
+
+    @cached_property
+    def clauses(self) -> list[str]:
+        """The clause in which each token stands: "select", "by", "in", "values" … or empty."""
+        return list(_clauses(self.tokens))
 
 
 #: Characters that are tokens, or parts of one, by themselves.
@@ -115,13 +161,12 @@ _ESCAPED: Final = re.compile(r"(?:[^'\\]|''|\\.)*+'", re.DOTALL)
 _DOLLAR: Final = re.compile(r"\$(?:[A-Za-z_\x80-\U0010ffff][\w\x80-\U0010ffff]*)?\$")
 _NESTED: Final = re.compile(r"/\*|\*/")
 _OPENERS: Final = {
-    Dialect.SQLITE: re.compile(r"['\"`\[\x00]|--|/\*"),
-    Dialect.POSTGRESQL: re.compile(r"['\"$\x00]|--|/\*"),
+    Dialect.SQLITE: ("'", '"', "`", "[", "--", "/*", "\0"),
+    Dialect.POSTGRESQL: ("'", '"', "$", "--", "/*", "\0"),
 }
 _IDENTIFIER_END: Final = re.compile(r"[\w$\x80-\U0010ffff]\Z")
 _ESCAPE_STRING: Final = re.compile(r"(?:\A|[^\w$\x80-\U0010ffff])e\Z")
 _CACHED_LENGTH: Final = 4_096
-_EDGE: Final = 64  # of a string, in which its first or last word is looked for
 
 
 def fold(text: str) -> str:
@@ -140,9 +185,38 @@ def split(text: str) -> list[str]:
     return text.split()
 
 
-def fragments(words: list[str] | tuple[str, ...]) -> frozenset[Fragment]:
+def fragments(words: list[str]) -> frozenset[Fragment]:
     """Every three neighbours."""
     return frozenset(zip(words, words[1:], words[2:], strict=False))
+
+
+def _clauses(tokens: list[Token]) -> Iterator[str]:
+    stack = [""]
+    before = ""
+    for token in tokens:
+        if token.text == "(" and token.kind == "mark":
+            yield stack[-1]
+            stack.append(_opened(before, stack[-1]))
+        elif token.text == ")" and token.kind == "mark":
+            if len(stack) > 1:
+                stack.pop()
+            yield stack[-1]
+        else:
+            if token.kind == "word" and token.text in sql_words.CLAUSES:
+                stack[-1] = sql_words.CLAUSES[token.text]
+            yield stack[-1]
+        before = token.text
+
+
+def _opened(before: str, clause: str) -> str:
+    """The clause in which a parenthesis opens."""
+    if before == "in":
+        return "in"
+    if clause == "values":
+        return "values"
+    return (
+        clause if before in sql_words.KEYWORDS or not before or not before[-1].isalnum() else "call"
+    )
 
 
 def scan(text: str, dialect: Dialect) -> Scan:
@@ -156,76 +230,49 @@ def scan(text: str, dialect: Dialect) -> Scan:
 
 def _scan(text: str, dialect: Dialect) -> Scan:
     folded = fold(text)
-    spans = tuple(_spans(folded, dialect))
-    words: list[str] = []
-    edges: set[Fragment] = set()
-    left: str | None = None  # the last word of the string before
-    position = 0
-    for span in spans:
-        words += _code(folded[position : span.start], left, edges)
-        opener, content = folded[span.start : span.first], folded[span.first : span.last]
-        left = None
-        if span.kind == "string" and (inner := _outermost(content)):
-            edges.add((words[-1] if words else "", opener, inner[0]))
-            left = inner[1]
-        words += split(f"{opener}{content if span.kind == 'name' else ' '}{opener}")
-        position = span.end
-    words += _code(folded[position:], left, edges)
-    return Scan(folded, spans, tuple(words), frozenset(words), fragments(words) | edges)
-
-
-def _code(text: str, left: str | None, edges: set[Fragment]) -> list[str]:
-    """The words of code behind a string that ends with ``left``."""
-    words = split(text)
-    if left is not None and words:
-        edges.add((left, "'", words[0]))
-    return words
-
-
-def _outermost(content: str) -> tuple[str, str] | None:
-    """The first and the last word of a string: what a client's own quotes would stand beside."""
-    head, tail = split(content[:_EDGE]), split(content[-_EDGE:])
-    return (head[0], tail[-1]) if head and tail else None
+    return Scan(folded, tuple(_spans(folded, dialect)))
 
 
 _cached: Final = lru_cache(maxsize=512)(_scan)
 
 
 def _spans(text: str, dialect: Dialect) -> Iterator[Span]:
-    openers = _OPENERS[dialect]
-    position = 0
-    previous: Span | None = None
-    while (opener := openers.search(text, position)) is not None:
-        start = opener.start()
-        mark = opener[0]
-        if mark == "--":
-            end = _end_of_line(text, start, dialect)
-            span = Span("comment", start, end, start + 2, end, None)
-        elif mark == "/*":
-            end = _end_of_comment(text, start, nested=dialect is Dialect.POSTGRESQL)
-            span = Span("comment", start, end, start + 2, end - 2, None)
-        elif mark == "'" and _takes_backslashes(text, start, dialect, previous):
-            end = _closed(_ESCAPED, text, start)
-            span = Span("string", start, end, start + 1, end - 1, _BACKSLASHED)
-        elif mark == "[":
-            end = _find(text, "]", start + 1)
-            span = Span("name", start, end, start + 1, end - 1, None)
-        elif mark == "$":
-            dollar = _dollar(text, start)
-            if dollar is None:
-                position = start + 1
-                continue
-            span = dollar
-        elif mark == "\0":
-            raise MalformedError("NUL")
-        else:
-            end = _closed(_QUOTED[mark], text, start)
-            kind = "string" if mark == "'" else "name"
-            span = Span(kind, start, end, start + 1, end - 1, _DOUBLED[mark])
-        yield span
-        position = span.end
-        if span.kind != "comment":
-            previous = span
+    ahead = {mark: at for mark in _OPENERS[dialect] if (at := text.find(mark)) >= 0}
+    previous: Span | None = None  # the last one that is no comment
+    while ahead:
+        start, mark = min((at, mark) for mark, at in ahead.items())
+        span = _span(text, start, mark, dialect, previous)
+        if span is not None:
+            yield span
+            if span.kind != "comment":
+                previous = span
+        position = span.end if span is not None else start + 1
+        for each in [each for each, at in ahead.items() if at < position]:
+            ahead[each] = text.find(each, position)
+            if ahead[each] < 0:
+                del ahead[each]
+
+
+def _span(text: str, start: int, mark: str, dialect: Dialect, previous: Span | None) -> Span | None:
+    """What ``mark`` opens; None if it opens nothing there."""
+    if mark == "--":
+        end = _end_of_line(text, start, dialect)
+        return Span("comment", start, end, start + 2, end, None)
+    if mark == "/*":
+        end = _end_of_comment(text, start, nested=dialect is Dialect.POSTGRESQL)
+        return Span("comment", start, end, start + 2, end - 2, None)
+    if mark == "$":
+        return _dollar(text, start)
+    if mark == "\0":
+        raise MalformedError("NUL")
+    escape: re.Pattern[str] | None
+    if mark == "[":
+        escape, end = None, _find(text, "]", start + 1)
+    elif mark == "'" and _takes_backslashes(text, start, dialect, previous):
+        escape, end = _BACKSLASHED, _closed(_ESCAPED, text, start)
+    else:
+        escape, end = _DOUBLED[mark], _closed(_QUOTED[mark], text, start)
+    return Span("string" if mark == "'" else "name", start, end, start + 1, end - 1, escape)
 
 
 def _takes_backslashes(text: str, start: int, dialect: Dialect, previous: Span | None) -> bool:

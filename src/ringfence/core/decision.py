@@ -1,20 +1,27 @@
 """What a policy was asked about, and what it answered."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+_NO_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
+class Resource(NamedTuple):
     """The very thing that a request is about.
 
     ``value`` is what the policy's loader returned, ``owner`` the subject it belongs to; both are
     ``None`` where the policy names no loader, or where the loader found nothing.
     """
 
-    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+    parameters: Mapping[str, str] = _NO_PARAMETERS
     value: object | None = None
     owner: str | None = None
+
+
+#: Of a request for which nothing has been looked up.
+NO_RESOURCE: Final = Resource()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from ringfence.core.codes import CODES, Code, Layer
-from ringfence.core.decision import Resource
+from ringfence.core.decision import NO_RESOURCE
 from ringfence.core.event import EventSink
 from ringfence.core.principal import Principal
 from ringfence.core.route import NOTHING, Entry, Match
@@ -32,6 +32,7 @@ class Exchange:
         "client",
         "closing",
         "entry",
+        "headers",
         "inputs",
         "match",
         "now",
@@ -59,16 +60,20 @@ class Exchange:
         self.now = now  # aware UTC, read once for the request
         self.off = off  # layers that are switched off (demo and test only)
         self.sink = sink  # where the layers' events go
+        self.headers: dict[bytes, bytes] = dict(scope.get("headers", ()))  # of several, the last
         self.client = ""  # network: the client's address
         self.match: Match = NOTHING  # authz: what the route table holds for this path
         self.entry: Entry | None = None  # authz: the entry decided upon
         self.principal: Principal | None = None  # authn
-        self.resource = Resource()  # authz: what the policy's loader found
+        self.resource = NO_RESOURCE  # authz: what the policy's loader found
         self.inputs: list[str] = []  # boundary: every string the client sent, for the SQL guard
         self.traces: list[Code] = []  # what the seams did
         self.state: dict[object, Any] = {}  # what the request opened: a database session
         self.closing: list[Callable[[], Awaitable[None]]] = []  # and what closes it in the end
 
+
+#: The exchanges under way in this process: what a thread of theirs does has no current one.
+in_progress: Final[set[Exchange]] = set()
 
 current: ContextVar[Exchange | None] = ContextVar("ringfence.exchange", default=None)
 

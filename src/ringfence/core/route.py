@@ -2,8 +2,8 @@
 
 The pipeline matches a request against this table before any handler can run. What the table does
 not hold does not exist. It agrees with the framework's router (first match in the order of the
-routes, method last), but for paths that end in a newline: the framework's ``$`` lets them through,
-here they do not match.
+routes, method last), but for paths with a newline, which are never there: the framework's ``$``
+and ``.`` read them in two ways.
 
 Look-up is by dictionary for paths without parameters; the others are bucketed by their first
 segment, so that the cost does not grow with the number of routes.
@@ -12,7 +12,7 @@ segment, so that the cost does not grow with the number of routes.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.policy import Policy
@@ -31,7 +31,7 @@ CONVERTORS: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Entry:
     """One route: what it matches, who may use it, and which handler it stands for."""
 
@@ -48,8 +48,7 @@ class Entry:
         return tuple(match[1] for match in _PARAMETER.finditer(self.pattern))
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """What a look-up found. ``entry`` is None where only the method did not fit."""
 
     entry: Entry | None
@@ -87,6 +86,8 @@ class RouteTable:
 
     def find(self, kind: Kind, method: str, path: str) -> Match:
         """The first entry for this path and method, in the order of the routes."""
+        if "\n" in path:
+            return NOTHING
         candidates = self._buckets.get(_first_segment(path), self._anywhere)
         if (static := self._exact.get(path)) is not None:
             candidates = sorted((*static, *candidates)) if candidates else static

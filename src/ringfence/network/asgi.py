@@ -22,7 +22,7 @@ class Network:
         """Set ``exchange.client``. With the layer off, any client may name its own address."""
         peer: tuple[str, int] | None = exchange.scope.get("client")
         host = peer[0] if peer else None
-        careless = Layer.NETWORK in exchange.off
+        careless = exchange.off and Layer.NETWORK in exchange.off
         if self._proxies or careless:
             forwarded = [v for k, v in exchange.scope["headers"] if k == b"x-forwarded-for"]
             if careless and forwarded:

@@ -40,11 +40,14 @@ class Output:
 
     def before(self, exchange: Exchange) -> None:
         """Take the refresh cookie out of a request that goes to anybody but Ringfence itself."""
+        if b"cookie" not in exchange.headers:
+            return
         headers: list[tuple[bytes, bytes]] = exchange.scope["headers"]
         for name, value in headers:
             if name == b"cookie" and REFRESH_COOKIE in value:
                 if not own(exchange) and Layer.OUTPUT not in exchange.off:
-                    exchange.scope["headers"] = _without_refresh(headers)
+                    exchange.scope["headers"] = kept = _without_refresh(headers)
+                    exchange.headers = dict(kept)
                 return
 
     def guard(self, exchange: Exchange, send: Send) -> Guard:

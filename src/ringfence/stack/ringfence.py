@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from secrets import token_hex
+from os import urandom
 from typing import Any, Final
 
 from ringfence.authn.mail import Mailer
@@ -18,7 +18,7 @@ from ringfence.authz.seal import ASGIApp, Receive, Send
 from ringfence.authz.starlette import Routes, Survey
 from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError, Refused
-from ringfence.core.exchange import SCOPE_KEY, Exchange, Scope, current
+from ringfence.core.exchange import SCOPE_KEY, Exchange, Scope, current, in_progress
 from ringfence.core.policy import Policy
 from ringfence.core.route import Entry
 from ringfence.core.settings import Environment, Settings, parse
@@ -102,14 +102,21 @@ class Ringfence:
             await _not_started(scope, send)
             return
         exchange = Exchange(
-            scope, request_id=token_hex(12), now=self._clock(), off=self._off, sink=layers.monitor
+            scope,
+            request_id=urandom(12).hex(),
+            now=self._clock(),
+            off=self._off,
+            sink=layers.monitor,
         )
         scope[SCOPE_KEY] = exchange
         token = current.set(exchange)
+        in_progress.add(exchange)
         try:
             await self._serve(layers, exchange, receive, layers.output.guard(exchange, send))
         finally:
+            in_progress.discard(exchange)
             current.reset(token)
+            scope.pop(SCOPE_KEY, None)  # no cycle: the exchange is gone with the request
             for close in exchange.closing:
                 await close()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi import APIRouter, FastAPI
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -248,6 +248,8 @@ async def served(app: FastAPI, method: str, path: str) -> str | None:
 
 
 @settings(max_examples=200)
+@example([("include", "", [("route", "{p:path}", "POST")]),
+          ("include", "a", [("route", "a/{x}", "POST")])], ["/a/a/\n"])  # fmt: skip
 @given(st.lists(tree, max_size=6), st.lists(paths, min_size=1, max_size=6))
 def test_no_path_is_served_and_decided_differently(nodes: list[Any], tried: list[str]) -> None:
     """DESIGN section 4, step 3: our table against the framework's own router."""
@@ -259,7 +261,7 @@ def test_no_path_is_served_and_decided_differently(nodes: list[Any], tried: list
             entry = table.find("http", method, path).entry
             decided = None if entry is None or entry.policy is None else repr(entry.policy)
             ran = await served(theirs, method, path)
-            assert decided == ran or ("\n" in path and None in (decided, ran)), (
+            assert decided == ran or ("\n" in path and decided is None), (
                 f"{method} {path!r}: decided as {decided}, served by {ran}"
             )
 

@@ -106,14 +106,6 @@ class TestTheHead:
         boundary.check_head(made)
         assert made.state[inputs.QUERY] == [("q", "red mug")]
 
-    async def test_a_request_is_in_progress_until_it_is_closed(self, boundary: Boundary) -> None:
-        made = exchange()
-        boundary.check_head(made)
-        assert made in inputs._in_progress
-        for close in made.closing:
-            await close()
-        assert made not in inputs._in_progress
-
 
 class TestTheBody:
     async def test_without_one_receive_stays_as_it_is(self, boundary: Boundary) -> None:

@@ -77,7 +77,7 @@ CHANGES: Final[list[Callable[[str], str]]] = [
 
 #: Instructions that load a constant, or make it fit: a number is a number, whichever it is.
 _CONSTANTS: Final = frozenset(
-    "Affinity Blob Explain Init Int64 Integer MustBeInt Null Once Real RealAffinity String String8".split()
+    ["Affinity", "Blob", "Explain", "Init", "Int64", "Integer", "MustBeInt", "Null", "Once", "Real", "RealAffinity", "String", "String8"]
 )
 _SORTABLE: Final = re.compile(r"((products|p)\.)?(id|name|price)( (asc|desc))?|[0-9.]+", re.IGNORECASE)
 _CONSTANT: Final = re.compile(r"\s*|null|true|false", re.IGNORECASE)

@@ -8,8 +8,9 @@ import pytest
 
 from ringfence.boundary import inputs
 from ringfence.boundary.body import Fields
-from ringfence.boundary.inputs import of_current, watch
+from ringfence.boundary.inputs import of_current
 from ringfence.core.codes import Layer
+from ringfence.core.exchange import in_progress
 from ringfence.core.policy import public
 from ringfence.core.route import Entry, Match
 from tests.unit.boundary.exchanges import HOST, during, exchange
@@ -104,18 +105,18 @@ def test_messages_are_gathered_as_they_come() -> None:
     assert after.words == {"mug", "jar"}
 
 
-async def test_a_thread_without_a_request_is_given_those_of_all_requests() -> None:
+def test_a_thread_without_a_request_is_given_those_of_all_requests() -> None:
     """Ledger 41 and 43: ``run_in_executor`` does not copy context variables."""
     made = exchange()
     made.state[inputs.QUERY] = [("q", "mug")]
-    forget = watch(made)
+    in_progress.add(made)
 
     def words() -> set[str]:
         return {word for each in of_current() for word in each.words}
 
     with ThreadPoolExecutor() as threads, during(made):
         assert "mug" in threads.submit(words).result()
-    await forget()
+    in_progress.discard(made)
     assert "mug" not in words()
 
 

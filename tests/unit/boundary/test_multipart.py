@@ -74,7 +74,7 @@ def test_a_preamble_is_refused(prefix: bytes) -> None:
     [
         "no head at all",
         "Content-Disposition: form-data; name=a",
-        'Content-Type: text/plain\r\n\r\nv',
+        "Content-Type: text/plain\r\n\r\nv",
         'Content-Disposition: attachment; name="a"\r\n\r\nv',
         'Content-Disposition: form-data; name=""\r\n\r\nv',
         'Content-Disposition: form-data; filename="a"\r\n\r\nv',

@@ -16,7 +16,7 @@ def strings(text: str, dialect: Dialect) -> list[str]:
 
 
 def code(text: str, dialect: Dialect = SQLITE) -> str:
-    return " ".join(token.text or "''" for token in scan(text, dialect).tokens())
+    return " ".join(token.text or "''" for token in scan(text, dialect).tokens)
 
 
 @pytest.mark.parametrize("dialect", BOTH)

@@ -92,7 +92,9 @@ class Sink:
 def request(*off: Layer) -> Generator[None]:
     """Inside of a request, with these layers off."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    token = current.set(Exchange({}, request_id="r", now=now, off=frozenset(off), sink=Sink()))
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+    made = Exchange(scope, request_id="r", now=now, off=frozenset(off), sink=Sink())
+    token = current.set(made)
     try:
         yield
     finally:

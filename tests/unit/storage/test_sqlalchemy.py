@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import enumerate as enumerate_threads
 
 import pytest
 from sqlalchemy import String
@@ -135,6 +136,9 @@ async def test_a_database_that_fails_refuses_and_lets_nobody_in(tmp_path: Path) 
         with pytest.raises(StoreError):
             await Database(engine).loader(Order, owner="user_id").load("17")
     await engine.dispose()
+    for thread in enumerate_threads():
+        if "connection_worker" in thread.name:
+            thread.join()  # aiosqlite's, of the connection that failed: it still tells this loop
 
 
 async def test_a_key_that_the_column_cannot_hold_is_no_error_of_the_database() -> None:
