@@ -85,7 +85,8 @@ def suspicion(text: str, dialect: Dialect | None, inputs: Inputs, bound: Bound) 
 
 def touches(inputs: Inputs, text: str) -> bool:
     """Whether ``text`` has anything of the input in it, for code that is a part of a statement."""
-    return _occurs(fold(text), inputs)
+    folded = fold(text)
+    return inputs.are_near(folded) and _occurs(folded, inputs)
 
 
 class _Judge:
