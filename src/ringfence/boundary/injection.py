@@ -151,7 +151,10 @@ class _Judge:
 
     def pieces(self) -> Suspicion:
         """Fragments of a phrase, which the application may have cut, split or stripped."""
-        for piece in self._inputs.fragments & self._scan.fragments:
+        found = self._inputs.fragments & self._scan.fragments
+        if self._inputs.edges:
+            found |= self._inputs.edges & self._scan.edges
+        for piece in found:
             if _is_pair(piece) and not self._is_compared(piece):
                 continue
             if any(mark in "'\"`;" for mark in piece) or self._is_compared(piece):

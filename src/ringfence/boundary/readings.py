@@ -45,6 +45,7 @@ class Inputs:
     phrases: frozenset[str]
     parts: frozenset[str]
     fragments: frozenset[Fragment]
+    edges: frozenset[Fragment]  # the fragments with a quote in the middle
     needles: tuple[str, ...]  # of all of them; without these there is nothing of them in a text
     comments: tuple[str, ...]  # phrases that begin or end a comment
 
@@ -65,20 +66,19 @@ def prepare(values: Iterable[str], names: Iterable[str] = ()) -> Inputs:
         names: What they might: names of members and parameters, header values.
     """
     read = [_value(value) for value in values]
-    for name in names:
-        reading = _value(name)
-        phrases = frozenset(p for p in reading.phrases if not _is_dotted_word(p))
-        read.append(replace(reading, words=frozenset(), phrases=phrases, parts=frozenset()))
+    read += [_name(name) for name in names]
     all_words = frozenset[str]().union(*(value.words for value in read))
     phrases = frozenset[str]().union(*(value.phrases for value in read))
     parts = frozenset[str]().union(*(value.parts for value in read))
+    all_fragments = frozenset[Fragment]().union(*(value.fragments for value in read))
     needles = all_words.union(phrases, parts, *(value.needles for value in read))
     return Inputs(
         values=tuple(read),
         words=all_words,
         phrases=phrases,
         parts=parts,
-        fragments=frozenset[Fragment]().union(*(value.fragments for value in read)),
+        fragments=all_fragments,
+        edges=frozenset(piece for piece in all_fragments if piece[1] == "'"),
         needles=tuple(needles),
         comments=tuple(p for p in phrases if any(mark in p for mark in _COMMENT_MARKS)),
     )
@@ -90,6 +90,10 @@ def _is_dotted_word(phrase: str) -> bool:
 
 def _value(text: str) -> Value:
     return _remembered(text) if len(text) <= _REMEMBERED_LENGTH else _read(text)
+
+
+def _name(text: str) -> Value:
+    return _remembered_name(text) if len(text) <= _REMEMBERED_LENGTH else _read_name(text)
 
 
 def _read(text: str) -> Value:
@@ -123,7 +127,15 @@ def _is_harmless(piece: Fragment) -> bool:
     return "--" not in "".join(piece) and all(_OF_NUMBERS.fullmatch(word) for word in piece)
 
 
+def _read_name(text: str) -> Value:
+    """A name is read like a value, but a word, or words with dots between, are only names."""
+    read = _read(text)
+    phrases = frozenset(p for p in read.phrases if not _is_dotted_word(p))
+    return replace(read, words=frozenset(), phrases=phrases, parts=frozenset())
+
+
 _remembered: Final = lru_cache(maxsize=1_024)(_read)
+_remembered_name: Final = lru_cache(maxsize=1_024)(_read_name)
 
 
 def _readings(text: str) -> Iterator[str]:

@@ -88,7 +88,12 @@ class Scan:
 
     @cached_property
     def fragments(self) -> frozenset[Fragment]:
-        """Every three neighbours among the words, also across the edge of a string."""
+        """Every three neighbours among the words."""
+        return fragments(self.words)
+
+    @cached_property
+    def edges(self) -> frozenset[Fragment]:
+        """Where strings begin and end: a word, the quote, and a word on the other side."""
         edges: set[Fragment] = set()
         ends = [0, *(span.end for span in self.spans)]
         starts = [*(span.start for span in self.spans), len(self.text)]
@@ -99,7 +104,7 @@ class Scan:
                 after = split(self.text[ends[index + 1] : starts[index + 1]])
                 edges.update((word, "'", inner[0]) for word in before[-1:])
                 edges.update((inner[-1], "'", word) for word in after[:1])
-        return fragments(self.words) | edges
+        return frozenset(edges)
 
     def inner(self, kind: SpanKind) -> Iterator[str]:
         """The contents of the spans of one kind."""

@@ -118,10 +118,16 @@ def test_literals_are_no_words_of_the_code_but_quoted_names_are() -> None:
     assert "hidden" in scanned.vocabulary
 
 
-def test_fragments_reach_across_the_edge_of_a_string() -> None:
+def test_fragments_are_neighbours_in_the_code() -> None:
     found = scan("SELECT 1 WHERE a = 'x y' OR b", SQLITE).fragments
-    assert {("=", "'", "x"), ("y", "'", "or")} <= found
+    assert {("where", "a", "="), ("a", "=", "'"), ("'", "or", "b")} <= found
     assert ("'", "x", "y") not in found
+
+
+def test_edges_reach_across_a_quote() -> None:
+    found = scan("SELECT 1 WHERE a = 'x y' OR b", SQLITE).edges
+    assert found == {("=", "'", "x"), ("y", "'", "or")}
+    assert not scan("SELECT '', \"x\" -- 'y'", SQLITE).edges
 
 
 def test_split_knows_marks() -> None:
