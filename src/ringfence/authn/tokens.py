@@ -36,7 +36,7 @@ ALGORITHM: Final = "ES256"
 CLOCKS_DIFFER_BY: Final = timedelta(seconds=5)
 
 LONGEST: Final = 4096  # characters
-REMEMBERED: Final = 10_000  # verified tokens
+REMEMBERED: Final = 100_000  # verified tokens, of some 1.3 kB each
 
 StructT = TypeVar("StructT", bound=Struct)
 

@@ -1,8 +1,9 @@
 """Sealed route lists, and the check that every handler makes before it runs.
 
-A sealed list says when it changes, so that the route table is never older than the router; and it
-hangs the check on a newcomer before it is in the list. The check: a handler runs only for the
-entry that was decided upon, however the router came to it (ATTACKS Z04).
+A sealed list says when it changes, and a sealed router when its list is replaced, so that the route
+table is never older than the router; both hang the check on a newcomer before it can be reached.
+The check: a handler runs only for the entry that was decided upon, however the router came to it
+(ATTACKS Z04).
 """
 
 import functools
@@ -10,7 +11,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Self, SupportsIndex, TypeAlias
 
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
@@ -23,6 +24,13 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: Marks a route whose handler confirms already.
 _CONFIRMED: Final = "__ringfence_confirmed__"
+
+#: Where a sealed router keeps whom it tells of changes.
+_CHANGED: Final = "__ringfence_changed__"
+
+#: Where routers keep lists of routes: FastAPI's second one holds what ``frontend()`` adds.
+FRONTENDS: Final = "_low_priority_routes"
+_LISTS: Final = ("routes", FRONTENDS)
 
 
 class SealedRoutes(list[BaseRoute]):
@@ -76,6 +84,38 @@ class SealedRoutes(list[BaseRoute]):
     def reverse(self) -> None:
         self._changed()
         super().reverse()
+
+
+def seal(router: Router, changed: Callable[[], None]) -> None:
+    """Seal the lists of ``router``; ``changed`` is told of every change from here on."""
+    if not hasattr(router, _CHANGED):
+        router.__class__ = _sealed(type(router))
+    setattr(router, _CHANGED, changed)
+    for name in _LISTS:
+        routes = getattr(router, name, None)
+        if routes is not None and not isinstance(routes, SealedRoutes):
+            setattr(router, name, routes)  # which seals it, see below
+    if mark := getattr(router, "_mark_routes_changed", None):
+        mark()  # what FastAPI had built of the handlers is built again, confirming
+
+
+@functools.cache
+def _sealed(kind: type[Router]) -> type[Router]:
+    """``kind``, but that a list of routes which is put in place of another is sealed as well.
+
+    Asking every router on every request whether it still has its list would cost more, the more
+    routers there are.
+    """
+
+    def set_attribute(self: Router, name: str, value: Any) -> None:
+        if name in _LISTS:
+            changed = vars(self)[_CHANGED]
+            value = SealedRoutes(value, changed)
+            changed()
+        kind.__setattr__(self, name, value)
+
+    names = {"__setattr__": set_attribute, "__module__": kind.__module__, "__doc__": kind.__doc__}
+    return type(kind.__name__, (kind,), names)
 
 
 def confirm_handler(route: BaseRoute) -> None:

@@ -8,17 +8,14 @@ problem that stops the start (ATTACKS Z04).
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 
-from ringfence.authz.seal import ASGIApp, Confirmed, SealedRoutes
+from ringfence.authz.seal import FRONTENDS, ASGIApp, Confirmed, seal
 from ringfence.core.policy import Policy, declared
 from ringfence.core.route import Entry, Kind
-
-#: Where FastAPI keeps what ``frontend()`` adds.
-_FRONTENDS: Final = "_low_priority_routes"
 
 
 @dataclass(slots=True)
@@ -36,22 +33,10 @@ class Routes:
         self._app = app
         self._policies = dict(policies)
         self._used: set[str] = set()
-        self._sealed: list[tuple[Any, str, SealedRoutes]] = []
-        self._stale = True
-
-    @property
-    def stale(self) -> bool:
-        """Whether a list of routes changed, or was replaced, since the last ``read``."""
-        if self._stale:
-            return True
-        for holder, name, routes in self._sealed:  # noqa: SIM110  # on every request: a generator costs
-            if getattr(holder, name) is not routes:
-                return True
-        return False
+        self.stale = True  # whether a list of routes changed since the last ``read``
 
     def read(self) -> Survey:
         """Read all routes, and seal every list of them that is not sealed yet."""
-        self._stale, self._sealed = False, []
         self._used.clear()
         survey = Survey()
         router = _router(self._app)
@@ -59,6 +44,7 @@ class Routes:
             survey.entries.extend(self._declared_alone())
         else:
             self._router(router, "", survey)
+        self.stale = False
         for pattern in sorted(set(self._policies) - self._used):
             survey.problems.append(f"{pattern}: a policy for a route that does not exist")
         return survey
@@ -76,24 +62,14 @@ class Routes:
             )
 
     def _router(self, router: Router, prefix: str, survey: Survey) -> None:
-        self._seal(router, "routes")
-        if hasattr(router, _FRONTENDS) and self._seal(router, _FRONTENDS):
+        seal(router, self._mark_stale)
+        if getattr(router, FRONTENDS, None):
             survey.problems.append(f"{prefix}/: frontend() is not understood, mount its files")
         for route in router.routes:
             self._route(route, prefix, survey)
 
-    def _seal(self, router: Any, name: str) -> SealedRoutes:
-        routes = getattr(router, name)
-        if not isinstance(routes, SealedRoutes):
-            routes = SealedRoutes(routes, self._mark_stale)
-            setattr(router, name, routes)
-            if mark := getattr(router, "_mark_routes_changed", None):
-                mark()  # what FastAPI had built of the handlers is built again, confirming
-        self._sealed.append((router, name, routes))
-        return routes
-
     def _mark_stale(self) -> None:
-        self._stale = True
+        self.stale = True
 
     def _route(self, route: BaseRoute, prefix: str, survey: Survey) -> None:
         included = getattr(route, "original_router", None)

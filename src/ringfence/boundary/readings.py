@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import unescape
 from typing import Final
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from ringfence.boundary import sql_words as words
 from ringfence.boundary.sql import Fragment, fold, fragments, split
@@ -142,7 +142,7 @@ def _readings(text: str) -> Iterator[str]:
     """What an application may have made of ``text``, folded."""
     decoded = [text]
     if "%" in text:
-        decoded.append(unquote_plus(text))
+        decoded += (unquote(text), unquote_plus(text))
     if "&" in text:
         decoded.append(unescape(text))
     for reading in decoded:

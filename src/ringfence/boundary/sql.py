@@ -22,6 +22,7 @@ from ringfence.boundary import sql_words
 from ringfence.boundary.malformed import MalformedError
 
 Fragment: TypeAlias = tuple[str, str, str]
+Edge: TypeAlias = tuple[str, str]
 SpanKind: TypeAlias = Literal["string", "name", "comment"]
 
 
@@ -92,19 +93,15 @@ class Scan:
         return fragments(self.words)
 
     @cached_property
-    def edges(self) -> frozenset[Fragment]:
-        """Where strings begin and end: a word, the quote, and a word on the other side."""
-        edges: set[Fragment] = set()
-        ends = [0, *(span.end for span in self.spans)]
-        starts = [*(span.start for span in self.spans), len(self.text)]
-        for index, span in enumerate(self.spans):
-            inner = split(self.text[span.first : span.last]) if span.kind == "string" else []
-            if inner:
-                before = split(self.text[ends[index] : starts[index]])
-                after = split(self.text[ends[index + 1] : starts[index + 1]])
-                edges.update((word, "'", inner[0]) for word in before[-1:])
-                edges.update((inner[-1], "'", word) for word in after[:1])
-        return frozenset(edges)
+    def edges(self) -> frozenset[Edge]:
+        """Where strings begin and end: the quote, and the word inside that is next to it."""
+        contents = (split(content) for content in self.inner("string"))
+        return frozenset(
+            edge
+            for words in contents
+            if words
+            for edge in ((_QUOTE, words[0]), (words[-1], _QUOTE))
+        )
 
     def inner(self, kind: SpanKind) -> Iterator[str]:
         """The contents of the spans of one kind."""
@@ -136,6 +133,7 @@ class Scan:
         return list(_clauses(self.tokens))
 
 
+_QUOTE: Final = "'"
 #: Characters that are tokens, or parts of one, by themselves.
 _MARKS: Final = {mark: f" {mark} " for mark in "()',.=<>*-+/;:\"?|%&~!@#$[]{}`\\^"}
 
@@ -188,6 +186,13 @@ def split(text: str) -> list[str]:
         if mark in text:
             text = text.replace(mark, spaced)
     return text.split()
+
+
+def edges(words: list[str]) -> frozenset[Edge]:
+    """Every word that stands next to a quote, with the quote."""
+    return frozenset(
+        edge for edge in zip(words, words[1:], strict=False) if edge.count(_QUOTE) == 1
+    )
 
 
 def fragments(words: list[str]) -> frozenset[Fragment]:

@@ -5,13 +5,14 @@ not hold does not exist. It agrees with the framework's router (first match in t
 routes, method last), but for paths with a newline, which are never there: the framework's ``$``
 and ``.`` read them in two ways.
 
-Look-up is by dictionary for paths without parameters; the others are bucketed by their first
-segment, so that the cost does not grow with the number of routes.
+Look-up is by dictionary for paths without parameters. The others hang in a tree by the segments
+before their first parameter, so that the cost does not grow with the number of routes.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ringfence.core.errors import ConfigurationError
@@ -60,35 +61,57 @@ NO_PARAMETERS: Final[Mapping[str, str]] = {}
 NOTHING: Final = Match(None, NO_PARAMETERS)
 
 
+class _Branch:
+    """The routes that a path with these first segments can match, by their place in the table."""
+
+    __slots__ = ("branches", "candidates")
+
+    def __init__(self) -> None:
+        self.branches: dict[str, _Branch] = {}
+        self.candidates: tuple[int, ...] = ()
+
+    def hang(self, segments: tuple[str, ...], index: int) -> None:
+        branch = self
+        for segment in segments:
+            branch = branch.branches.setdefault(segment, _Branch())
+        branch.candidates += (index,)
+
+    def inherit(self, above: tuple[int, ...] = ()) -> None:
+        """Add to every branch what the branches above it can match."""
+        self.candidates = tuple(sorted(self.candidates + above))
+        for branch in self.branches.values():
+            branch.inherit(self.candidates)
+
+    def follow(self, path: str) -> tuple[int, ...]:
+        branch = self
+        for segment in path.split("/")[1:]:
+            further = branch.branches.get(segment)
+            if further is None:
+                break
+            branch = further
+        return branch.candidates
+
+
 class RouteTable:
     """Entries in order, compiled once; look-ups neither allocate a regex nor scan the table."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.entries: Final = tuple(entries)
-        exact: dict[str, list[int]] = {}
-        buckets: dict[str, list[int]] = {}
-        anywhere: list[int] = []
         self._expressions: Final = [expression(entry) for entry in self.entries]
+        self._exact: Final[dict[str, list[int]]] = {}
+        self._tree: Final = _Branch()
         for index, entry in enumerate(self.entries):
-            first = _literal_first_segment(entry)
             if entry.kind != "mount" and "{" not in entry.pattern:
-                exact.setdefault(entry.pattern, []).append(index)
-            elif first is None:
-                anywhere.append(index)
+                self._exact.setdefault(entry.pattern, []).append(index)
             else:
-                buckets.setdefault(first, []).append(index)
-        segments = {*buckets, *(_first_segment(path) for path in exact)}
-        self._exact: Final = exact
-        self._anywhere: Final = tuple(anywhere)
-        self._buckets: Final = {
-            segment: tuple(sorted((*buckets.get(segment, ()), *anywhere))) for segment in segments
-        }
+                self._tree.hang(_literal_segments(entry), index)
+        self._tree.inherit()
 
     def find(self, kind: Kind, method: str, path: str) -> Match:
         """The first entry for this path and method, in the order of the routes."""
         if "\n" in path:
             return NOTHING
-        candidates = self._buckets.get(_first_segment(path), self._anywhere)
+        candidates: Sequence[int] = self._tree.follow(path)
         if (static := self._exact.get(path)) is not None:
             candidates = sorted((*static, *candidates)) if candidates else static
         others: list[Match] = []
@@ -126,11 +149,7 @@ def expression(entry: Entry) -> re.Pattern[str]:
     return re.compile("".join(pieces) + tail)
 
 
-def _first_segment(path: str) -> str:
-    return path[1:].partition("/")[0]
-
-
-def _literal_first_segment(entry: Entry) -> str | None:
-    """The first segment where it is literal; None where it could be anything."""
-    segment = _first_segment(entry.pattern)
-    return None if not segment or "{" in segment or entry.pattern[:1] != "/" else segment
+def _literal_segments(entry: Entry) -> tuple[str, ...]:
+    """The segments that every path of ``entry`` begins with."""
+    segments = entry.pattern.split("/")[1:]
+    return tuple(takewhile(lambda segment: "{" not in segment, segments))

@@ -63,7 +63,9 @@ async def careless_site(folder: Path, *, off: bool) -> AsyncGenerator[Site]:
         yield site
 
 
-async def ask(folder: Path, method: str, path: str, *, off: bool, **options: Any) -> httpx2.Response:
+async def ask(
+    folder: Path, method: str, path: str, *, off: bool, **options: Any
+) -> httpx2.Response:
     async with careless_site(folder, off=off) as site:
         return await site.client.request(method, path, **options)
 
@@ -134,7 +136,11 @@ async def test_a_path_in_disguise(tmp_path: Path, path: str) -> None:
 
 async def test_another_name_for_this_address(tmp_path: Path) -> None:
     """ATTACKS H02 and DNS rebinding: to the browser the foreign page is of the same origin."""
-    rebound = {"host": "evil.example", "origin": "http://evil.example", "sec-fetch-site": "same-origin"}
+    rebound = {
+        "host": "evil.example",
+        "origin": "http://evil.example",
+        "sec-fetch-site": "same-origin",
+    }
     sent: dict[str, Any] = {"headers": {**rebound, "cookie": "session=alice"}}
     answer = await ask(tmp_path / "on", "POST", "/transfer", off=False, **sent)
     assert (answer.status_code, answer.json()["code"]) == (421, "host.unknown")
@@ -142,7 +148,10 @@ async def test_another_name_for_this_address(tmp_path: Path) -> None:
 
 
 FORGED = {
-    "by a page of another site": ({"sec-fetch-site": "cross-site", "origin": EVIL}, "csrf.cross_site"),
+    "by a page of another site": (
+        {"sec-fetch-site": "cross-site", "origin": EVIL},
+        "csrf.cross_site",
+    ),
     "by a page on another port": (
         {"sec-fetch-site": "same-site", "origin": "http://test.example:9000"},
         "csrf.cross_site",
@@ -150,7 +159,7 @@ FORGED = {
     "by an old browser": ({"origin": EVIL}, "csrf.cross_site"),
     "by a sandboxed frame": ({"origin": "null"}, "csrf.cross_site"),
     "by a browser that says nothing": ({}, "csrf.unproven"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("headers", "code"), FORGED.values(), ids=FORGED)
@@ -186,7 +195,9 @@ async def test_our_own_pages_and_programs_are_let_in(tmp_path: Path) -> None:
             assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("target", ["//evil.example", "/\\evil.example", "https:evil.example", "/%2fevil.example"])  # fmt: skip
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "/\\evil.example", "https:evil.example", "/%2fevil.example"]
+)
 async def test_a_redirect_to_another_site(tmp_path: Path, target: str) -> None:
     """ATTACKS O07."""
     sent: dict[str, Any] = {"params": {"target": target}, "follow_redirects": False}

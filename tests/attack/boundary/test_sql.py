@@ -31,102 +31,109 @@ SCHEMA = f"""
 """
 
 
-def careless(engine: Any, sync_engine: sa.Engine) -> FastAPI:
-    """Every handler joins what it was sent onto a statement."""
-    app = FastAPI(openapi_url=None)
+def of_alice(note: str) -> str:
+    """What most handlers ask, with what they were sent."""
+    return f"SELECT note FROM orders WHERE owner = 'alice' AND note = '{note}'"
 
-    async def rows(statement: str) -> list[list[Any]]:
-        async with engine.connect() as connection:
+
+class Careless:
+    """Handlers that join whatever they are sent onto a statement."""
+
+    def __init__(self, file: Path) -> None:
+        self.engine = create_async_engine(f"sqlite+aiosqlite:///{file}")
+        self.sync_engine = sa.create_engine(f"sqlite:///{file}")
+
+    async def rows(self, statement: str) -> list[list[Any]]:
+        async with self.engine.connect() as connection:
             return [list(row) for row in await connection.exec_driver_sql(statement)]
 
-    @app.get("/products")
-    @allow(public)
-    async def products(q: str = "", sort: str = "id") -> list[list[Any]]:
-        return await rows(f"SELECT id, name FROM products WHERE name LIKE '%{q}%' ORDER BY {sort}")
+    def sync_rows(self, statement: str) -> list[list[Any]]:
+        with self.sync_engine.connect() as connection:
+            return [list(row) for row in connection.execute(sa.text(statement))]
 
-    @app.get("/orders/{number}")
     @allow(public)
-    async def order(number: str) -> list[list[Any]]:
-        return await rows(f"SELECT note FROM orders WHERE owner = 'alice' AND id = {number}")
+    async def products(self, q: str = "", sort: str = "id") -> list[list[Any]]:
+        return await self.rows(
+            f"SELECT id, name FROM products WHERE name LIKE '%{q}%' ORDER BY {sort}"
+        )
 
-    @app.post("/json")
     @allow(public)
-    async def json(request: Request) -> list[list[Any]]:
-        wanted = (await request.json())["filter"]["note"]
-        return await rows(f"SELECT note FROM orders WHERE owner = 'alice' AND note = '{wanted}'")
+    async def order(self, number: str) -> list[list[Any]]:
+        return await self.rows(f"SELECT note FROM orders WHERE owner = 'alice' AND id = {number}")
 
-    @app.post("/form")
     @allow(public)
-    async def form(note: Annotated[str, Form()]) -> list[list[Any]]:
-        return await rows(f"SELECT note FROM orders WHERE owner = 'alice' AND note = '{note}'")
+    async def json(self, request: Request) -> list[list[Any]]:
+        return await self.rows(of_alice((await request.json())["filter"]["note"]))
 
-    @app.get("/cookie")
     @allow(public)
-    async def cookie(note: Annotated[str, Cookie()]) -> list[list[Any]]:
-        return await rows(f"SELECT note FROM orders WHERE owner = 'alice' AND note = '{note}'")
+    async def form(self, note: Annotated[str, Form()]) -> list[list[Any]]:
+        return await self.rows(of_alice(note))
 
-    @app.get("/header")
     @allow(public)
-    async def header(x_note: Annotated[str, Header()]) -> list[list[Any]]:
-        return await rows(f"SELECT note FROM orders WHERE owner = 'alice' AND note = '{x_note}'")
+    async def cookie(self, note: Annotated[str, Cookie()]) -> list[list[Any]]:
+        return await self.rows(of_alice(note))
 
-    @app.get("/thread")
     @allow(public)
-    async def thread(note: str) -> list[list[Any]]:
-        def work() -> list[list[Any]]:
-            with sync_engine.connect() as connection:
-                found = connection.exec_driver_sql(
-                    f"SELECT note FROM orders WHERE owner = 'alice' AND note = '{note}'"
-                )
-                return [list(row) for row in found]
+    async def header(self, x_note: Annotated[str, Header()]) -> list[list[Any]]:
+        return await self.rows(of_alice(x_note))
 
-        return await asyncio.get_running_loop().run_in_executor(None, work)
-
-    @app.get("/sync")
     @allow(public)
-    def sync(note: str) -> list[list[Any]]:
-        with sync_engine.connect() as connection:
-            found = connection.execute(
-                sa.text(f"SELECT note FROM orders WHERE owner = 'alice' AND note = '{note}'")
-            )
-            return [list(row) for row in found]
+    async def thread(self, note: str) -> list[list[Any]]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, self.sync_rows, of_alice(note))
 
-    @app.websocket("/socket")
     @allow(public)
-    async def socket(websocket: WebSocket) -> None:
+    def sync(self, note: str) -> list[list[Any]]:
+        return self.sync_rows(of_alice(note))
+
+    @allow(public)
+    async def socket(self, websocket: WebSocket) -> None:
         await websocket.accept()
-        note = await websocket.receive_text()
-        found = await rows(f"SELECT note FROM orders WHERE owner = 'alice' AND note = '{note}'")
-        await websocket.send_json(found)
+        await websocket.send_json(await self.rows(of_alice(await websocket.receive_text())))
         await websocket.close()
 
-    return app
+    def app(self) -> FastAPI:
+        made = FastAPI(openapi_url=None)
+        for handler in (self.products, self.cookie, self.header, self.thread, self.sync):
+            made.add_api_route(f"/{handler.__name__}", handler)
+        for handler in (self.json, self.form):
+            made.add_api_route(f"/{handler.__name__}", handler, methods=["POST"])
+        made.add_api_route("/orders/{number}", self.order)
+        made.add_api_websocket_route("/socket", self.socket)
+        return made
 
 
 @asynccontextmanager
 async def careless_site(folder: Path, *, off: bool) -> AsyncGenerator[Site]:
-    folder.mkdir()
-    file = folder / "shop.sqlite"
-    with closing(sqlite3.connect(file)) as database:
-        database.executescript(SCHEMA)
-    engine = create_async_engine(f"sqlite+aiosqlite:///{file}")
-    sync_engine = sa.create_engine(f"sqlite:///{file}")
+    careless = Careless(folder / "shop.sqlite")
     layers = [Layer.BOUNDARY] if off else []
-    async with guarded(careless(engine, sync_engine), folder, off=layers) as site:
+    async with guarded(careless.app(), folder, off=layers) as site:
         yield site
-    await engine.dispose()
-    sync_engine.dispose()
+    await careless.engine.dispose()
+    careless.sync_engine.dispose()
 
 
 @pytest.fixture
-async def shop(tmp_path: Path) -> AsyncGenerator[Site]:
-    async with careless_site(tmp_path / "on", off=False) as site:
+def folders(tmp_path: Path) -> dict[str, Path]:
+    """Two folders, each with a database in it."""
+    found: dict[str, Path] = {}
+    for name in ("on", "off"):
+        found[name] = tmp_path / name
+        found[name].mkdir()
+        with closing(sqlite3.connect(found[name] / "shop.sqlite")) as database:
+            database.executescript(SCHEMA)
+    return found
+
+
+@pytest.fixture
+async def shop(folders: dict[str, Path]) -> AsyncGenerator[Site]:
+    async with careless_site(folders["on"], off=False) as site:
         yield site
 
 
 @pytest.fixture
-async def naked(tmp_path: Path) -> AsyncGenerator[Site]:
-    async with careless_site(tmp_path / "off", off=True) as site:
+async def naked(folders: dict[str, Path]) -> AsyncGenerator[Site]:
+    async with careless_site(folders["off"], off=True) as site:
         yield site
 
 
@@ -154,7 +161,7 @@ ATTACKS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "a header": ("GET", "/header", {"headers": {"x-note": NOTE}}),
     "a thread without the request": ("GET", "/thread", {"params": {"note": NOTE}}),
     "a handler in a thread": ("GET", "/sync", {"params": {"note": NOTE}}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("method", "path", "sent"), ATTACKS.values(), ids=ATTACKS)
@@ -168,8 +175,9 @@ async def test_an_injection_by(
 
 
 @pytest.mark.parametrize(
-    "sort", ["secret", "(CASE WHEN (SELECT note FROM orders WHERE id = 2) LIKE 'c%' THEN id ELSE -id END)"]
-)  # fmt: skip
+    "sort",
+    ["secret", "(CASE WHEN (SELECT note FROM orders WHERE id = 2) LIKE 'c%' THEN id ELSE -id END)"],
+)
 async def test_an_order_that_tells_what_is_hidden(shop: Site, naked: Site, sort: str) -> None:
     """ATTACKS I01."""
     answer = await shop.client.get("/products", params={"sort": sort})

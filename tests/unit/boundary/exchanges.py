@@ -1,6 +1,6 @@
 """Requests for tests of the boundary layer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -47,7 +47,7 @@ def exchange(
 
 
 @contextmanager
-def during(made: Exchange) -> Iterator[Exchange]:
+def during(made: Exchange) -> Generator[Exchange]:
     """The code within runs on behalf of ``made``."""
     token = current.set(made)
     try:

@@ -49,7 +49,8 @@ class TestTheHead:
         boundary.check_head(exchange(headers=[(b"host", host)]))
 
     @pytest.mark.parametrize(
-        "host", [b"evil.example", b"shop.example:80", b"shop.example.evil.example", b"127.0.0.1", b""]
+        "host",
+        [b"evil.example", b"shop.example:80", b"shop.example.evil.example", b"127.0.0.1", b""],
     )
     def test_other_hosts_are_not(self, boundary: Boundary, host: bytes) -> None:
         """ATTACKS H02, and DNS rebinding, where every request is ``same-origin``."""

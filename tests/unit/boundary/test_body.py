@@ -17,7 +17,11 @@ LIMITS = BodyLimits(body_bytes=10)
 def arriving(*chunks: bytes, last: Message | None = None) -> Receive:
     """A ``receive`` that gives these chunks, and then ``last``."""
     messages: list[Message] = [
-        {"type": "http.request", "body": chunk, "more_body": last is not None or i < len(chunks) - 1}
+        {
+            "type": "http.request",
+            "body": chunk,
+            "more_body": last is not None or i < len(chunks) - 1,
+        }
         for i, chunk in enumerate(chunks)
     ]
     pending = iter([*messages, *([last] if last is not None else [])])
@@ -72,9 +76,7 @@ async def test_a_body_that_trickles_earns_no_time() -> None:
 
 
 async def test_a_body_that_keeps_its_pace_earns_time() -> None:
-    steady = await body.read(
-        pausing(b"x", b"y"), BodyLimits(patience=timedelta(0), pace_bytes=1)
-    )
+    steady = await body.read(pausing(b"x", b"y"), BodyLimits(patience=timedelta(0), pace_bytes=1))
     assert steady == b"xy"
 
 
@@ -106,7 +108,9 @@ async def test_the_application_gets_what_was_checked() -> None:
     ],
 )
 def test_the_head_tells_whether_a_body_comes(
-    version: str, headers: dict[bytes, bytes], announced: bool  # noqa: FBT001  # a parameter of the test
+    version: str,
+    headers: dict[bytes, bytes],
+    announced: bool,  # noqa: FBT001  # a parameter of the test
 ) -> None:
     assert body.is_announced(version, headers) is announced
 

@@ -37,7 +37,9 @@ class TestARequestThatChangesState:
     def test_of_another_port_or_subdomain_is_refused(self, method: str) -> None:
         """Ports share cookies, Strict ones too (TRAPS)."""
         assert (
-            judge(method, sec_fetch_site=b"same-site", origin=b"https://x.shop.example", cookie=b"s")
+            judge(
+                method, sec_fetch_site=b"same-site", origin=b"https://x.shop.example", cookie=b"s"
+            )
             == "csrf.cross_site"
         )
 

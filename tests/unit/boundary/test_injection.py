@@ -103,11 +103,40 @@ def test_an_input_that_stays_in_its_string_passes(q: str) -> None:
 @pytest.mark.parametrize(
     "q",
     [
-        "select", "SELECT", "or", "and", "like", "from", "order by", "by", "where", "is", "null",
-        "id", "name", "price", "products", "description", "id, name", "name LIKE", "price FROM products",
-        "ORDER BY name", "order by name", ",", "=", "%", "%'"[:1], "*", "(", ".", "o", "r", "1", "select id",
+        "select",
+        "SELECT",
+        "or",
+        "and",
+        "like",
+        "from",
+        "order by",
+        "by",
+        "where",
+        "is",
+        "null",
+        "id",
+        "name",
+        "price",
+        "products",
+        "description",
+        "id, name",
+        "name LIKE",
+        "price FROM products",
+        "ORDER BY name",
+        "order by name",
+        ",",
+        "=",
+        "%",
+        "%'"[:1],
+        "*",
+        "(",
+        ".",
+        "o",
+        "r",
+        "1",
+        "select id",
     ],
-)  # fmt: skip
+)
 def test_words_of_the_statement_itself_are_there_by_chance(q: str) -> None:
     assert not shop(q)
     assert not judge(SHOP.lower().format(q=q, sort="name"), q)
@@ -123,7 +152,10 @@ def test_a_value_in_a_bound_parameter_is_explained_too() -> None:
 # -------------------------------------------------------------------------- attacks on identifiers
 
 
-@pytest.mark.parametrize("sort", ["id", "name", "price", "PRICE", "price desc", "Price ASC", "products.price", "2", " price "])  # fmt: skip
+@pytest.mark.parametrize(
+    "sort",
+    ["id", "name", "price", "PRICE", "price desc", "Price ASC", "products.price", "2", " price "],
+)
 def test_a_statement_may_be_sorted_by_what_it_selects(sort: str) -> None:
     assert not shop(sort=sort)
     assert not shop("mug", sort)
@@ -203,7 +235,9 @@ def test_a_name_of_the_clients_choice_is_refused(text: str) -> None:
 # ------------------------------------------------------------------------------ attacks on numbers
 
 
-@pytest.mark.parametrize("number", ["5", "0", "-5", "+5", "5.5", ".5", "5e3", "-1.5e-3", "0x1F", "null", "TRUE"])  # fmt: skip
+@pytest.mark.parametrize(
+    "number", ["5", "0", "-5", "+5", "5.5", ".5", "5e3", "-1.5e-3", "0x1F", "null", "TRUE"]
+)
 def test_one_number_passes(number: str) -> None:
     assert not judge(ORDERS.format(id=number), number)
 
@@ -401,7 +435,7 @@ def test_a_comment_in_statement_and_input_is_too_much_of_a_chance() -> None:
     assert judge("SELECT id FROM t WHERE a = 1 -- AND b = 2", "zzz--") == "comment"
 
 
-# -------------------------------------------------------------------------------- parts of statements
+# ------------------------------------------------------------------------- parts of statements
 
 
 def test_a_part_of_a_statement_is_touched_by_words_phrases_and_pieces() -> None:

@@ -2,7 +2,7 @@
 
 Careless statements are filled with generated inputs. SQLite compiles each one, and tells by its
 authorizer what the program would touch and by EXPLAIN what it would do. If that differs from the
-same statement with harmless inputs, the inputs were more than data, and the guard must have refused.
+same statement with harmless inputs, they were more than data, and the guard must have refused.
 """
 
 import re
@@ -23,12 +23,14 @@ Behaviour: TypeAlias = tuple[tuple[tuple[object, ...], ...], tuple[str, ...]]
 
 SCHEMA: Final = """
     CREATE TABLE products (
-        id INTEGER PRIMARY KEY, name TEXT, price INT, secret TEXT, owner INT, user_id INT, active INT
+        id INTEGER PRIMARY KEY, name TEXT, price INT, secret TEXT,
+        owner INT, user_id INT, active INT
     );
     CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, secret TEXT);
 """
 TEXT, NUMBER, COLUMN = "zq", "7", "name"  # harmless, and what stands for each kind of place
 
+JOINED: Final = "SELECT p.id, p.name FROM products p JOIN users u ON u.id = p.user_id "
 TEMPLATES: Final = [
     ("SELECT id, name, price FROM products WHERE name LIKE '%{}%' ORDER BY {}", (TEXT, COLUMN)),
     ("SELECT id FROM products WHERE (name = '{}' OR name = '{}') AND owner = 1", (TEXT, TEXT)),
@@ -38,26 +40,49 @@ TEMPLATES: Final = [
     ("SELECT price - {} FROM products WHERE owner = 3", (NUMBER,)),
     ("SELECT price-{} FROM products WHERE owner = 3", (NUMBER,)),
     ("SELECT id, name FROM products WHERE name = '{}' OR id = {} LIMIT 5", (TEXT, NUMBER)),
-    ("select id, name from products where active and name like '{}' order by name, id", (TEXT,)),
-    (
-        "SELECT p.id, p.name FROM products p JOIN users u ON u.id = p.user_id "
-        "WHERE u.name = '{}' ORDER BY p.{}",
-        (TEXT, COLUMN),
-    ),
-    ("UPDATE products SET name = '{}', price = {} WHERE id = {} AND owner = 1", (TEXT, NUMBER, NUMBER)),
+    ("select id, name from products where active and name like '{}' order by name", (TEXT,)),
+    (JOINED + "WHERE u.name = '{}' ORDER BY p.{}", (TEXT, COLUMN)),
+    ("UPDATE products SET name = '{}', price = {} WHERE id = 1 AND owner = 1", (TEXT, NUMBER)),
     ("INSERT INTO products (name, price, owner) VALUES ('{}', {}, 7)", (TEXT, NUMBER)),
     ("DELETE FROM products WHERE id IN ({}) AND owner = 1", (NUMBER,)),
     ("SELECT id FROM products WHERE name = '{}' -- of the application\n AND owner = 1", (TEXT,)),
     ("SELECT id FROM products /* {} */ WHERE owner = 1 /* x */", (TEXT,)),
-]  # fmt: skip
+]
 
 PIECES: Final = [
-    "'", "'", "''", '"', "--", "/*", "*/", ";", " or ", " and ", "1", "0", "-", "||", "id", "name",
-    "secret", "user_id", "owner", "price", "users", "select", " from ", "union", "null", "not ", " ",
-    "\t", "\n", "%", "\\", "=", "<>", ">", ",", "(", ")", ".", "case when 1 then id end", "like",
-    "(select secret from users)", "1=1", "' or '1'='1", "'||'", "+", "desc", "mug", "random()",
-    "ſelect", "＇", "E'", "$$", "x'61'", "%27", "&#39;", "\u00a0", "`", "[", "]", "#", "true",
-]  # fmt: skip
+    *("'", "'", "''", '"', "`", "[", "]", "(", ")", ",", ".", "=", ">", "<>", "%", "\\", ";", "#"),
+    *(
+        "+",
+        "-",
+        "--",
+        "/*",
+        "*/",
+        "||",
+        "'||'",
+        "1",
+        "0",
+        "1=1",
+        "' or '1'='1",
+        "E'",
+        "$$",
+        "x'61'",
+    ),
+    *("%27", "&#39;", "＇", "ſelect", "\u00a0", " ", "\t", "\n", " or ", " and ", " from ", "not "),
+    *(
+        "id",
+        "name",
+        "secret",
+        "user_id",
+        "owner",
+        "price",
+        "users",
+        "select",
+        "union",
+        "null",
+        "true",
+    ),
+    *("like", "desc", "mug", "random()", "(select secret from users)", "case when 1 then id end"),
+]
 
 #: What careless applications do to an input before they join it on.
 CHANGES: Final[list[Callable[[str], str]]] = [
@@ -76,11 +101,14 @@ CHANGES: Final[list[Callable[[str], str]]] = [
 ]
 
 #: Instructions that load a constant, or make it fit: a number is a number, whichever it is.
-_CONSTANTS: Final = frozenset(
-    ["Affinity", "Blob", "Explain", "Init", "Int64", "Integer", "MustBeInt", "Null", "Once", "Real", "RealAffinity", "String", "String8"]
+_CONSTANTS: Final = {
+    *("Blob", "Int64", "Integer", "Null", "Real", "String", "String8"),
+    *("Affinity", "Explain", "Init", "MustBeInt", "Once", "RealAffinity"),
+}
+_SORTABLE: Final = re.compile(
+    r"((products|p)\.)?(id|name|price)( (asc|desc))?|[-+]?[0-9.]+", re.IGNORECASE
 )
-_SORTABLE: Final = re.compile(r"((products|p)\.)?(id|name|price)( (asc|desc))?|[0-9.]+", re.IGNORECASE)
-_CONSTANT: Final = re.compile(r"\s*|null|true|false", re.IGNORECASE)
+_CONSTANT: Final = re.compile(r"|null|true|false", re.IGNORECASE)
 
 _touched: list[tuple[object, ...]] = []
 
@@ -123,6 +151,7 @@ INPUT = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)
 @example(TEMPLATES[3], ["-user_id", None, None], [CHANGES[4]] * 3)
 @example(TEMPLATES[4], ["1=1,||", None, None], [CHANGES[6]] * 3)
 @example(TEMPLATES[5], ["  not ' or '1'='1", None, None], [CHANGES[5]] * 3)
+@example(TEMPLATES[0], ["'' ", "'+%27", None], [CHANGES[0], unquote, CHANGES[0]])
 @example(TEMPLATES[6], ["-1", None, None], [str.lower] * 3)
 def test_what_changes_a_statement_is_refused(
     template: tuple[str, tuple[str, ...]],
@@ -133,7 +162,12 @@ def test_what_changes_a_statement_is_refused(
     sent = [given or harmless for given, harmless in zip(inputs, places, strict=False)]
     joined = [change(value) for change, value in zip(changes, sent, strict=False)]
     # A constant is worth no more than a number, but SQLite plans around it.
-    assume(not any(p != TEXT and _CONSTANT.fullmatch(j) for p, j in zip(places, joined, strict=True)))
+    assume(
+        not any(
+            p != TEXT and _CONSTANT.fullmatch(j.strip())
+            for p, j in zip(places, joined, strict=True)
+        )
+    )
     statement = text.format(*joined)
     try:
         actual = behaviour(statement)
@@ -147,7 +181,11 @@ def test_what_changes_a_statement_is_refused(
         assert suspicion(statement, Dialect.SQLITE, prepare(sent), tuple)
 
 
-@given(st.text(st.characters(whitelist_categories=["L", "N"], whitelist_characters=" -,.!?%()"), min_size=1))
+@given(
+    st.text(
+        st.characters(whitelist_categories=["L", "N"], whitelist_characters=" -,.!?%()"), min_size=1
+    )
+)
 @example("order by name")
 @example("select")
 @example("id, name")

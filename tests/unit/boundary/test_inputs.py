@@ -89,8 +89,9 @@ def test_inputs_are_gathered_once() -> None:
     made = exchange()
     made.state[inputs.QUERY] = [("q", "mug")]
     with during(made):
-        first = list(of_current())
-        assert list(of_current())[0] is first[0]
+        (first,) = of_current()
+        (second,) = of_current()
+    assert first is second
     assert made.inputs == ["mug"]
 
 
@@ -122,5 +123,3 @@ def test_a_thread_without_a_request_is_given_those_of_all_requests() -> None:
 
 def test_outside_of_requests_there_are_no_inputs() -> None:
     assert not list(of_current())
-
-

@@ -9,10 +9,13 @@ from ringfence.boundary.malformed import MalformedError
 from ringfence.boundary.multipart import Part, parse
 
 BOUNDARY = "b0undary"
+NAMED = 'Content-Disposition: form-data; name="a"'
 
 
 def form(*parts: str, tail: str = "--\r\n") -> bytes:
-    return ("".join(f"--{BOUNDARY}\r\n{part}\r\n" for part in parts) + f"--{BOUNDARY}{tail}").encode()
+    return (
+        "".join(f"--{BOUNDARY}\r\n{part}\r\n" for part in parts) + f"--{BOUNDARY}{tail}"
+    ).encode()
 
 
 def field(name: str, value: str = "v") -> str:
@@ -24,7 +27,10 @@ def read(body: bytes, *, repeated: tuple[str, ...] = (), parts: int = 3) -> list
 
 
 def test_fields_and_files_are_told_apart() -> None:
-    file = 'Content-Disposition: form-data; name="f"; filename="a b.png"\r\nContent-Type: image/png\r\n\r\n\x00'
+    file = (
+        'Content-Disposition: form-data; name="f"; filename="a b.png"\r\n'
+        "Content-Type: image/png\r\n\r\n\x00"
+    )
     assert read(form(field("note", "a\r\nb"), file)) == [
         Part(name="note", filename=None, text="a\r\nb"),
         Part(name="f", filename="a b.png", text=""),
@@ -73,28 +79,28 @@ def test_a_preamble_is_refused(prefix: bytes) -> None:
     "part",
     [
         "no head at all",
-        "Content-Disposition: form-data; name=a",
+        f"{NAMED}",
         "Content-Type: text/plain\r\n\r\nv",
         'Content-Disposition: attachment; name="a"\r\n\r\nv',
         'Content-Disposition: form-data; name=""\r\n\r\nv',
         'Content-Disposition: form-data; filename="a"\r\n\r\nv',
-        'Content-Disposition: form-data; name="a"; name="b"\r\n\r\nv',
-        'Content-Disposition: form-data; name="a"; filename="b"; filename="c"\r\n\r\nv',
-        'Content-Disposition: form-data; name="a"; filename*=utf-8\'\'b\r\n\r\nv',
         'Content-Disposition: form-data; name="a\\"b"\r\n\r\nv',
-        'Content-Disposition: form-data; name="a"; filename="..\\\\x"\r\n\r\nv',
         'Content-Disposition: form-data; name="a\x00"\r\n\r\nv',
-        'Content-Disposition: form-data; name="a"\r\nContent-Disposition: form-data; name="b"\r\n\r\nv',
-        'Content-Disposition: form-data; name="a"\r\n folded\r\n\r\nv',
-        'Content-Disposition: form-data; name="a"\nX: y\r\n\r\nv',
-        'Content-Disposition: form-data; name="a"\r\nContent-Transfer-Encoding: base64\r\n\r\nv',
-        'Content-Disposition: form-data; name="a"\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\nv',
-        'Content-Disposition: form-data; name="a"\r\nX: ' + "y" * 4_096 + "\r\n\r\nv",
         'Content-Disposition : form-data; name="a"\r\n\r\nv',
+        f'{NAMED}; name="b"\r\n\r\nv',
+        f'{NAMED}; filename="b"; filename="c"\r\n\r\nv',
+        f"{NAMED}; filename*=utf-8''b\r\n\r\nv",
+        f'{NAMED}; filename="..\\x"\r\n\r\nv',
+        f"{NAMED}\r\n{NAMED}\r\n\r\nv",
+        f"{NAMED}\r\n folded\r\n\r\nv",
+        f"{NAMED}\nX: y\r\n\r\nv",
+        f"{NAMED}\r\nContent-Transfer-Encoding: base64\r\n\r\nv",
+        f"{NAMED}\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\nv",
+        f"{NAMED}\r\nX: {'y' * 4_096}\r\n\r\nv",
         field("a", "v\x00"),
         field("a", "v\x1b[2J"),
     ],
-)  # fmt: skip
+)
 def test_a_part_with_two_readings_is_refused(part: str) -> None:
     with pytest.raises(MalformedError):
         read(form(part))
@@ -116,7 +122,20 @@ def test_a_boundary_that_is_none_is_refused(boundary: str) -> None:
         parse(b"", boundary, parts=3, repeated=())
 
 
-PIECES = ["--b0undary", "--", "\r\n", "\r\n\r\n", 'Content-Disposition: form-data; name="a"', 'Content-Disposition: form-data; name="b"; filename="f"', "Content-Type: text/plain", "v", "\n", " ", field("c"), form(field("d")).decode()]  # fmt: skip
+PIECES = [
+    "--b0undary",
+    "--",
+    "\r\n",
+    "\r\n\r\n",
+    'Content-Disposition: form-data; name="a"',
+    'Content-Disposition: form-data; name="b"; filename="f"',
+    "Content-Type: text/plain",
+    "v",
+    "\n",
+    " ",
+    field("c"),
+    form(field("d")).decode(),
+]
 
 
 def application_reads(body: bytes) -> list[tuple[bytes, bytes | None, bytes]]:
@@ -167,5 +186,7 @@ def test_the_application_reads_the_same_parts(text: str) -> None:
         (part.name.encode(), part.filename and part.filename.encode(), part.text.encode())
         for part in parts
     ]
-    given = [(name, file, b"" if file else content) for name, file, content in application_reads(body)]
+    given = [
+        (name, file, b"" if file else content) for name, file, content in application_reads(body)
+    ]
     assert given == expected

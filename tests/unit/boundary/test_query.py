@@ -51,7 +51,9 @@ def test_a_letter_beyond_ascii_has_to_be_encoded() -> None:
         read("q=café".encode())
 
 
-@pytest.mark.parametrize("text", [b"q=%00", b"q=a%0d%0aSet-Cookie:x", b"q=%1b[2J", b"%0a=1", b"q=\n"])
+@pytest.mark.parametrize(
+    "text", [b"q=%00", b"q=a%0d%0aSet-Cookie:x", b"q=%1b[2J", b"%0a=1", b"q=\n"]
+)
 def test_a_control_character_is_refused(text: bytes) -> None:
     """ATTACKS I08 and I09."""
     with pytest.raises(MalformedError, match="control character"):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy import orm
+from sqlalchemy import event, orm
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import Compiled
 from sqlalchemy.sql.expression import ColumnElement
@@ -48,7 +48,7 @@ def compiled(engine: sa.Engine, act: Callable[[orm.Session], object]) -> list[Co
         if (found := sent[4].compiled) is not None:
             seen.append(found)
 
-    sa.event.listen(engine, "before_cursor_execute", keep)
+    event.listen(engine, "before_cursor_execute", keep)
     with orm.Session(engine) as session:
         act(session)
     return seen
@@ -71,9 +71,13 @@ CONSTANT: dict[str, Callable[[orm.Session], object]] = {
     "insert": lambda s: s.execute(sa.insert(Product), [{"name": "a", "price": 1}] * 2),
     "update": lambda s: s.execute(sa.update(Product).where(Product.id == 1).values(name="b")),
     "delete": lambda s: s.execute(sa.delete(Part).where(Part.id == 1)),
-    "selectin": lambda s: s.scalars(sa.select(Product).options(orm.selectinload(Product.parts))).all(),
-    "criteria": lambda s: s.scalars(sa.select(Product).options(orm.with_loader_criteria(Product, Product.price > 0))).all(),
-}  # fmt: skip
+    "selectin": lambda s: s.scalars(
+        sa.select(Product).options(orm.selectinload(Product.parts))
+    ).all(),
+    "criteria": lambda s: s.scalars(
+        sa.select(Product).options(orm.with_loader_criteria(Product, Product.price > 0))
+    ).all(),
+}
 
 
 @pytest.mark.parametrize("act", CONSTANT.values(), ids=CONSTANT)
@@ -130,7 +134,10 @@ OWN: dict[str, tuple[sa.Executable, str]] = {
     ),
     "a suffix": (sa.select(Product).suffix_with("LIMIT 1"), "LIMIT 1"),
     "a hint": (sa.select(Product).with_statement_hint("LIMIT 1"), "LIMIT 1"),
-    "a table's hint": (sa.select(Product).with_hint(Product, "NOT INDEXED", "sqlite"), "NOT INDEXED"),
+    "a table's hint": (
+        sa.select(Product).with_hint(Product, "NOT INDEXED", "sqlite"),
+        "NOT INDEXED",
+    ),
     "an operator": (sa.select(Product).where(Product.name.op("||")("a") == "b"), "||"),
     "a function": (sa.select(sa.func.lower(Product.name)), "lower"),
     "a loader's criterion": (
@@ -139,12 +146,15 @@ OWN: dict[str, tuple[sa.Executable, str]] = {
         ),
         "price > 0",
     ),
-    "in a subquery": (sa.select(sa.select(sa.literal_column("1 + 1").label("x")).subquery()), "1 + 1"),
+    "in a subquery": (
+        sa.select(sa.select(sa.literal_column("1 + 1").label("x")).subquery()),
+        "1 + 1",
+    ),
     "in an exists": (
         sa.select(Product).where(sa.exists().where(Part.id > 0, sa.text("1 = 1"))),
         "1 = 1",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("statement", "text"), OWN.values(), ids=OWN)

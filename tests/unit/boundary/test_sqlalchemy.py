@@ -60,22 +60,42 @@ def asking(*values: str, off: tuple[Layer, ...] = ()) -> Exchange:
 
 CARELESS: dict[str, Callable[[orm.Session, str], object]] = {
     "text": lambda s, q: s.execute(sa.text(f"SELECT secret FROM products WHERE name = '{q}'")),
-    "exec_driver_sql": lambda s, q: s.connection().exec_driver_sql(f"SELECT secret FROM products WHERE name = '{q}'"),
+    "exec_driver_sql": lambda s, q: s.connection().exec_driver_sql(
+        f"SELECT secret FROM products WHERE name = '{q}'"
+    ),
     "a condition": lambda s, q: s.scalars(sa.select(Product).where(sa.text(f"name = '{q}'"))),
-    "from_statement": lambda s, q: s.scalars(sa.select(Product).from_statement(sa.text(f"SELECT * FROM products WHERE name = '{q}'"))),
-    "textual columns": lambda s, q: s.execute(sa.text(f"SELECT id FROM products WHERE name = '{q}'").columns(Product.id)),
-    "literal_column": lambda s, q: s.scalars(sa.select(Product).where(sa.literal_column(f"name = '{q}'", sa.Boolean))),
+    "from_statement": lambda s, q: s.scalars(
+        sa.select(Product).from_statement(sa.text(f"SELECT * FROM products WHERE name = '{q}'"))
+    ),
+    "textual columns": lambda s, q: s.execute(
+        sa.text(f"SELECT id FROM products WHERE name = '{q}'").columns(Product.id)
+    ),
+    "literal_column": lambda s, q: s.scalars(
+        sa.select(Product).where(sa.literal_column(f"name = '{q}'", sa.Boolean))
+    ),
     "an order": lambda s, q: s.scalars(sa.select(Product).order_by(sa.text(f"name = '{q}'"))),
     "a prefix": lambda s, q: s.execute(sa.select(Product).prefix_with(f"DISTINCT name = '{q}',")),
     "a suffix": lambda s, q: s.execute(sa.select(Product).suffix_with(f"WHERE name = '{q}'")),
     "a hint": lambda s, q: s.execute(sa.select(Product).with_statement_hint(f"WHERE name = '{q}'")),
-    "an operator": lambda s, q: s.execute(sa.select(Product).where(Product.name.op(f"= '{q}' OR 1 =")(1))),
-    "a loader's criterion": lambda s, q: s.execute(sa.select(Product).options(orm.with_loader_criteria(Product, sa.literal_column(f"name = '{q}'", sa.Boolean)))),
-    "a bulk update": lambda s, q: s.execute(sa.update(Product).where(sa.text(f"name = '{q}'")).values(name="x")),
-    "executemany": lambda s, q: s.connection().exec_driver_sql(f"UPDATE products SET name = ? WHERE name = '{q}'", [("a",), ("b",)]),
-    "an insert of many": lambda s, q: s.execute(sa.insert(Product).prefix_with(f"OR '{q}'"), [{"name": "a"}, {"name": "b"}]),
+    "an operator": lambda s, q: s.execute(
+        sa.select(Product).where(Product.name.op(f"= '{q}' OR 1 =")(1))
+    ),
+    "a loader's criterion": lambda s, q: s.execute(
+        sa.select(Product).options(
+            orm.with_loader_criteria(Product, sa.literal_column(f"name = '{q}'", sa.Boolean))
+        )
+    ),
+    "a bulk update": lambda s, q: s.execute(
+        sa.update(Product).where(sa.text(f"name = '{q}'")).values(name="x")
+    ),
+    "executemany": lambda s, q: s.connection().exec_driver_sql(
+        f"UPDATE products SET name = ? WHERE name = '{q}'", [("a",), ("b",)]
+    ),
+    "an insert of many": lambda s, q: s.execute(
+        sa.insert(Product).prefix_with(f"OR '{q}'"), [{"name": "a"}, {"name": "b"}]
+    ),
     "a legacy query": lambda s, q: s.query(Product).filter(sa.text(f"name = '{q}'")).all(),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("act", CARELESS.values(), ids=CARELESS)
@@ -103,13 +123,19 @@ def test_a_session_goes_on_after_a_refusal(session: orm.Session) -> None:
 
 CAREFUL: dict[str, Callable[[orm.Session, str], object]] = {
     "the ORM": lambda s, q: s.scalars(sa.select(Product).where(Product.name == q)).all(),
-    "a bound parameter": lambda s, q: s.execute(sa.text("SELECT * FROM products WHERE name = :q"), {"q": q}).all(),
-    "a driver's parameter": lambda s, q: s.connection().exec_driver_sql("SELECT * FROM products WHERE name = ?", (q,)).all(),
+    "a bound parameter": lambda s, q: s.execute(
+        sa.text("SELECT * FROM products WHERE name = :q"), {"q": q}
+    ).all(),
+    "a driver's parameter": lambda s, q: (
+        s.connection().exec_driver_sql("SELECT * FROM products WHERE name = ?", (q,)).all()
+    ),
     "an insert": lambda s, q: s.execute(sa.insert(Product), [{"name": q}, {"name": q}]),
     "the unit of work": lambda s, q: (s.add(Product(name=q)), s.flush()),
-    "a literal": lambda s, q: s.scalars(sa.select(Product).where(Product.name == sa.literal(q, literal_execute=True))).all(),
+    "a literal": lambda s, q: s.scalars(
+        sa.select(Product).where(Product.name == sa.literal(q, literal_execute=True))
+    ).all(),
     "IN": lambda s, q: s.scalars(sa.select(Product).where(Product.name.in_([q, "mug"]))).all(),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("act", CAREFUL.values(), ids=CAREFUL)

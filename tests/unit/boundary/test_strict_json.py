@@ -74,7 +74,8 @@ def test_a_number_that_no_database_holds_is_refused(document: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "document", [b'"\\ud800"', b'"\\uDC00"', b'"\\ud800\\ud800"', b'{"\\udfff": 1}', b'["a\\ud83d"]']
+    "document",
+    [b'"\\ud800"', b'"\\uDC00"', b'"\\ud800\\ud800"', b'{"\\udfff": 1}', b'["a\\ud83d"]'],
 )
 def test_half_of_a_surrogate_pair_is_refused(document: bytes) -> None:
     with pytest.raises(MalformedError, match="forbidden character"):
@@ -159,10 +160,19 @@ def test_a_value_more_than_allowed_is_refused() -> None:
 
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters(blacklist_categories=["Cs", "Cc"])),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(blacklist_categories=["Cs", "Cc"])), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(blacklist_categories=["Cs", "Cc"])),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(st.characters(blacklist_categories=["Cs", "Cc"])), inner, max_size=4
+        )
+    ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @given(VALUES, st.booleans())
@@ -171,7 +181,13 @@ def test_whatever_can_be_written_is_read_again(value: Any, ascii_only: bool) -> 
     assert parse(document) == value
 
 
-@given(st.lists(st.sampled_from(["{", "}", "[", "]", '"', "\\", "a", ":", ",", "1", "e9", "\\u0061", '"a"', " "])).map("".join))
+@given(
+    st.lists(
+        st.sampled_from(
+            ["{", "}", "[", "]", '"', "\\", "a", ":", ",", "1", "e9", "\\u0061", '"a"', " "]
+        )
+    ).map("".join)
+)
 def test_what_is_read_is_what_the_standard_library_reads(text: str) -> None:
     try:
         value = parse(text.encode())

@@ -83,9 +83,10 @@ def test_a_convertor_that_is_not_known_is_an_error() -> None:
         RouteTable([entry("/a/{x:slug}")])
 
 
-def test_only_the_routes_of_the_same_first_segment_are_tried() -> None:
+@pytest.mark.parametrize("prefix", ["", "/api/v1", "/{tenant}"])
+def test_only_the_routes_with_the_same_first_segments_are_tried(prefix: str) -> None:
     """The cost of a look-up does not grow with the table (issue 3, 5d)."""
-    table = RouteTable([entry(f"/r{n}/{{id}}") for n in range(1000)])
-    tried = table._buckets["r500"]
-    assert tried == (500,)
-    assert table._anywhere == ()
+    table = RouteTable([entry(f"{prefix}/r{n}/{{id}}") for n in range(1000)])
+    tried = table._tree.follow("/api/v1/r500/17" if "api" in prefix else "/r500/17")
+    assert len(tried) == (1000 if "{" in prefix else 1)
+    assert found(table, prefix.replace("{tenant}", "t") + "/r500/17") == f"{prefix}/r500/{{id}}"
