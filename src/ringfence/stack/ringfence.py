@@ -130,20 +130,18 @@ class Ringfence:
                     await wait
             receive = await layers.boundary.read_body(exchange, receive)
             layers.output.before(exchange)
-            await self._dispatch(exchange, receive, send)
-            await send.finish()
+            own = self._own.get(exchange.entry) if exchange.entry is not None else None
+            if own is not None:
+                exchange.scope["path_params"] = dict(exchange.match.parameters)
+            await (own or self.app)(exchange.scope, receive, send)
+            if not send.started:
+                await send.finish()  # an error that was held back, or nothing at all
         except Refused as refused:
             layers.monitor.refused(exchange, refused)
             await layers.output.answer(exchange, refused, send)
         except Exception as error:  # noqa: BLE001  # the last line: nothing unforeseen gets out
             layers.monitor.crashed(exchange, error)
             await layers.output.answer_crash(exchange, error, send)
-
-    async def _dispatch(self, exchange: Exchange, receive: Receive, send: Guard) -> None:
-        own = self._own.get(exchange.entry) if exchange.entry is not None else None
-        if own is not None:
-            exchange.scope["path_params"] = dict(exchange.match.parameters)
-        await (own or self.app)(exchange.scope, receive, send)
 
     # ----------------------------------------------------------------------- the start, the end
 
