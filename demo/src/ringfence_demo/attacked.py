@@ -16,7 +16,7 @@ under TLS, the origin is ``https``. TLS itself ends in front of it, as behind a 
 """
 
 import argparse
-import encodings.idna  # noqa: F401  # for SMTP: who became nobody may not read Python's own folder
+import encodings.idna  # noqa: F401  # pyright: ignore[reportUnusedImport]  # for SMTP: who became nobody may not read Python's own folder
 import json
 import os
 import signal

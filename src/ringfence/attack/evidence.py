@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ringfence.attack.answer import Sent
 from ringfence.core.codes import CODES, Code
@@ -101,4 +101,4 @@ def _record(line: str) -> dict[str, Any] | None:
         found: object = json.loads(line)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else None

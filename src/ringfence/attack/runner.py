@@ -69,7 +69,7 @@ async def run(order: Order) -> Matrix:
     async with outside() as around:
         with tempfile.TemporaryDirectory(prefix="ringfence-attack-") as folder:
             place = Path(folder)
-            place.chmod(0o711)  # each shop runs as somebody else where we are root
+            place.chmod(0o711)  # noqa: ASYNC240  # each shop runs as somebody else where we are root
             everything = [(each, order.attacks) for each in order.configurations]
             await _round(order, everything, around, place, results, benign=True)
             matrix = _matrix(order, results)

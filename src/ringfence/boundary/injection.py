@@ -44,6 +44,7 @@ from ringfence.boundary.malformed import MalformedError
 from ringfence.boundary.readings import Inputs, Value
 from ringfence.boundary.sql import (
     Dialect,
+    Edge,
     Fragment,
     Scan,
     Span,
@@ -80,7 +81,14 @@ def suspicion(text: str, dialect: Dialect | None, inputs: Inputs, bound: Bound) 
     if scanned is None:
         return "broken" if _occurs(folded, inputs) else ""
     judge = _Judge(scanned, inputs, bound)
-    return judge.comments() or judge.phrases() or judge.words() or judge.parts() or judge.pieces()
+    return (
+        judge.comments()
+        or judge.phrases()
+        or judge.words()
+        or judge.parts()
+        or judge.pieces()
+        or judge.edges()
+    )
 
 
 def touches(inputs: Inputs, text: str) -> bool:
@@ -103,8 +111,10 @@ class _Judge:
 
     @cached_property
     def _texts(self) -> list[str]:
-        """The strings of the statement, and those among its parameters."""
-        return [*self._scan.inner("string"), *map(fold, self._bound())]
+        """The strings of the statement, as written and as meant, and those of its parameters."""
+        written = list(self._scan.inner("string"))
+        meant = [text.replace("''", "'") for text in written if "''" in text]
+        return [*written, *meant, *map(fold, self._bound())]
 
     def comments(self) -> Suspicion:
         """Both the statement and the input with a comment: too much of a chance."""
@@ -151,10 +161,7 @@ class _Judge:
 
     def pieces(self) -> Suspicion:
         """Fragments of a phrase, which the application may have cut, split or stripped."""
-        found = self._inputs.fragments & self._scan.fragments
-        if self._inputs.edges:
-            found |= self._inputs.edges & self._scan.edges
-        for piece in found:
+        for piece in self._inputs.fragments & self._scan.fragments:
             if _is_pair(piece) and not self._is_compared(piece):
                 continue
             if any(mark in "'\"`;" for mark in piece) or self._is_compared(piece):
@@ -162,6 +169,14 @@ class _Judge:
             if not self._are_explained(v for v in self._inputs.values if piece in v.fragments):
                 return "fragment"
         return ""
+
+    def edges(self) -> Suspicion:
+        """A quote of the client's that ends a string, where nothing else was left of the input."""
+        found = self._inputs.edges & self._scan.edges if self._inputs.edges else frozenset[Edge]()
+        explained = all(
+            self._are_explained(v for v in self._inputs.values if edge in v.edges) for edge in found
+        )
+        return "" if explained else "crossing"
 
     def _found(self, candidates: frozenset[str]) -> Iterable[str]:
         """Those that are words of the code."""

@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import unquote, unquote_plus
 
 from ringfence.boundary import sql_words as words
-from ringfence.boundary.sql import Fragment, fold, fragments, split
+from ringfence.boundary.sql import Edge, Fragment, edges, fold, fragments, split
 
 _SPACE: Final = re.compile(r"\s+")
 _NUMBER: Final = re.compile(r"0x[0-9a-f]+|[0-9]+(?:e[0-9]+)?")
@@ -33,7 +33,8 @@ class Value:
     phrases: frozenset[str]  # readings of more than one word
     parts: frozenset[str]  # the words of phrases
     fragments: frozenset[Fragment]
-    needles: frozenset[str]  # the longest word of each fragment
+    edges: frozenset[Edge]
+    needles: frozenset[str]  # a word of each fragment and edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Inputs:
     phrases: frozenset[str]
     parts: frozenset[str]
     fragments: frozenset[Fragment]
-    edges: frozenset[Fragment]  # the fragments with a quote in the middle
+    edges: frozenset[Edge]
     needles: tuple[str, ...]  # of all of them; without these there is nothing of them in a text
     comments: tuple[str, ...]  # phrases that begin or end a comment
 
@@ -70,15 +71,14 @@ def prepare(values: Iterable[str], names: Iterable[str] = ()) -> Inputs:
     all_words = frozenset[str]().union(*(value.words for value in read))
     phrases = frozenset[str]().union(*(value.phrases for value in read))
     parts = frozenset[str]().union(*(value.parts for value in read))
-    all_fragments = frozenset[Fragment]().union(*(value.fragments for value in read))
     needles = all_words.union(phrases, parts, *(value.needles for value in read))
     return Inputs(
         values=tuple(read),
         words=all_words,
         phrases=phrases,
         parts=parts,
-        fragments=all_fragments,
-        edges=frozenset(piece for piece in all_fragments if piece[1] == "'"),
+        fragments=frozenset[Fragment]().union(*(value.fragments for value in read)),
+        edges=frozenset[Edge]().union(*(value.edges for value in read)),
         needles=tuple(needles),
         comments=tuple(p for p in phrases if any(mark in p for mark in _COMMENT_MARKS)),
     )
@@ -101,6 +101,7 @@ def _read(text: str) -> Value:
     phrases: set[str] = set()
     within: set[str] = set()
     pieces: set[Fragment] = set()
+    beside: set[Edge] = set()
     for reading in _readings(text):
         parts = split(reading)
         if len(parts) == 1 and parts[0] == reading and reading[0] not in words.MARKS:
@@ -109,6 +110,7 @@ def _read(text: str) -> Value:
         elif parts:
             phrases.add(reading)
             pieces.update(p for p in fragments(parts) if not _is_harmless(p))
+            beside |= edges(parts)
             within.update(parts)
     within = {part for part in within if part[0].isalpha() or part[0] == "_"} - words.KEYWORDS
     return Value(
@@ -116,7 +118,8 @@ def _read(text: str) -> Value:
         phrases=frozenset(phrases),
         parts=frozenset(within),
         fragments=frozenset(pieces),
-        needles=frozenset(max(piece, key=len) for piece in pieces),
+        edges=frozenset(beside),
+        needles=frozenset(max(piece, key=len) for piece in (*pieces, *beside)),
     )
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ringfence.boundary import sql_words
@@ -190,9 +191,7 @@ def split(text: str) -> list[str]:
 
 def edges(words: list[str]) -> frozenset[Edge]:
     """Every word that stands next to a quote, with the quote."""
-    return frozenset(
-        edge for edge in zip(words, words[1:], strict=False) if edge.count(_QUOTE) == 1
-    )
+    return frozenset(edge for edge in pairwise(words) if edge.count(_QUOTE) == 1)
 
 
 def fragments(words: list[str]) -> frozenset[Fragment]:

@@ -349,7 +349,20 @@ def test_an_input_that_was_changed_on_its_way_is_found(value: str, spliced: str)
 
 
 def test_a_string_of_the_clients_own_is_found_when_the_rest_was_cut_off() -> None:
-    assert judge("SELECT id FROM t WHERE a = not ' or '", "not ' or '1'='1") == "fragment"
+    assert judge("SELECT id FROM t WHERE a = not ' or '", "not ' or '1'='1") == "crossing"
+
+
+def test_a_quote_where_an_input_was_cut_off_is_found() -> None:
+    text = "SELECT id FROM t WHERE a LIKE '{}' AND b = '{}'"
+    for cut, second in (("some text'", " OR 1=1 --"), ("some text'", "x' y")):
+        assert judge(text.format(cut, second), cut + " and more", second + " z")
+
+
+def test_quotes_that_were_doubled_are_explained() -> None:
+    note = "it's 'new' and 'open'"
+    text = "UPDATE t SET status = 'open', note = '{}' WHERE id = 5"
+    assert not judge(text.format(note.replace("'", "''")), note)
+    assert not judge("UPDATE t SET status = 'open', note = ? WHERE id = 5", note, bound=(note,))
 
 
 def test_a_column_that_was_cut_out_is_still_no_operand_and_no_hidden_order() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.boundary.malformed import MalformedError
-from ringfence.boundary.sql import Dialect, fold, scan, split
+from ringfence.boundary.sql import Dialect, edges, fold, scan, split
 
 SQLITE, POSTGRESQL = Dialect.SQLITE, Dialect.POSTGRESQL
 BOTH = [SQLITE, POSTGRESQL]
@@ -124,9 +124,10 @@ def test_fragments_are_neighbours_in_the_code() -> None:
     assert ("'", "x", "y") not in found
 
 
-def test_edges_reach_across_a_quote() -> None:
+def test_edges_are_the_words_beside_a_quote() -> None:
     found = scan("SELECT 1 WHERE a = 'x y' OR b", SQLITE).edges
-    assert found == {("=", "'", "x"), ("y", "'", "or")}
+    assert found == {("'", "x"), ("y", "'")}
+    assert edges(split("o'brien")) == {("o", "'"), ("'", "brien")}
     assert not scan("SELECT '', \"x\" -- 'y'", SQLITE).edges
 
 

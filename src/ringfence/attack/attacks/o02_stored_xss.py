@@ -16,7 +16,9 @@ _BODIES: Final[Mapping[str, str]] = {
     "SVG": "<svg><animate onbegin=alert('{word}') attributeName=x dur=1s></svg>",
     "a body within a body": "<body onload=alert('{word}')>",
     "details that open": "<details open ontoggle=alert('{word}')><summary>x</summary></details>",
-    "a frame with a document": "<iframe srcdoc=\"<script>parent.alert('{word}')</script>\"></iframe>",
+    "a frame with a document": (
+        "<iframe srcdoc=\"<script>parent.alert('{word}')</script>\"></iframe>"
+    ),
     "a frame with a scheme": "<iframe src=\"javascript:parent.alert('{word}')\"></iframe>",
     "a field with focus": "<input autofocus onfocus=alert('{word}')>",
     "a video without a source": "<video><source onerror=alert('{word}')></video>",

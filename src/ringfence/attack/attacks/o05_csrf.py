@@ -54,7 +54,7 @@ class Csrf(Attack):
     def payloads(self) -> Sequence[Payload]:
         return [Payload(name, partial(self._signs_out, head)) for name, head in _HEADS.items()]
 
-    async def _signs_out(self, head: list[tuple[str, str]]) -> bool:
+    async def _signs_out(self, head: Sequence[tuple[str, str]]) -> bool:
         session = await self._session()
         headers = [*head, ("Cookie", f"{COOKIE}={session.refresh}")]
         await self.ground.send("POST", "/auth/sign-out", headers=headers)
