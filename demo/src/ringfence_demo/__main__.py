@@ -96,7 +96,7 @@ def _listen(host: str, port: int) -> socket.socket:
         reason = os.strerror(error.errno or 0).lower()
         raise ConfigurationError(
             f"Cannot listen on {host} port {port}: {reason}. "
-            f"Another one: ringfence demo --port {port + 1 if port < 65_535 else 8000}"  # noqa: PLR2004  # 16 bits
+            f"Choose another one: --port {port + 1 if port < 65_535 else 8000}"  # noqa: PLR2004  # 16 bits
         ) from None
 
 

@@ -35,7 +35,7 @@ from ringfence import (
     signed_in,
 )
 from ringfence_demo.models import Order, Post, Product, Upload
-from ringfence_demo.shop import PAGES, STATIC, Session, Shop, TheShop
+from ringfence_demo.shop import Session, Shop, TheShop
 
 router = APIRouter()
 
@@ -86,9 +86,9 @@ class Link(msgspec.Struct, forbid_unknown_fields=True):
 
 @router.get("/", response_class=HTMLResponse)
 @allow(public)
-async def page() -> str:
+async def page(shop: TheShop) -> str:
     """The shop's page: sign in, products, orders, posts."""
-    return (PAGES / "index.html").read_text()
+    return (shop.pages / "index.html").read_text()
 
 
 @router.get("/products")
@@ -206,10 +206,10 @@ async def read_post(post_id: PostId, session: Session) -> dict[str, Any]:
 
 @router.get("/posts/{post_id}/view", response_class=HTMLResponse)
 @allow(public)
-async def view_post(post_id: PostId, session: Session) -> str:
+async def view_post(post_id: PostId, session: Session, shop: TheShop) -> str:
     """One post as a page."""
     post = await find_post(session, post_id)
-    template = (PAGES / "post.html").read_text()
+    template = (shop.pages / "post.html").read_text()
     for name in ("title", "author", "created_at", "body"):
         template = template.replace("{{ " + name + " }}", rich_text(getattr(post, name)))
     return template
@@ -319,5 +319,5 @@ def build(shop: Shop) -> FastAPI:
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.shop = shop
     app.include_router(router)
-    app.mount("/static", StaticFiles(directory=STATIC))
+    app.mount("/static", StaticFiles(directory=shop.static))
     return app

@@ -6,6 +6,7 @@ Nothing here touches a disk or a socket before the application starts.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -22,7 +23,7 @@ from ringfence_demo.app import build
 from ringfence_demo.arguments import FOLDER
 from ringfence_demo.data import Databases, DataFolder
 from ringfence_demo.models import Order, Upload
-from ringfence_demo.shop import Shop
+from ringfence_demo.shop import PAGES, STATIC, Shop
 
 POLICIES: Final = {"/static": public}
 DEFAULT_ORIGIN: Final = "http://127.0.0.1:8000"
@@ -87,10 +88,13 @@ def guard(
     settings: Settings,
     *,
     reachable: Iterable[Endpoint] = (),
+    pages: Path = PAGES,
+    static: Path = STATIC,
 ) -> Ringfence:
     """The guarded shop; its layers may be switched off in the settings.
 
-    ``reachable`` are addresses that ``/tools/fetch`` may reach although they are not public.
+    ``reachable`` are addresses that ``/tools/fetch`` may reach although they are not public;
+    ``pages`` and ``static`` are the shop's own files, or a copy of them.
     """
     database = Database(create_async_engine(databases.shop))
     stores = open_stores(settings.database, session_idle=settings.session_idle)
@@ -98,6 +102,8 @@ def guard(
         database=database,
         folder=folder,
         people=Accounts(stores.accounts),
+        pages=pages,
+        static=static,
         outbound=Outbound(also=frozenset(reachable)),
     )
     return Ringfence(

@@ -18,6 +18,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, MutableMapping
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -28,10 +29,26 @@ from ringfence_demo.data import Databases, DataFolder
 from ringfence_demo.guarded import guard, settings
 from ringfence_demo.seed import first_start
 from ringfence_demo.server import bind, serve
+from ringfence_demo.shop import PAGES, STATIC
 
 Message: TypeAlias = MutableMapping[str, Any]
 
 HOST: Final = "localhost"
+
+#: What libraries import at the first request, when ``nobody`` may not enter their folder any more.
+_LATER: Final = (
+    "anyio._backends._asyncio",
+    "anyio.streams.tls",
+    "cryptography.hazmat.backends.openssl.backend",
+    "encodings.idna",
+    "h11",
+    "httpcore2",
+    "httpcore2._backends.anyio",
+    "python_multipart.multipart",
+    "truststore",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
+)
 
 _EVERY_LAYER: Final = ",".join(Layer)
 _NOT_FOUND: Final = (
@@ -128,14 +145,29 @@ def main() -> None:
     configured = settings(folder, databases, switched_off, origin=origin)
     first_start(folder, databases, configured)
     reachable = [(host, port) for host, port in said["reachable"]]
-    app = guard(folder, databases, configured, reachable=reachable)
-    become_nobody(folder.root)
-    os.chdir(folder.root)
+    pages, static = _copies(folder.root)
+    app = guard(folder, databases, configured, reachable=reachable, pages=pages, static=static)
     prefix = "/" + secrets.token_hex(16)
+
+    def ready() -> None:
+        for name in _LATER:
+            import_module(name)
+        become_nobody(folder.root)
+        os.chdir(folder.root)
+        print(f"{origin}{prefix}/", flush=True)
+
     try:
-        serve(Behind(app, prefix), listening, lambda: print(f"{origin}{prefix}/", flush=True))
+        serve(Behind(app, prefix), listening, ready)
     finally:
         shutil.rmtree(folder.root, ignore_errors=True)
+
+
+def _copies(folder: Path) -> tuple[Path, Path]:
+    """The shop's files where the twin can read them: its user may not enter ours."""
+    pages, static = folder / "pages", folder / "static"
+    shutil.copytree(PAGES, pages)
+    shutil.copytree(STATIC, static)
+    return pages, static
 
 
 def become_nobody(folder: Path) -> None:
@@ -153,7 +185,8 @@ def become_nobody(folder: Path) -> None:
 
 def _end_with_the_parent(folder: Path) -> None:
     """Wait for the end of the pipe, which comes however the parent ends."""
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):  # unbuffered: Python takes no lock of it at its end
+        pass
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 

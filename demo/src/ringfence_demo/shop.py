@@ -34,6 +34,8 @@ class Shop:
     database: Database
     folder: DataFolder
     people: People
+    pages: Path = PAGES
+    static: Path = STATIC
     outbound: Outbound = field(default_factory=Outbound)
     uploads: Uploads = field(init=False)
     thumbnail: commands.Command = field(init=False)
