@@ -31,11 +31,11 @@ from fastapi import FastAPI
 from ringfence.core.errors import RingfenceError
 from ringfence.core.exchange import SCOPE_KEY, Exchange
 from ringfence.core.settings import Environment, Settings, parse
+from ringfence_demo import nobody
 from ringfence_demo.arguments import add_arguments
 from ringfence_demo.data import Databases, DataFolder
 from ringfence_demo.guarded import guard, settings
 from ringfence_demo.hurried import MethodOverride, grow, leave_behind
-from ringfence_demo.naked import become_nobody
 from ringfence_demo.postgres import PrivatePostgres, prepare
 from ringfence_demo.seed import first_start
 from ringfence_demo.server import bind, serve
@@ -48,29 +48,47 @@ _NOT_FOUND: Final = (
 )
 
 
-class Traced:
-    """Lets the parent in, and writes down what the controls did to each of its requests."""
+class Locked:
+    """An ASGI application that is there for whoever shows the key, and for nobody else."""
 
-    def __init__(self, app: Any, key: bytes, file: Path) -> None:  # noqa: ANN401  # an ASGI application
+    def __init__(self, app: Any, key: bytes) -> None:  # noqa: ANN401  # an ASGI application
         self._app = app
         self._key = (b"x-attacked", key)
-        self._lines = file.open("a", buffering=1)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # as the protocol has it
         """Pass the request on, without the key."""
-        if scope["type"] != "lifespan":
+        if scope["type"] == "http":
             if self._key not in scope["headers"]:
-                for message in (
-                    _NOT_FOUND if scope["type"] == "http" else ({"type": "websocket.close"},)
-                ):
+                for message in _NOT_FOUND:
                     await send(message)
                 return
             scope["headers"] = [header for header in scope["headers"] if header != self._key]
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+            return
+        await self._app(scope, receive, send)
+
+
+class Traced:
+    """Writes down what the controls did to each request, once it is answered."""
+
+    def __init__(self, app: Any, file: Path) -> None:  # noqa: ANN401  # an ASGI application
+        self._app = app
+        self._lines = file.open("a", buffering=1)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # as the protocol has it
+        """Pass the request on."""
+        exchanges: list[Exchange] = []
+
+        async def watched(message: Any) -> None:  # noqa: ANN401  # as the protocol has it
+            if not exchanges and isinstance(scope.get(SCOPE_KEY), Exchange):
+                exchanges.append(scope[SCOPE_KEY])  # the guard takes it away in the end
+            await send(message)
+
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, watched)
         finally:
-            exchange = scope.get(SCOPE_KEY)
-            if isinstance(exchange, Exchange):
+            for exchange in exchanges:
                 traces = [code.name for code in exchange.traces]
                 line = {"request_id": exchange.request_id, "traces": traces}
                 self._lines.write(json.dumps(line) + "\n")
@@ -103,20 +121,21 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
     configured = _settings(folder, databases, listening.getsockname()[1])
     first_start(folder, databases, configured)
     leave_behind(folder)
-    guarded = guard(folder, databases, configured, reachable=arguments.reachable)
+    pages, static = nobody.copies(folder.root)
+    guarded = guard(
+        folder, databases, configured, reachable=arguments.reachable, pages=pages, static=static
+    )
     app = guarded.app
     if not isinstance(app, FastAPI):
         raise TypeError("the shop is no FastAPI application")
     app.add_middleware(MethodOverride)
-    traced = Traced(guarded, key, arguments.traces)
-    become_nobody(folder.root.parent)
-    os.chdir(folder.root)
 
     def ready() -> None:
         grow(app, folder)
+        nobody.become(folder.root.parent)
         print(configured.origin, flush=True)
 
-    return 0 if serve(traced, listening, ready) else 1
+    return 0 if serve(Locked(Traced(guarded, arguments.traces), key), listening, ready) else 1
 
 
 def _settings(folder: DataFolder, databases: Databases, port: int) -> Settings:

@@ -9,7 +9,6 @@ alive is the pipe that the parent holds.
 
 import json
 import os
-import pwd
 import secrets
 import shutil
 import subprocess
@@ -18,37 +17,21 @@ import tempfile
 import threading
 from collections.abc import Iterable, MutableMapping
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from ringfence.boundary.outbound import Endpoint
 from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError
+from ringfence_demo import nobody
 from ringfence_demo.data import Databases, DataFolder
 from ringfence_demo.guarded import guard, settings
 from ringfence_demo.seed import first_start
 from ringfence_demo.server import bind, serve
-from ringfence_demo.shop import PAGES, STATIC
 
 Message: TypeAlias = MutableMapping[str, Any]
 
 HOST: Final = "localhost"
-
-#: What libraries import at the first request, when ``nobody`` may not enter their folder any more.
-_LATER: Final = (
-    "anyio._backends._asyncio",
-    "anyio.streams.tls",
-    "cryptography.hazmat.backends.openssl.backend",
-    "encodings.idna",
-    "h11",
-    "httpcore2",
-    "httpcore2._backends.anyio",
-    "python_multipart.multipart",
-    "truststore",
-    "uvicorn.protocols.http.auto",
-    "uvicorn.protocols.websockets.auto",
-)
 
 _EVERY_LAYER: Final = ",".join(Layer)
 _NOT_FOUND: Final = (
@@ -145,42 +128,18 @@ def main() -> None:
     configured = settings(folder, databases, switched_off, origin=origin)
     first_start(folder, databases, configured)
     reachable = [(host, port) for host, port in said["reachable"]]
-    pages, static = _copies(folder.root)
+    pages, static = nobody.copies(folder.root)
     app = guard(folder, databases, configured, reachable=reachable, pages=pages, static=static)
     prefix = "/" + secrets.token_hex(16)
 
     def ready() -> None:
-        for name in _LATER:
-            import_module(name)
-        become_nobody(folder.root)
-        os.chdir(folder.root)
+        nobody.become(folder.root)
         print(f"{origin}{prefix}/", flush=True)
 
     try:
         serve(Behind(app, prefix), listening, ready)
     finally:
         shutil.rmtree(folder.root, ignore_errors=True)
-
-
-def _copies(folder: Path) -> tuple[Path, Path]:
-    """The shop's files where the twin can read them: its user may not enter ours."""
-    pages, static = folder / "pages", folder / "static"
-    shutil.copytree(PAGES, pages)
-    shutil.copytree(STATIC, static)
-    return pages, static
-
-
-def become_nobody(folder: Path) -> None:
-    """Give up root, and hand over the folder; whoever is not root stays who they are."""
-    if os.geteuid() != 0:
-        return
-    user = pwd.getpwnam("nobody")
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
-    os.setgroups([])
-    os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
-    os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
-    os.environ.update(HOME=str(folder), USER="nobody", LOGNAME="nobody")
 
 
 def _end_with_the_parent(folder: Path) -> None:

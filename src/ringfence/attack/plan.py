@@ -33,6 +33,8 @@ class Attack(ABC):
     signs: ClassVar[frozenset[str]] = frozenset()
     #: The control acts where no request tells of it: who stopped it is found by elimination.
     silent: ClassVar[bool] = False
+    #: It waits more than it works: it starts before the others, so that they fill the time.
+    patient: ClassVar[bool] = False
     #: Where stopping means that no more than this can be done.
     bound: ClassVar[str] = ""
 

@@ -23,7 +23,7 @@ from ringfence.attack.unproven import UnavailableError, UnprovenError
 
 #: Shops at a time, and attacks at a time on each of them: enough to keep two cores busy.
 _SHOPS: Final = 2
-_ATTACKS: Final = 3
+_ATTACKS: Final = 4
 
 #: The second byte of the addresses from which honest visitors, and the first attack, come.
 _HONEST: Final = 10
@@ -134,7 +134,8 @@ async def _attack_all(
             results.runs[attack][shop.configuration.name] = await attacked(ATTACKS[attack](ground))
             told(shop.configuration.name, attack)
 
-    await asyncio.gather(*map(one, attacks))
+    patient_first = sorted(attacks, key=lambda attack: not ATTACKS[attack].patient)
+    await asyncio.gather(*map(one, patient_first))
 
 
 async def attacked(attack: Attack) -> Run:

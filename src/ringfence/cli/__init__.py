@@ -18,6 +18,7 @@ from ringfence.core.errors import ConfigurationError, Refused, StoreError
 COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "demo": "start the demo shop on this machine",
+        "attack": "attack the demo shop, and show which layer stops what",
         "serve": "run the auth service alone",
         "boundaries": "show each route, who may use it, and which layers ask what of it",
         "check": "look for what is wrong with settings, keys, database and routes",

@@ -7,6 +7,7 @@ Sources: OWASP ASVS 5.0 section 3.4 and 14.3; OWASP HTTP Headers Cheat Sheet; MU
 """
 
 import re
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 Header: TypeAlias = tuple[bytes, bytes]
@@ -58,6 +59,7 @@ def well_formed(name: bytes, value: bytes) -> bool:
     return not _BAD_VALUE(value) and (name in _COMMON or bool(_NAME(name)))
 
 
+@lru_cache(maxsize=64)
 def names_page(content_type: bytes) -> bool:
     """Whether a browser renders this as a page."""
     return content_type[:9].lower() == b"text/html" or b"xhtml" in content_type

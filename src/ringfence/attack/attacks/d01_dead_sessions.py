@@ -11,6 +11,7 @@ class DeadSessions(Attack):
     """Stopped: the next request with the token is refused."""
 
     id = "D01"
+    patient = True
 
     async def prepare(self) -> None:
         ground = self.ground

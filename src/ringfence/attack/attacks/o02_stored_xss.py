@@ -39,6 +39,7 @@ class StoredXss(Attack):
     """Stopped: in a real Chromium no script runs, and the reader stays on the page."""
 
     id = "O02"
+    patient = True
     signs = frozenset({"html.sanitised"})
 
     async def prepare(self) -> None:

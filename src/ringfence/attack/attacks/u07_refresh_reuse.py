@@ -20,6 +20,7 @@ class RefreshReuse(Attack):
     """
 
     id = "U07"
+    patient = True
 
     async def prepare(self) -> None:
         ground = self.ground

@@ -1,0 +1,47 @@
+"""What was sent and what came back, payload by payload (``-v``)."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ringfence.attack.ablation import Matrix
+from ringfence.attack.answer import Sent
+from ringfence.attack.outcome import Tried
+
+#: A payload of hundreds of requests is shown by its first and its last ones.
+_FIRST: Final = 3
+_LAST: Final = 3
+
+
+def transcript(matrix: Matrix) -> Iterator[str]:
+    """Every line of it."""
+    for attack, runs in matrix.runs.items():
+        row = matrix.rows[attack]
+        yield f"{attack} {row.name}"
+        yield f"    stopped means: {row.stopped}"
+        for name, run in runs.items():
+            who = f" by {run.by}" if run.by else ""
+            yield f"  off: {name}   {run.outcome}{who}{_because(run.reason)}"
+            for tried in run.payloads:
+                yield from _payload(tried)
+        yield ""
+
+
+def _payload(tried: Tried) -> Iterator[str]:
+    code = f" ({tried.stopped_by.name})" if tried.stopped_by is not None else ""
+    yield f"    {tried.name!r}: {'through' if tried.through else 'stopped'}{code}"
+    shown = _shown(tried.sent)
+    for sent in shown:
+        if sent is None:
+            yield f"      … {len(tried.sent) - _FIRST - _LAST} more like these"
+        else:
+            yield from (f"      {line}" for line in sent.shown())
+
+
+def _shown(sent: Sequence[Sent]) -> list[Sent | None]:
+    if len(sent) <= _FIRST + _LAST:
+        return [*sent]
+    return [*sent[:_FIRST], None, *sent[-_LAST:]]
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""

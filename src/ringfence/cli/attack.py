@@ -1,0 +1,121 @@
+"""``ringfence attack``: attacks on the running demo shop, with each layer switched off in turn."""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ringfence.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ringfence.attack.ablation import Matrix
+
+HELP: Final = "attack the demo shop, and show which layer stops what"
+
+_DESCRIPTION: Final = """\
+Attack the demo shop, and show which layer stops what. Without --ablate with
+nothing off and with every layer off; with it, each layer is also switched off
+in turn, and the shop is attacked in production mode."""
+_MISSING: Final = """\
+The demo shop is not installed: it is careless on purpose, and no part of the library.
+In a checkout of Ringfence, `pip install ./demo` puts it beside an installed Ringfence."""
+_NO_TARGET: Final = "Say --demo: this version attacks the demo shop alone."
+
+
+def add_parser(subparsers: Any) -> None:  # noqa: ANN401  # argparse keeps its type private
+    """Add the command."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "attack",
+        help=HELP,
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--demo", action="store_true", help="start shops on free ports for it")
+    parser.add_argument(
+        "--database",
+        choices=("sqlite", "postgres"),
+        default="sqlite",
+        help="what the shops run on (default: sqlite)",
+    )
+    parser.add_argument("--only", default="", metavar="ID,…", help="these attacks: I02,Z01")
+    parser.add_argument("--ablate", action="store_true", help="switch each layer off in turn")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a report as one page")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="what was sent and what came back"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Attack. Non-zero when something gets through that should not, or a run proves nothing."""
+    if not arguments.demo:
+        print(_NO_TARGET, file=sys.stderr)
+        return 2
+    if find_spec("ringfence_demo") is None:
+        print(_MISSING, file=sys.stderr)
+        return 1
+    matrix = _attack(arguments)
+    profile = f"{platform.system().lower()} {arguments.database}"
+    if arguments.html is not None:
+        _write(arguments.html, matrix, profile)
+    _print(arguments, matrix, profile)
+    return 0 if matrix.summary.good else 1
+
+
+def _attack(arguments: argparse.Namespace) -> "Matrix":
+    from ringfence.attack.attacks import ATTACKS
+    from ringfence.attack.catalogue import chosen
+    from ringfence.attack.configuration import ABLATED, SHORT
+    from ringfence.attack.progress import Progress
+    from ringfence.attack.runner import Order, run
+
+    attacks = chosen(arguments.only, ATTACKS)
+    configurations = ABLATED if arguments.ablate else SHORT
+    progress = Progress(sys.stderr, len(configurations) * (len(attacks) + 1))
+    order = Order(
+        attacks=attacks,
+        configurations=configurations,
+        database=arguments.database,
+        told=progress,
+    )
+    try:
+        return asyncio.run(run(order))
+    except* ConfigurationError as group:
+        raise _first(group) from None
+    finally:
+        progress.close()
+
+
+def _first(group: BaseExceptionGroup[ConfigurationError]) -> ConfigurationError:
+    for error in group.exceptions:
+        return error if isinstance(error, ConfigurationError) else _first(error)
+    raise AssertionError  # a group is never empty
+
+
+def _print(arguments: argparse.Namespace, matrix: "Matrix", profile: str) -> None:
+    from ringfence.attack.report import report
+    from ringfence.attack.table import table
+    from ringfence.attack.transcript import transcript
+
+    if arguments.json:
+        print(json.dumps(report(matrix, profile=profile), indent=2, ensure_ascii=False))
+        return
+    if arguments.verbose:
+        for line in transcript(matrix):
+            print(line)
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    print("\n".join(table(matrix, colour=colour)))
+
+
+def _write(file: Path, matrix: "Matrix", profile: str) -> None:
+    from ringfence.attack.page import page
+
+    try:
+        file.write_text(page(matrix, profile=profile), "utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{file}: {error.strerror}") from error
