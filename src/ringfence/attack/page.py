@@ -1,54 +1,21 @@
 """The matrix as one self-contained page (``--html``), for a browser and for a picture in a README.
 
 It runs no script and loads nothing: its policy allows its own style alone, by its digest. Names of
-payloads are attacks, so every text is escaped.
+payloads, and what shops answer, are attacks: every text is escaped.
 """
 
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterator
 from html import escape
+from importlib.resources import files
 from typing import Final
 
 from ringfence.attack.ablation import Matrix
 from ringfence.attack.cell import Cell, Tone, cell, failures, verdicts
-from ringfence.attack.configuration import ALL, NONE
-from ringfence.attack.outcome import Run
+from ringfence.attack.configuration import ALL, NONE, Configuration
+from ringfence.attack.outcome import Run, Tried
 from ringfence.attack.table import asides
-
-_STYLE: Final = """
-:root { color-scheme: light dark; --paper: #fff; --ink: #1c2024; --quiet: #60646c; --line: #e2e4e9;
-  --held: #18794e; --held-bg: #e6f6eb; --second: #0b68cb; --second-bg: #e6f4fe;
-  --open: #ab6400; --open-bg: #fff7c2; --breach: #fff; --breach-bg: #ce2c31; }
-@media (prefers-color-scheme: dark) { :root { --paper: #111113; --ink: #edeef0; --quiet: #b0b4ba;
-  --line: #2e3135; --held: #3dd68c; --held-bg: #132d21; --second: #70b8ff; --second-bg: #0d2847;
-  --open: #ffca16; --open-bg: #302008; --breach: #fff; --breach-bg: #ce2c31; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1.25rem; max-width: 72rem; background: var(--paper);
-  color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
-h1 { margin: 0; font-size: 1.5rem; }
-h2 { margin: 2rem 0 .5rem; font-size: 1.1rem; }
-p { margin: .25rem 0 1rem; color: var(--quiet); }
-ul { padding-left: 1.25rem; }
-.wide { overflow-x: auto; }
-table { width: 100%; border-collapse: collapse; font-size: 13px; }
-caption { text-align: left; color: var(--quiet); padding-bottom: .5rem; }
-th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--line); text-align: left;
-  white-space: nowrap; }
-th[scope=row] { font-weight: 500; white-space: normal; }
-td span, caption span { display: inline-block; min-width: 5em; padding: .1rem .5rem; border-radius: .3rem; }
-.held { color: var(--held); background: var(--held-bg); }
-.second { color: var(--second); background: var(--second-bg); }
-.open { color: var(--open); background: var(--open-bg); }
-.breach { color: var(--breach); background: var(--breach-bg); font-weight: 700; }
-.naked, .absent { color: var(--quiet); }
-.good::marker { content: "\\2713\\20"; color: var(--held); }
-.bad::marker { content: "\\2717\\20"; color: var(--breach-bg); }
-.bad { font-weight: 700; }
-details { border-bottom: 1px solid var(--line); padding: .4rem 0; }
-summary { cursor: pointer; }
-code { font: 12px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
-"""
 
 _LEGEND: Final = (
     (Tone.HELD, "layer", "stopped it"),
@@ -57,79 +24,128 @@ _LEGEND: Final = (
     (Tone.NAKED, "through", "every layer is off, as it must"),
     (Tone.BREACH, "THROUGH!", "a line failed"),
 )
+#: A fence of three posts and two rails.
+_MARK: Final = (
+    '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 6l2-3 2 3v15H4zM10 6l2-3 2 3v15h-4z'
+    'M16 6l2-3 2 3v15h-4zM2 9h20v2H2zM2 15h20v2H2z"/></svg>'
+)
 
 
 def page(matrix: Matrix, *, profile: str) -> str:
     """The whole page; ``profile`` names the system and the database."""
-    digest = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    style = files("ringfence.attack").joinpath("page.css").read_text("utf-8")
+    digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     return "\n".join(
         (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>ringfence attack</title><style>{_STYLE}</style></head><body>",
-            "<h1>ringfence attack</h1>",
-            f"<p>{len(matrix.runs)} of {len(matrix.rows)} attacks of the catalogue, over HTTP,",
-            f"on {escape(profile)}. Who stopped each, by the layer that was switched off.</p>",
-            *_table(matrix),
+            f"<title>Proof by attack</title><style>{style}</style></head><body>",
+            '<header class="masthead">',
+            f'<div class="brand">{_MARK}Ringfence</div><h1>Proof by attack</h1>',
+            f"<p>{len(matrix.runs)} of the {len(matrix.rows)} attacks of the catalogue, over HTTP",
+            f"against the running demo shop on {escape(profile)}, and judged from outside.</p>",
+            "</header><main>",
+            *_tiles(matrix),
+            *_matrix(matrix),
             *_findings(matrix),
-            "<h2>Payload by payload</h2>",
-            *(line for attack in matrix.runs for line in _details(matrix, attack)),
-            "</body></html>\n",
+            *_report(matrix),
+            "<footer>Made by <code>ringfence attack</code>.</footer></main></body></html>\n",
         )
     )
 
 
-def _table(matrix: Matrix) -> Iterator[str]:
-    yield f'<div class="wide"><table><caption>{_legend()}</caption><thead><tr>'
-    yield '<th scope="col">switched off</th>'
-    yield from (f'<th scope="col">{escape(each.name)}</th>' for each in matrix.configurations)
+def _tiles(matrix: Matrix) -> Iterator[str]:
+    summary, count = matrix.summary, len(matrix.runs)
+    passed = min((benign.passed for benign in matrix.benign.values()), default=0)
+    yield '<dl class="tiles">'
+    yield _tile("stopped with nothing off", summary.stopped, count, good=summary.stopped == count)
+    if any(ALL.name in runs for runs in matrix.runs.values()):
+        naked = sum(
+            ALL.name in runs and runs[ALL.name].outcome == "succeeded"
+            for runs in matrix.runs.values()
+        )
+        good = not summary.naked_failed
+        yield _tile("get through with every layer off", naked, count, good=good)
+    failed = summary.benign_failed
+    yield _tile("honest checks pass, whatever is off", passed, passed + failed, good=not failed)
+    if summary.idle_switches is not None:
+        idle = summary.idle_switches
+        yield _tile("switches that change nothing", idle, None, good=not idle)
+    yield "</dl>"
+
+
+def _tile(what: str, number: int, of: int | None, *, good: bool) -> str:
+    most = f" <small>of {of}</small>" if of is not None else ""
+    kind = "" if good else ' class="bad"'
+    return f"<div><dt>{what}</dt><dd{kind}>{number}{most}</dd></div>"
+
+
+def _matrix(matrix: Matrix) -> Iterator[str]:
+    columns = matrix.configurations
+    yield '<section class="card"><h2>Who stopped what</h2>'
+    yield '<p class="soft">A column names what is switched off in it.</p>'
+    yield '<div class="scroll"><table class="matrix"><thead><tr><th scope="col">Attack</th>'
+    yield from (f'<th scope="col">{escape(each.name)}</th>' for each in columns)
     yield "</tr></thead><tbody>"
     for attack in matrix.runs:
-        yield f'<tr><th scope="row">{attack} {escape(matrix.rows[attack].name)}</th>'
-        yield from (_field(cell(matrix, attack, each.name)) for each in matrix.configurations)
+        name = f"<code>{attack}</code> <span>{escape(matrix.rows[attack].name)}</span>"
+        yield f'<tr><th scope="row"><a href="#{attack}">{name}</a></th>'
+        yield from (f"<td>{_chip(cell(matrix, attack, each.name))}</td>" for each in columns)
         yield "</tr>"
-    yield "</tbody></table></div>"
+    yield '</tbody></table></div><ul class="legend">'
+    for tone, word, meaning in _LEGEND:
+        yield f"<li>{_chip(Cell(word, tone))} {meaning}</li>"
+    yield "</ul></section>"
 
 
-def _field(found: Cell) -> str:
+def _chip(found: Cell) -> str:
     title = f' title="{escape(found.note)}"' if found.note else ""
-    return f'<td><span class="{found.tone}"{title}>{escape(found.text)}</span></td>'
-
-
-def _legend() -> str:
-    return " &ensp; ".join(
-        f'<span class="{tone}">{word}</span> {meaning}' for tone, word, meaning in _LEGEND
-    )
+    return f'<span class="chip {found.tone}"{title}>{escape(found.text)}</span>'
 
 
 def _findings(matrix: Matrix) -> Iterator[str]:
-    yield "<h2>What this shows</h2><ul>"
-    yield from (
-        f'<li class="{"good" if good else "bad"}">{escape(text)}</li>'
-        for good, text in verdicts(matrix)
-    )
-    yield from (f'<li class="bad">{escape(text)}</li>' for text in failures(matrix))
-    yield "</ul><ul>"
-    yield from (f"<li>{escape(text)}</li>" for text in asides(matrix))
-    yield "</ul>"
+    yield '<section class="card"><h2>What this shows</h2><ul class="notes">'
+    for good, text in verdicts(matrix):
+        yield _note(text, "✓", "") if good else _note(text, "✗", "bad")
+    yield from (_note(text, "✗", "bad") for text in failures(matrix))
+    yield from (_note(text, "·", "aside") for text in asides(matrix))
+    yield "</ul></section>"
 
 
-def _details(matrix: Matrix, attack: str) -> Iterator[str]:
-    row, runs = matrix.rows[attack], matrix.runs[attack]
-    yield f"<details><summary>{attack} {escape(row.name)}</summary>"
-    yield f"<p>Stopped means: {escape(row.stopped)}</p><ul>"
-    with_all, with_none = runs.get(NONE.name), runs.get(ALL.name)
-    for number, tried in enumerate(with_all.payloads if with_all is not None else ()):
-        code = tried.stopped_by.name if tried.stopped_by is not None else ""
-        said = "through" if tried.through else f"stopped {code}".rstrip()
-        naked = _naked(with_none, number)
-        yield f"<li><code>{escape(tried.name)}</code>: {escape(said)}{naked}</li>"
-    yield "</ul></details>"
+def _note(text: str, mark: str, kind: str) -> str:
+    return f'<li class="{kind}"><b>{mark}</b><span>{escape(text)}</span></li>'
 
 
-def _naked(run: Run | None, number: int) -> str:
-    if run is None or number >= len(run.payloads):
-        return ""
-    return f"; with every layer off {'through' if run.payloads[number].through else 'stopped'}"
+def _report(matrix: Matrix) -> Iterator[str]:
+    yield '<section class="card report"><h2>Payload by payload</h2>'
+    yield '<p class="soft">The last exchange of each, with nothing off and with all of it off.</p>'
+    for attack, runs in matrix.runs.items():
+        row = matrix.rows[attack]
+        yield f'<details id="{attack}"><summary><code>{attack}</code>'
+        yield f"<strong>{escape(row.name)}</strong></summary>"
+        yield f'<div class="inside"><p class="soft">Stopped means: {escape(row.stopped)}</p>'
+        for configuration in (NONE, ALL):
+            if configuration.name in runs:
+                yield from _payloads(configuration, runs[configuration.name])
+        yield "</div></details>"
+    yield "</section>"
+
+
+def _payloads(configuration: Configuration, run: Run) -> Iterator[str]:
+    for tried in run.payloads:
+        yield '<div class="payload"><p>'
+        yield f"{_chip(_outcome(tried, configuration))}<code>{escape(tried.name)}</code>"
+        yield f'<span class="soft">off: {configuration.name}</span></p>'
+        if tried.sent:
+            yield f"<pre>{escape(chr(10).join(tried.sent[-1].shown()))}</pre>"
+        yield "</div>"
+
+
+def _outcome(tried: Tried, configuration: Configuration) -> Cell:
+    if tried.through:
+        tone = Tone.NAKED if configuration == ALL else Tone.BREACH
+        return Cell("through", tone)
+    code = tried.stopped_by.name if tried.stopped_by is not None else "stopped"
+    return Cell(code, Tone.BREACH if configuration == ALL else Tone.HELD)
