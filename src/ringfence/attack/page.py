@@ -15,7 +15,7 @@ from ringfence.attack.ablation import Matrix
 from ringfence.attack.cell import Cell, Tone, cell, failures, verdicts
 from ringfence.attack.configuration import ALL, NONE, Configuration
 from ringfence.attack.outcome import Run, Tried
-from ringfence.attack.table import asides
+from ringfence.attack.table import asides, short
 
 _LEGEND: Final = (
     (Tone.HELD, "layer", "stopped it"),
@@ -24,6 +24,7 @@ _LEGEND: Final = (
     (Tone.NAKED, "through", "every layer is off, as it must"),
     (Tone.BREACH, "THROUGH!", "a line failed"),
 )
+_LONGEST: Final = 34  # of a name in the matrix; below, it stands in full
 #: A fence of three posts and two rails.
 _MARK: Final = (
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 6l2-3 2 3v15H4zM10 6l2-3 2 3v15h-4z'
@@ -90,7 +91,8 @@ def _matrix(matrix: Matrix) -> Iterator[str]:
     yield from (f'<th scope="col">{escape(each.name)}</th>' for each in columns)
     yield "</tr></thead><tbody>"
     for attack in matrix.runs:
-        name = f"<code>{attack}</code> <span>{escape(matrix.rows[attack].name)}</span>"
+        row = matrix.rows[attack]
+        name = f"<code>{attack}</code> <span>{escape(short(row.name, _LONGEST))}</span>"
         yield f'<tr><th scope="row"><a href="#{attack}">{name}</a></th>'
         yield from (f"<td>{_chip(cell(matrix, attack, each.name))}</td>" for each in columns)
         yield "</tr>"

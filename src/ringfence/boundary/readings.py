@@ -148,6 +148,7 @@ def _readings(text: str) -> Iterator[str]:
         decoded += (unquote(text), unquote_plus(text))
     if "&" in text:
         decoded.append(unescape(text))
+    decoded += [reading.replace("\\", "") for reading in decoded if "\\" in reading]
     for reading in decoded:
         stripped = reading.strip()
         yield from _foldings(stripped)
