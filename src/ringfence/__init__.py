@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ringfence.fastapi import Caller, MaybeCaller, Owned
     from ringfence.network.database import migrating
     from ringfence.output.html import rich_text
-    from ringfence.output.page import csp, nonce
+    from ringfence.output.page import attachment, csp, nonce
     from ringfence.stack import Ringfence
     from ringfence.storage.sqlalchemy import Database
 
@@ -47,6 +47,7 @@ __all__ = [
     "Uploads",
     "aal",
     "allow",
+    "attachment",
     "body",
     "commands",
     "csp",
@@ -71,6 +72,7 @@ _LATER: Final = {
     "Owned": "ringfence.fastapi",
     "Ringfence": "ringfence.stack",
     "Uploads": "ringfence.boundary.uploads",
+    "attachment": "ringfence.output.page",
     "body": "ringfence.boundary.schema",
     "csp": "ringfence.output.page",
     "migrating": "ringfence.network.database",

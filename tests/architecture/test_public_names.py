@@ -25,6 +25,7 @@ PUBLIC = [
     "Uploads",
     "aal",
     "allow",
+    "attachment",
     "body",
     "commands",
     "csp",

@@ -23,18 +23,24 @@ from ringfence_demo.seed import PASSWORD, PEOPLE, first_start
 from ringfence_demo.server import bind, serve
 
 _TRY: Final = """\
-Sign in as alice: you see her orders, and nobody else's. Then open what this shop's
-careless code would answer, were it alone:
+Open it, and sign in as alice: you see her orders, and nobody else's. Then attack the
+shop's careless code: ask for everybody's orders, be sent to another site, see an error's
+secrets.
   {origin}/products?q=%27+UNION+SELECT+id,item,note,total+FROM+orders--
   {origin}/go?next=//evil.example
   {origin}/boom
-Each refusal is one line here, with its reason."""
+{outcome}"""
+
+_REFUSED: Final = "None of it works. The answers say little; one line each, here, says why."
+_SWITCHED_OFF: Final = "Switched off: {off}. What no other layer refuses works."
 
 _TRY_NAKED: Final = """\
-The same code with every layer off, until you stop this:
+The same code with every layer off, with data of its own. Here it works, and anybody
+reads Bob's order:
   {naked}products?q=%27+UNION+SELECT+id,item,note,total+FROM+orders--
-  {naked}orders/3
+  {naked}go?next=//evil.example
   {naked}boom
+  {naked}orders/3
 
 naked {naked}"""
 
@@ -76,6 +82,7 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> bool:
     _set_up(folder, databases, configured)
     naked = ""
     if arguments.naked:
+        print("Starting the same code with every layer off …", flush=True)
         twin = Twin()
         stack.callback(twin.stop)
         naked = twin.start(twin_databases, arguments.reachable)
@@ -133,12 +140,12 @@ def _greeting(configured: Settings, folder: DataFolder, naked: str) -> str:
         f"  {person.login:<{width}}  {', '.join(sorted(person.roles))}" for person in PEOPLE
     )
     off = ", ".join(sorted(configured.layers_off))
+    outcome = _SWITCHED_OFF.format(off=off) if off else _REFUSED
     parts = [
         f"The demo shop, guarded by Ringfence\n\n  {configured.origin}",
         f"{accounts}\n  password: {PASSWORD}",
-        _TRY.format(origin=configured.origin),
+        _TRY.format(origin=configured.origin, outcome=outcome),
         _TRY_NAKED.format(naked=naked) if naked else "",
-        f"Switched off: {off}" if off else "",
         f"Mail is written to {_short(DataFolder(folder.mail))}. Ctrl-C stops the shop.",
     ]
     return "\n" + "\n\n".join(part for part in parts if part) + "\n\nready"

@@ -24,6 +24,7 @@ from ringfence import (
     FileRoot,
     Owned,
     allow,
+    attachment,
     body,
     commands,
     owner,
@@ -257,8 +258,10 @@ async def create_upload(
 @router.get("/uploads/{upload_id}")
 @allow(owner(Upload))
 async def read_upload(upload: Owned[Upload], shop: TheShop) -> Response:
-    """A file as it was sent."""
-    return Response(shop.uploads.root.read(upload.name), media_type=upload.media_type)
+    """A file as it was sent. The lesson: active content."""
+    content = shop.uploads.root.read(upload.name)
+    attachment(upload.name)
+    return Response(content, media_type=upload.media_type)
 
 
 @router.delete("/users/{user_id}", status_code=204)

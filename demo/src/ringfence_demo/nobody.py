@@ -16,12 +16,15 @@ from ringfence_demo.shop import PAGES, STATIC
 #: What libraries import at the first request, when ``nobody`` may not enter their folder any more.
 _LATER: Final = (
     "anyio._backends._asyncio",
+    "anyio._core._fileio",
     "anyio.streams.tls",
     "cryptography.hazmat.backends.openssl.backend",
-    "encodings.idna",
+    *(f"encodings.{name}" for name in ("idna", "punycode", "utf_8_sig")),
+    *(f"encodings.utf_{name}" for name in ("16", "16_be", "16_le", "32", "32_be", "32_le")),
     "h11",
     "httpcore2",
     "httpcore2._backends.anyio",
+    "idna.uts46data",
     "python_multipart.multipart",
     "truststore",
     "uvicorn.protocols.http.auto",

@@ -28,8 +28,8 @@ class Read:
 READS: Final = (
     Read(target="/", word="Ringfence shop"),
     Read(target="/products", word="Copper kettle"),
-    Read(target="/products" + query(q="violet"), word="Violet teapot"),
-    Read(target="/products" + query(q="first harvest, a hundred"), word="Green tea"),
+    Read(target="/products" + query(q="Violet"), word="Violet teapot"),
+    Read(target="/products" + query(q="First harvest, a hundred"), word="Green tea"),
     Read(target="/products" + query(q="select a tray or union"), word='"items":[]'),
     Read(target="/products" + query(sort="price"), word="Honey jar"),
     Read(target="/products" + query(q="tea", sort="price DESC"), word="Violet teapot"),

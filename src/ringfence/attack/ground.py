@@ -2,13 +2,13 @@
 
 import secrets
 import zlib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from struct import pack
 from typing import Any, Final
 
 from ringfence.attack.answer import Answer, Sent
-from ringfence.attack.people import Person
+from ringfence.attack.people import Person, with_cookie
 from ringfence.attack.shop import Shop
 from ringfence.attack.unproven import require
 
@@ -80,12 +80,28 @@ class Ground:
         return await self.shop.people.sign_in(replace(person, address=self.address()))
 
     async def can_sign_in(self, person: Person, source: str = "") -> bool:
-        """Whether ``person`` is let in with the right password."""
+        """Whether ``person`` is let in with the right password.
+
+        From ``source``, which may have used up its attempts; else from where they always come.
+        """
         proof = {"login": person.login, "client_key": person.key}
         answer = await self.send(
-            "POST", "/auth/sign-in", source=source or person.address, json=proof, later=True
+            "POST",
+            "/auth/sign-in",
+            source=source or person.address,
+            json=proof,
+            later=bool(source),
         )
-        return answer.ok
+        return yes_or_no(answer, no=(401, 429) if source else (401,))
+
+    async def is_there(self, target: str, person: Person) -> bool:
+        """Whether ``person`` still finds what is theirs."""
+        return yes_or_no(await self.send("GET", target, person=person), no=(404,))
+
+    async def can_renew(self, refresh: str) -> bool:
+        """Whether a session lives: its refresh token, as a browser of the shop's page sends it."""
+        headers = with_cookie(self.shop.origin, refresh)
+        return yes_or_no(await self.send("POST", "/auth/refresh", headers=headers), no=(401,))
 
     async def order(self, person: Person, note: str = "") -> dict[str, Any]:
         """An order of somebody."""
@@ -105,6 +121,12 @@ class Ground:
         form = [("Content-Type", f"multipart/form-data; boundary={_BOUNDARY}")]
         body = head.encode() + content + f"\r\n--{_BOUNDARY}--\r\n".encode()
         return await self.send("POST", "/uploads", person=person, headers=form, body=body)
+
+
+def yes_or_no(answer: Answer, *, no: Container[int]) -> bool:
+    """Whether it was done; "no" has certain statuses, and any other one proves nothing."""
+    require(answer.ok or answer.status in no, f"{answer.status}, which is neither yes nor no")
+    return answer.ok
 
 
 def picture(red: int = 90) -> bytes:

@@ -18,6 +18,9 @@ API: Final[Mapping[str, str]] = MappingProxyType(
     {"default-src": "'none'", "frame-ancestors": "'none'"}
 )
 
+#: Attachments: where a browser shows one all the same, it is of no origin and runs nothing.
+ATTACHMENT: Final[Mapping[str, str]] = MappingProxyType({**API, "sandbox": ""})
+
 #: Pages. ``data:`` images are inert; ``connect-src 'self'`` lets a page speak to its own backend.
 HTML: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -102,4 +105,4 @@ def policy(
         styles = directives.get("style-src", "")
         directives["script-src"] = f"{scripts} 'nonce-{nonce}' 'strict-dynamic'".lstrip()
         directives["style-src"] = f"{styles} 'nonce-{nonce}'".lstrip()
-    return "; ".join(f"{name} {sources}" for name, sources in directives.items()).encode()
+    return "; ".join(f"{n} {sources}".rstrip() for n, sources in directives.items()).encode()

@@ -14,6 +14,7 @@ Header: TypeAlias = tuple[bytes, bytes]
 
 NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 CSP: Final = b"content-security-policy"
+DISPOSITION: Final = b"content-disposition"
 REQUEST_ID: Final = b"x-request-id"
 
 _ALWAYS: Final[tuple[Header, ...]] = (

@@ -1,18 +1,23 @@
-"""What a handler says about the page that it answers with: a nonce, or sources beside the usual.
+"""What a handler says about what it answers with: sources beside the usual, a nonce, an attachment.
 
-Both speak about the current response only. Without a Ringfence around the application they change
+All of it is about the current response only. Without a Ringfence around the application it changes
 nothing, so that the handler runs in its own tests.
 """
 
 import secrets
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import quote
 
 from ringfence.core.exchange import Exchange, current
 from ringfence.output.csp import declaration
 
 _DECLARED: Final = "output.csp"
 _NONCE: Final = "output.nonce"
+_ATTACHED: Final = "output.attachment"
+
+#: What RFC 8187 3.2.1 lets stand as it is, beside letters, digits and ``-._~``.
+_ATTR_CHAR: Final = "!#$&+^`|"
 
 
 def csp(**directives: str) -> None:
@@ -45,6 +50,29 @@ def nonce() -> str:
         return secrets.token_urlsafe(16)
     made: str = exchange.state.setdefault(_NONCE, secrets.token_urlsafe(16))
     return made
+
+
+def attachment(filename: str) -> None:
+    """Have browsers save this response as ``filename``, and never show or run what it holds.
+
+    For what users sent: whatever it turns out to be, in the site's own origin it stays inert
+    (ATTACKS O03, ASVS 3.2.1). The name may be a user's as well (RFC 6266, ASVS 5.4.2)::
+
+        attachment("résumé.pdf")
+        return Response(content, media_type="application/pdf")
+
+    The response's CSP is ``sandbox`` and what answers have that are no pages; ``csp`` and ``nonce``
+    change nothing of it.
+    """
+    exchange = current.get()
+    if exchange is not None:
+        name = quote(filename, safe=_ATTR_CHAR, errors="replace")
+        exchange.state[_ATTACHED] = f"attachment; filename*=UTF-8''{name}".encode()
+
+
+def attached(exchange: Exchange) -> bytes | None:
+    """The Content-Disposition of a response that the handler declared to be an attachment."""
+    return exchange.state.get(_ATTACHED)
 
 
 def declared(exchange: Exchange) -> tuple[Mapping[str, str] | None, str | None]:

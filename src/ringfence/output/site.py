@@ -17,6 +17,7 @@ from ringfence.output.cookies import policed
 from ringfence.output.headers import (
     CACHING,
     CSP,
+    DISPOSITION,
     NO_STORE,
     OWNED,
     REQUEST_ID,
@@ -25,7 +26,7 @@ from ringfence.output.headers import (
     names_page,
     well_formed,
 )
-from ringfence.output.page import declared
+from ringfence.output.page import attached, declared
 from ringfence.output.scrub import CLIENT_ERROR
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -47,10 +48,13 @@ class Site:
     secure_cookies: bool  # whether browsers take ``Secure`` here: by TLS, or on loopback
     api: tuple[Header, ...] = field(init=False)  # for answers that are no pages
     html: tuple[Header, ...] = field(init=False)
+    attachment: tuple[Header, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "api", (*self.fixed, (CSP, csp.policy(csp.API))))
         object.__setattr__(self, "html", (*self.fixed, (CSP, csp.policy(csp.HTML))))
+        inert = (CSP, csp.policy(csp.ATTACHMENT))
+        object.__setattr__(self, "attachment", (*self.fixed, inert))
 
     def headers(self, exchange: Exchange, start: Message) -> list[Header]:
         """The headers with which a response of the application leaves."""
@@ -72,7 +76,12 @@ class Site:
                 kept += self._cookie(exchange, start, value)
             elif key == _READERS:
                 kept += self._readers(exchange, start, value)
-        kept += self._security(exchange, page=page)
+        disposition = attached(exchange) if exchange.state else None
+        if disposition is not None:
+            kept = [header for header in kept if header[0] != DISPOSITION]
+            kept += (*self.attachment, (DISPOSITION, disposition))
+        else:
+            kept += self._security(exchange, page=page)
         kept += caching if caching and _stored(exchange, start, kept, caching) else (NO_STORE,)
         kept.append((REQUEST_ID, exchange.request_id.encode()))
         return kept

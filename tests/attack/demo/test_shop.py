@@ -359,6 +359,21 @@ async def test_naked_active_content_is_kept_and_served(naked: Site) -> None:
         assert "content-disposition" not in given.headers
 
 
+async def test_active_content_that_came_in_is_handed_out_inert(
+    seeded: Path, tmp_path: Path
+) -> None:
+    """ATTACKS O03, the second ring: the boundary layer is off, the output layer is on."""
+    shutil.copytree(seeded, tmp_path / "data")
+    async with shop(tmp_path / "data", Layer.BOUNDARY) as site:
+        for name, content, kind in images.ACTIVE:
+            file = {"file": (name, content, kind)}
+            kept = (await site.call("alice", "POST", "/uploads", files=file)).json()
+            given = await site.call("alice", "GET", f"/uploads/{kept['id']}")
+            assert given.headers["content-disposition"].startswith("attachment; ")
+            assert given.headers["content-security-policy"].endswith("; sandbox")
+            assert given.headers["x-content-type-options"] == "nosniff"
+
+
 async def test_an_administrator_closes_no_account_but_their_own(site: Site) -> None:
     """The mission's own example, ATTACKS Z03: admin and (superadmin or oneself)."""
     bob = await site.subject("bob")

@@ -1,6 +1,7 @@
 """``ringfence demo`` as a person starts and stops it, its twin, and what happens to it."""
 
 import contextlib
+import email
 import os
 import re
 import shutil
@@ -11,13 +12,17 @@ import sys
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from email import policy
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
 import ringfence
 import ringfence_demo
+from ringfence.authz.boundaries import rows
+from ringfence_demo.guarded import app
 from ringfence_demo.seed import PASSWORD
 
 COMMAND = (sys.executable, "-m", "ringfence_demo", "--port", "0")
@@ -193,43 +198,165 @@ def test_the_twin_ends_with_its_parent_and_its_path_is_drawn_anew(data: Path) ->
     assert len(paths) == 2
 
 
-@pytest.mark.slow
-def test_the_twin_does_all_that_the_shop_does(data: Path, tmp_path: Path) -> None:
-    """As an unprivileged user, who can read nothing of a checkout that is ours alone."""
-    private = tmp_path / "private"
-    private.mkdir(mode=0o700)
+class Walk:
+    """Calls the twin's routes, and remembers which."""
+
+    def __init__(self, client: httpx2.Client) -> None:
+        self.client = client
+        self.walked: set[tuple[str, str]] = set()
+
+    def __call__(
+        self, status: int, method: str, route: str, place: object = "", **more: Any
+    ) -> httpx2.Response:
+        path = re.sub(r"\{\w+\}|…", str(place), route).removeprefix("/")
+        answer = self.client.request("GET" if method == "ANY" else method, path, **more)
+        assert answer.status_code == status, answer.text
+        self.walked.add((method, route))
+        return answer
+
+
+def token_mailed_to(login: str, mail: Path) -> str:
+    """What the link holds that comes to ``login``, within ten seconds."""
+    for _ in range(200):
+        for file in mail.glob("*.eml"):
+            letter = email.message_from_bytes(file.read_bytes(), policy=policy.default)
+            found = re.search(r"#token=(\S+)", letter.get_content())
+            if letter["to"] == login and found:
+                return found[1]
+        time.sleep(0.05)
+    raise AssertionError(f"no letter to {login}")
+
+
+def walk_the_accounts(walk: Walk, mail: Path) -> None:
+    """The routes of Ringfence itself; alice is signed in at the end."""
+    for page in ("sign-in", "sign-up", "verify-email", "forgot", "reset", "account", "config"):
+        walk(200, "GET", f"/auth/{page}")
+    for path in ("/healthz", "/readyz", "/.well-known/jwks.json"):
+        walk(200, "GET", path)
+    walk(200, "GET", "/auth/static/{name}", "auth.js")
+    walk(200, "POST", "/auth/prelogin", json={"login": "alice@example.com"})
+    walk(202, "POST", "/auth/sign-up", json={"login": "new@exämple.com"})
+    walk(202, "POST", "/auth/sign-up", json={"login": "new@example.com"})
+    chosen = {"token": token_mailed_to("new@example.com", mail), "password": PASSWORD + " new"}
+    walk(204, "POST", "/auth/verify-email", json=chosen)
+    walk(202, "POST", "/auth/password/forgot", json={"login": "bob@example.com"})
+    chosen = {"token": token_mailed_to("bob@example.com", mail), "password": PASSWORD + " bob"}
+    walk(204, "POST", "/auth/password/reset", json=chosen)
+    alice = {"login": "alice@example.com", "password": PASSWORD}
+    cookie = walk(200, "POST", "/auth/sign-in", json=alice).headers["set-cookie"]
+    walk(200, "POST", "/auth/refresh", headers={"Cookie": cookie.partition(";")[0]})
+    walk(204, "POST", "/auth/sign-out", headers={"Cookie": cookie.partition(";")[0]})
+    sign_in = walk(200, "POST", "/auth/sign-in", json=alice)
+    walk.client.headers["Authorization"] = f"Bearer {sign_in.json()['access_token']}"
+    walk(200, "GET", "/auth/me")
+    (session,) = walk(200, "GET", "/auth/sessions").json()["items"]
+    change = {"current": PASSWORD, "new": PASSWORD + " changed"}
+    changed = walk(200, "POST", "/auth/password/change", json=change).json()
+    walk.client.headers["Authorization"] = f"Bearer {changed['access_token']}"
+    walk(404, "DELETE", "/auth/sessions/{id}", session["id"] + "0")
+
+
+def walk_the_shop(walk: Walk, guarded: str) -> None:
+    """The shop's own routes, as alice."""
+    for path in ("/", "/products", "/posts", "/orders"):
+        walk(200, "GET", path)
+    walk(200, "ANY", "/static/…", "shop.js")
+    walk(201, "POST", "/orders", json={"item": "Honey jar"})
+    walk(200, "GET", "/orders/{order_id}", "3")
+    walk(200, "GET", "/orders/{order_id}/invoice", "3")
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32-be"):
+        walk(200, "PUT", "/orders/{order_id}", "3", content='{"note":"x"}'.encode(encoding))
+    walk(204, "DELETE", "/orders/{order_id}", "3")
+    walk(201, "POST", "/posts", json={"title": "a", "body": "b"})
+    walk(200, "GET", "/posts/{post_id}", "1")
+    assert "canary-alice-body" in walk(200, "GET", "/posts/{post_id}/view", "1").text
+    photo = walk(200, "POST", "/tools/thumbnail", json={"filename": "green-tea.png"})
+    assert photo.json()["thumbnail"].startswith("data:image/png;base64,iVBOR")
+    page = walk(200, "POST", "/tools/fetch", json={"url": guarded})
+    assert "<!doctype html>" in page.json()["text"]
+    for nowhere in ("https://[::1]:1/", "http://exämple.invalid/"):
+        failed = walk(500, "POST", "/tools/fetch", json={"url": nowhere})
+        assert "httpx2.ConnectError" in failed.text
+    svg = {"file": ("a.svg", b"<svg/>" * 200_000, "image/svg+xml")}  # more than memory takes
+    upload = walk(201, "POST", "/uploads", files=svg).json()
+    kept = walk(200, "GET", "/uploads/{upload_id}", upload["id"])
+    assert kept.content == svg["file"][1]
+    walk(404, "DELETE", "/users/{user_id}", "nobody")
+    walk(307, "GET", "/go")
+    walk(500, "GET", "/boom")
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Path:
+    """A checkout that is ours alone, and tells what is imported by whoever was root before."""
+    folder = tmp_path / "private"
+    folder.mkdir(mode=0o700)
     for package in (ringfence, ringfence_demo):
-        folder = Path(package.__file__ or "").parent
-        shutil.copytree(folder, private / folder.name)
-    login = {"login": "alice@example.com", "password": PASSWORD}
-    svg = {"file": ("a.svg", b"<svg/>", "image/svg+xml")}
+        source = Path(package.__file__ or "").parent
+        shutil.copytree(source, folder / source.name)
+    (folder / "sitecustomize.py").write_text(TELLING)
+    return folder
+
+
+#: The checkout is private here, Python's own folder and the libraries' may be as well.
+TELLING = """\
+import os
+import sys
+
+
+class Telling:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if os.geteuid() != 0:
+            os.write(2, f"imported too late: {name}\\n".encode())
+
+
+if os.geteuid() == 0:
+    sys.meta_path.insert(0, Telling)
+"""
+
+
+def twin_of(demo: Running) -> str:
+    """The twin's process."""
+    children = Path(f"/proc/{demo.process.pid}/task/{demo.process.pid}/children")
+    (twin,) = children.read_text().split()
+    return twin
+
+
+@pytest.mark.slow
+def test_the_twin_does_all_that_the_shop_does(data: Path, private: Path) -> None:
+    """Also as ``nobody``, who may enter neither the checkout nor the folder of a library."""
     with (
         started(data, "--naked", PYTHONPATH=str(private)) as demo,
         httpx2.Client(base_url=demo.naked) as client,
     ):
-        token = client.post("auth/sign-in", json=login).json()["access_token"]
-        client.headers["Authorization"] = f"Bearer {token}"
-        photo = client.post("tools/thumbnail", json={"filename": "green-tea.png"})
-        assert photo.json()["thumbnail"].startswith("data:image/png;base64,iVBOR")
-        upload = client.post("uploads", files=svg).json()
-        assert client.get(f"uploads/{upload['id']}").content == b"<svg/>"
-        page = client.post("tools/fetch", json={"url": demo.address})
-        assert "<!doctype html>" in page.json()["text"]
-        assert client.post("orders", json={"item": "Honey jar"}).status_code == 201
-        assert client.post("posts", json={"title": "a", "body": "b"}).status_code == 201
-        assert "canary-alice-body" in client.get("posts/1/view").text
-        assert client.delete("orders/3").status_code == 204
-        assert client.get("auth/sign-in").status_code == 200
-        assert client.get("").status_code == 200
+        walk = Walk(client)
+        walk_the_accounts(walk, Path(f"/proc/{twin_of(demo)}/cwd/mail"))
+        walk_the_shop(walk, demo.address)
+        walk(204, "POST", "/auth/sign-out-everywhere")
+        routes = rows(app.survey().entries)
+        assert walk.walked == {(row.method, row.path) for row in routes if row.method != "HEAD"}
+        assert ended(demo.process, signal.SIGINT) == 0
+        assert demo.process.stdout is not None
+        assert not demo.process.stdout.read()
+
+
+@pytest.mark.slow
+def test_a_twin_that_is_stopped_ends_without_a_word(data: Path) -> None:
+    """Python ends while a thread of it reads the parent's pipe."""
+    with started(data, "--naked") as demo:
+        os.kill(int(twin_of(demo)), signal.SIGTERM)
+        assert gone(demo.naked)
+        assert ended(demo.process, signal.SIGINT) == 0
+        assert demo.process.stdout is not None
+        assert not demo.process.stdout.read()
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="whoever is not root stays who they are")
 def test_the_twin_of_root_runs_as_nobody(data: Path) -> None:
     with started(data, "--naked") as demo:
-        children = Path(f"/proc/{demo.process.pid}/task/{demo.process.pid}/children")
-        (twin,) = children.read_text().split()
-        status = Path(f"/proc/{twin}/status").read_text()
+        status = Path(f"/proc/{twin_of(demo)}/status").read_text()
         (users,) = re.findall(r"^Uid:\t(.*)$", status, re.MULTILINE)
         assert set(users.split()) == {"65534"}
         (groups,) = re.findall(r"^Groups:\t?(.*)$", status, re.MULTILINE)

@@ -8,7 +8,7 @@ import pytest
 from ringfence.core.errors import Refused, StoreError
 from ringfence.core.policy import Policy, public, signed_in
 from ringfence.core.settings import Settings
-from ringfence.output.page import csp, nonce
+from ringfence.output.page import attachment, csp, nonce
 from tests.unit.output.pipeline import (
     OFF,
     REQUEST_ID,
@@ -121,8 +121,63 @@ async def test_a_handler_declares_sources_and_a_nonce_for_its_own_response_only(
     assert "nonce" not in after.value("content-security-policy")
 
 
+def attaching(name: str, *sent: Header) -> App:
+    """A handler that hands out a page as a file."""
+
+    async def app(scope: Message, receive: object, send: Send) -> None:
+        attachment(name)
+        await answering(200, [HTML, *sent], b"<script>")(scope, receive, send)
+
+    return app
+
+
+async def test_active_content_that_is_attached_is_saved_and_runs_nothing() -> None:
+    """ATTACKS O03."""
+    answer = await through(attaching("a.html", (b"Content-Disposition", b"inline")))
+    assert answer.value("content-disposition") == "attachment; filename*=UTF-8''a.html"
+    csp_value = "default-src 'none'; frame-ancestors 'none'; sandbox"
+    assert answer.value("content-security-policy") == csp_value
+    assert answer.value("x-content-type-options") == "nosniff"
+    assert answer.body == b"<script>"
+
+
+async def test_with_the_layer_off_active_content_is_shown() -> None:
+    answer = await through(attaching("a.html"), off=OFF)
+    assert not answer.values("content-disposition")
+    assert not answer.values("content-security-policy")
+
+
+async def test_what_is_attached_stays_inert_whatever_else_the_handler_declares() -> None:
+    async def app(scope: Message, receive: object, send: Send) -> None:
+        csp(script_src="'self'")
+        nonce()
+        await attaching("a.html")(scope, receive, send)
+
+    assert "script" not in (await through(app)).value("content-security-policy")
+
+
+@pytest.mark.parametrize(
+    ("name", "encoded"),
+    [
+        ("résumé (2).pdf", "r%C3%A9sum%C3%A9%20%282%29.pdf"),
+        ('a";b=c.pdf', "a%22%3Bb%3Dc.pdf"),
+        ("a\r\nset-cookie: b=c", "a%0D%0Aset-cookie%3A%20b%3Dc"),
+        ("../a\\b%2f'*", "..%2Fa%5Cb%252f%27%2A"),
+        ("a\ud800", "a%3F"),
+        ("!#$&+-.^_`|~", "!#$&+-.^_`|~"),
+    ],
+)
+async def test_no_name_of_an_attachment_ends_the_header_or_its_parameter(
+    name: str, encoded: str
+) -> None:
+    """RFC 8187 3.2.1; ASVS 5.4.2."""
+    answer = await through(attaching(name))
+    assert answer.value("content-disposition") == f"attachment; filename*=UTF-8''{encoded}"
+
+
 def test_outside_of_a_request_a_handlers_words_change_nothing() -> None:
     csp(img_src="'self'")
+    attachment("a.html")
     assert nonce() != nonce()
 
 

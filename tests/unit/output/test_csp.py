@@ -10,6 +10,10 @@ def test_an_answer_that_is_no_page_may_load_nothing_and_be_framed_by_nobody() ->
     assert policy(csp.API) == b"default-src 'none'; frame-ancestors 'none'"
 
 
+def test_an_attachment_is_of_no_origin_and_runs_nothing() -> None:
+    assert policy(csp.ATTACHMENT) == b"default-src 'none'; frame-ancestors 'none'; sandbox"
+
+
 def test_a_page_denies_everything_that_is_not_named() -> None:
     """ASVS 3.4.3: object-src and base-uri are 'none'; no inline code, Trusted Types."""
     assert policy(csp.HTML) == (

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ringfence.attack.ground import yes_or_no
 from ringfence.attack.people import Person, with_cookie
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
@@ -67,7 +68,7 @@ class DeadSessions(Attack):
         require(answer.ok, f"{method} {path}: {answer.status}")
 
     async def _is_let_in(self, session: Person) -> bool:
-        return (await self.ground.send("GET", "/auth/me", person=session)).ok
+        return yes_or_no(await self.ground.send("GET", "/auth/me", person=session), no=(401,))
 
     async def _session(self) -> Person:
         return await self.ground.again(self.victim)

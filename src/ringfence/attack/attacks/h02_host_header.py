@@ -21,9 +21,9 @@ class HostHeader(Attack):
         self.victims = [await ground.person() for _ in range(2)]
 
     async def twin(self) -> None:
-        login = f"{self.ground.canary('reader')}@example.net"
-        answer = await self.ground.send("POST", "/auth/sign-up", json={"login": login})
-        require(answer.ok, f"no sign-up: {answer.status}")
+        login = self.victims[0].login
+        answer = await self.ground.send("POST", "/auth/password/forgot", json={"login": login})
+        require(answer.ok, f"nobody may forget a password: {answer.status}")
         address, _ = await self.ground.shop.people.mailbox.link(login)
         require(address.startswith(self.ground.shop.origin), "the link leads elsewhere")
 

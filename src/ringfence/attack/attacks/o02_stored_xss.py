@@ -76,7 +76,8 @@ class StoredXss(Attack):
         answer = await self.ground.send("POST", "/posts", person=self.attacker, json=post)
         require(answer.ok, f"a post cannot be written: {answer.status}")
         path = f"/posts/{answer.json()['id']}/view"
-        await self.ground.send("GET", path)
+        page = await self.ground.send("GET", path)
+        require(page.ok, f"a post cannot be read: {page.status}")
         return path
 
     async def _view(self, path: str, happens: Callable[[Visit], bool]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from ringfence.attack.people import COOKIE, Person, with_cookie
+from ringfence.attack.people import COOKIE, with_cookie
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
@@ -45,24 +45,17 @@ class Csrf(Attack):
         self.victim = await self.ground.person()
 
     async def twin(self) -> None:
-        session = await self._session()
+        session = await self.ground.again(self.victim)
         headers = with_cookie(self.ground.shop.origin, session.refresh)
         answer = await self.ground.send("POST", "/auth/sign-out", headers=headers)
         require(answer.ok, f"nobody can sign out: {answer.status}")
-        require(not await self._is_signed_in(session), "a sign-out does nothing")
+        require(not await self.ground.can_renew(session.refresh), "a sign-out does nothing")
 
     def payloads(self) -> Sequence[Payload]:
         return [Payload(name, partial(self._signs_out, head)) for name, head in _HEADS.items()]
 
     async def _signs_out(self, head: Sequence[tuple[str, str]]) -> bool:
-        session = await self._session()
+        session = await self.ground.again(self.victim)
         headers = [*head, ("Cookie", f"{COOKIE}={session.refresh}")]
         await self.ground.send("POST", "/auth/sign-out", headers=headers)
-        return not await self._is_signed_in(session)
-
-    async def _session(self) -> Person:
-        return await self.ground.again(self.victim)
-
-    async def _is_signed_in(self, session: Person) -> bool:
-        headers = with_cookie(self.ground.shop.origin, session.refresh)
-        return (await self.ground.send("POST", "/auth/refresh", headers=headers)).ok
+        return not await self.ground.can_renew(session.refresh)

@@ -24,7 +24,8 @@ class RefreshReuse(Attack):
 
     async def prepare(self) -> None:
         ground = self.ground
-        self.owner, self.early, self.late = [await ground.person() for _ in range(3)]
+        self.owner = await ground.person()
+        self.early, self.late = await ground.again(self.owner), await ground.again(self.owner)
 
     async def twin(self) -> None:
         owner = await self.ground.again(self.owner)
@@ -53,8 +54,8 @@ class RefreshReuse(Attack):
 
     async def _lives(self, stolen: str, newest: str) -> bool:
         """Whether the thief, or whoever holds the newest token, still gets tokens."""
-        thief = await self._renew(stolen)
-        return thief.ok or (await self._renew(newest)).ok
+        thief = await self.ground.can_renew(stolen)
+        return thief or await self.ground.can_renew(newest)
 
     async def _owner_renews(self, refresh: str) -> str:
         answer = await self._renew(refresh)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from ringfence.attack.people import with_cookie
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
@@ -35,21 +34,20 @@ class BolaWrite(Attack):
         path, forged = await self._order(), self.ground.canary("forged")
         await self.ground.send("PUT", path, person=self.attacker, json={"note": forged})
         found = await self.ground.send("GET", path, person=self.victim)
-        return not found.holds(self.canary)
+        require(found.ok, f"the owner cannot read the order any more: {found.status}")
+        return found.holds(forged) or not found.holds(self.canary)
 
     async def _deletes(self) -> bool:
         path = await self._order()
         await self.ground.send("DELETE", path, person=self.attacker)
-        found = await self.ground.send("GET", path, person=self.victim)
-        return not found.holds(self.canary)
+        return not await self.ground.is_there(path, self.victim)
 
     async def _signs_out(self) -> bool:
         session = await self.ground.again(self.victim)
         listed = (await self.ground.send("GET", "/auth/sessions", person=session)).json()
         (own,) = [each["id"] for each in listed["items"] if each["current"]]
         await self.ground.send("DELETE", f"/auth/sessions/{own}", person=self.attacker)
-        headers = with_cookie(self.ground.shop.origin, session.refresh)
-        return not (await self.ground.send("POST", "/auth/refresh", headers=headers)).ok
+        return not await self.ground.can_renew(session.refresh)
 
     async def _order(self) -> str:
         order = await self.ground.order(self.victim, self.canary)
