@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.visitor import ALICE, BOB, PASSWORD, Visitor
+from tests.browser.visitor import ADMIN, ALICE, BOB, PASSWORD, Visitor
 
 OTHER_PASSWORD = "quince lantern drifts nearby"
 
@@ -44,9 +44,10 @@ def test_signing_out_everywhere_ends_this_browser_and_the_others(
 def test_a_new_password_keeps_this_browser_and_ends_the_others(
     visitor: Callable[..., Visitor],
 ) -> None:
+    """Of an account that no other test of this module signs in to: they come in any order."""
     at_home, elsewhere = visitor(), visitor()
-    other = elsewhere.sign_in(ALICE, then="/auth/account")
-    page = at_home.sign_in(ALICE, then="/auth/account")
+    other = elsewhere.sign_in(ADMIN, then="/auth/account")
+    page = at_home.sign_in(ADMIN, then="/auth/account")
     current = page.get_by_label("Current password")
     change = page.get_by_role("button", name="Change the password")
 
@@ -67,4 +68,4 @@ def test_a_new_password_keeps_this_browser_and_ends_the_others(
     elsewhere.expect_refusal("/auth/refresh")
     other.reload()
     expect(other.get_by_role("heading", name="You are signed out")).to_be_visible()
-    elsewhere.sign_in(ALICE, OTHER_PASSWORD)
+    elsewhere.sign_in(ADMIN, OTHER_PASSWORD)

@@ -7,6 +7,7 @@ from typing import Final
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
 PASSWORD: Final = "violet kettle orbits quietly"
+ADMIN: Final = "admin@example.com"
 ALICE: Final = "alice@example.com"
 BOB: Final = "bob@example.com"
 

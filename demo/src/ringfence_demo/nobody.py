@@ -4,7 +4,9 @@ Whoever became nobody can read nothing of a checkout that belongs to root alone,
 read or imported later is copied or imported before.
 """
 
+import encodings
 import os
+import pkgutil
 import pwd
 import shutil
 from importlib import import_module
@@ -19,8 +21,6 @@ _LATER: Final = (
     "anyio._core._fileio",
     "anyio.streams.tls",
     "cryptography.hazmat.backends.openssl.backend",
-    *(f"encodings.{name}" for name in ("idna", "punycode", "utf_8_sig")),
-    *(f"encodings.utf_{name}" for name in ("16", "16_be", "16_le", "32", "32_be", "32_le")),
     "h11",
     "httpcore2",
     "httpcore2._backends.anyio",
@@ -30,6 +30,7 @@ _LATER: Final = (
     "uvicorn.protocols.http.auto",
     "uvicorn.protocols.websockets.auto",
 )
+_OF_WINDOWS: Final = frozenset({"mbcs", "oem"})
 
 
 def copies(folder: Path) -> tuple[Path, Path]:
@@ -42,7 +43,7 @@ def copies(folder: Path) -> tuple[Path, Path]:
 
 def become(folder: Path) -> None:
     """Live in ``folder``, and give up root; whoever is not root stays who they are."""
-    for name in _LATER:
+    for name in (*_LATER, *_codecs()):
         import_module(name)
     os.chdir(folder)
     if os.geteuid() != 0:
@@ -54,3 +55,9 @@ def become(folder: Path) -> None:
     os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
     os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
     os.environ.update(HOME=str(folder), USER="nobody", LOGNAME="nobody")
+
+
+def _codecs() -> list[str]:
+    """All of Python's: a request names the charset that it is in."""
+    found = (module.name for module in pkgutil.iter_modules(encodings.__path__))
+    return [f"encodings.{name}" for name in found if name not in _OF_WINDOWS]

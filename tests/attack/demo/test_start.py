@@ -281,6 +281,10 @@ def walk_the_shop(walk: Walk, guarded: str) -> None:
     upload = walk(201, "POST", "/uploads", files=svg).json()
     kept = walk(200, "GET", "/uploads/{upload_id}", upload["id"])
     assert kept.content == svg["file"][1]
+    western = {"Content-Type": "multipart/form-data; boundary=b; charset=cp1252"}
+    named = b'Content-Disposition: form-data; name="file"; filename="\xe9"'
+    form = b"--b\r\n" + named + b"\r\n\r\nx\r\n--b--\r\n"
+    walk(201, "POST", "/uploads", content=form, headers=western)
     walk(404, "DELETE", "/users/{user_id}", "nobody")
     walk(307, "GET", "/go")
     walk(500, "GET", "/boom")
