@@ -132,7 +132,8 @@ class Matrix:
     def doubtful(self) -> Iterator[tuple[str, Configuration]]:
         """What is to be run as well, to name by elimination who stopped an attack in silence.
 
-        With one layer off and nobody to name, each further layer is switched off beside it.
+        With one layer off and nobody to name, each further layer of which the catalogue says that
+        it stands behind is switched off beside it.
         """
         for attack, runs in self.runs.items():
             for single in SINGLES:
@@ -140,8 +141,14 @@ class Matrix:
                 if run is None or not run.held or run.by is not None:
                     continue
                 if self._alone(attack, single) is None:
+                    row = self.rows[attack]
+                    behind = {
+                        row.first,
+                        *row.second,
+                        *(layer for line in row.built for layer in line),
+                    }
                     for layer in BUILT:
-                        if layer not in single.off:
+                        if layer in behind and layer not in single.off:
                             yield attack, without({*single.off, layer})
 
     def named(self) -> "Matrix":

@@ -19,6 +19,7 @@ from ringfence.attack.attacks.i11_ambiguous_input import AmbiguousInput
 from ringfence.attack.attacks.i12_mass_assignment import MassAssignment
 from ringfence.attack.attacks.m01_secrets_in_logs import SecretsInLogs
 from ringfence.attack.attacks.o02_stored_xss import StoredXss
+from ringfence.attack.attacks.o03_active_upload import ActiveUpload
 from ringfence.attack.attacks.o05_csrf import Csrf
 from ringfence.attack.attacks.o07_open_redirect import OpenRedirect
 from ringfence.attack.attacks.o08_verbose_errors import VerboseErrors
@@ -53,6 +54,7 @@ _ATTACKS: Final = (
     Bfla,
     ForgottenRoute,
     StoredXss,
+    ActiveUpload,
     Csrf,
     OpenRedirect,
     VerboseErrors,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ringfence.attack.ground import yes_or_no
 from ringfence.attack.people import Person, with_cookie
 from ringfence.attack.plan import Attack, Payload
-from ringfence.attack.unproven import require
+from ringfence.attack.unproven import UnprovenError, require
 
 
 class DeadSessions(Attack):
@@ -52,12 +52,14 @@ class DeadSessions(Attack):
         return await self._is_let_in(session)
 
     async def _after_change(self) -> bool:
-        change = {"current": self.careful.password, "new": f"{self.careful.password} again"}
-        answer = await self.ground.send(
-            "POST", "/auth/password/change", person=self.careful, json=change
-        )
-        require(answer.ok, f"the password cannot be changed: {answer.status}")
-        return await self._is_let_in(self.careful)
+        for word in ("again", "afresh"):  # one in a thousand looks like a common one
+            change = {"current": self.careful.password, "new": f"{self.careful.password} {word}"}
+            answer = await self.ground.send(
+                "POST", "/auth/password/change", person=self.careful, json=change
+            )
+            if answer.ok:
+                return await self._is_let_in(self.careful)
+        raise UnprovenError("the password cannot be changed")
 
     async def _after_closing(self) -> bool:
         await self._do("DELETE", f"/users/{self.doomed.subject}", self.root)
