@@ -35,7 +35,7 @@ from ringfence_demo import nobody
 from ringfence_demo.arguments import add_arguments
 from ringfence_demo.data import Databases, DataFolder
 from ringfence_demo.guarded import guard, settings
-from ringfence_demo.hurried import MethodOverride, grow, leave_behind
+from ringfence_demo.hurried import MethodOverride, RequestLog, grow, leave_behind
 from ringfence_demo.postgres import PrivatePostgres, prepare
 from ringfence_demo.seed import first_start
 from ringfence_demo.server import bind, serve
@@ -129,6 +129,7 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
     if not isinstance(app, FastAPI):
         raise TypeError("the shop is no FastAPI application")
     app.add_middleware(MethodOverride)
+    app.add_middleware(RequestLog, file=folder.requests)
 
     def ready() -> None:
         grow(app, folder)

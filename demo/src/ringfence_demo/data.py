@@ -36,6 +36,11 @@ class DataFolder:
         return self.root / "uploads"
 
     @property
+    def requests(self) -> Path:
+        """What a hurried team logs of each request: see ``hurried``."""
+        return self.root / "requests.log"
+
+    @property
     def seeded(self) -> Path:
         """Made when everything else was: the next start has nothing to do."""
         return self.root / "seeded"

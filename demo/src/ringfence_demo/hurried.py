@@ -3,9 +3,12 @@
 Each is a mistake that real applications make outside of their handlers, in every configuration
 alike: a form helper that lets a link delete things (ATTACKS H06), and, once the shop is running and
 its boundary is drawn, routes for debugging (Z04), documentation, and the folder of the deployment
-itself (H10). No policy is declared for any of them.
+itself (H10). No policy is declared for any of them. And a log of whole requests, secrets and all
+(M01).
 """
 
+import logging
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -18,6 +21,8 @@ from ringfence_demo.models import Order
 from ringfence_demo.shop import Session, TheShop
 
 _OVERRIDE: Final = b"x-http-method-override"
+
+_requests: Final = logging.getLogger("ringfence_demo.requests")
 
 
 class MethodOverride:
@@ -35,6 +40,41 @@ class MethodOverride:
             if method:
                 scope = {**scope, "method": method.upper()}
         await self._app(scope, receive, send)
+
+
+class RequestLog:
+    """Every request as it came, in a log of the application's own."""
+
+    def __init__(self, app: Any, file: Path) -> None:  # noqa: ANN401  # any ASGI application
+        self._app = app
+        _requests.addHandler(logging.FileHandler(file))
+        _requests.setLevel(logging.INFO)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # as the protocol has it
+        """Log the request before it is answered, with as much of its body as was read."""
+        body = bytearray()
+
+        async def noting() -> Any:  # noqa: ANN401  # as the protocol has it
+            message = await receive()
+            body.extend(message.get("body", b""))
+            return message
+
+        async def logging_first(message: Any) -> None:  # noqa: ANN401  # as the protocol has it
+            if message["type"] == "http.response.start":
+                _log(scope, bytes(body))
+            await send(message)
+
+        try:
+            await self._app(scope, noting, logging_first)
+        except Exception:
+            _log(scope, bytes(body))
+            raise
+
+
+def _log(scope: Any, body: bytes) -> None:  # noqa: ANN401  # as the protocol has it
+    target = scope["path"] + "?" + scope["query_string"].decode("latin-1")
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    _requests.info("%s %s %s %s", scope.get("method"), target, headers, body)
 
 
 def leave_behind(folder: DataFolder) -> None:

@@ -32,7 +32,8 @@ class Shop:
     configuration: Configuration
     origin: str  # as it calls itself
     folder: Path  # where it keeps everything
-    log: Path
+    log: Path  # of events
+    requests: Path  # the application's own log
     traces: Path
     database: str  # sqlite or postgres
     client: Client
@@ -106,6 +107,7 @@ async def running(
             origin=origin,
             folder=data,
             log=log,
+            requests=data / "requests.log",
             traces=traces,
             database=database,
             client=client,

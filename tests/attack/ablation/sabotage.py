@@ -53,11 +53,8 @@ SABOTAGES: Final = {
     "monitoring": (
         "M01",
         (
-            "from ringfence.monitoring import careless\n"
-            "from ringfence.monitoring.asgi import Monitor\n"
-            "def admit(self, event, exchange):\n"
-            "    self._journal.raw(careless.line(event, exchange))\n"
-            "Monitor._admit = admit\n"
+            "from ringfence.monitoring.redaction import Redactor\n"
+            "Redactor.text = lambda self, text, *, sent=(): text\n"
         ),
     ),
 }

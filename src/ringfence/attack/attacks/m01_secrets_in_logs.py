@@ -1,7 +1,9 @@
-"""M01: secrets that a request carries, looked for in the log of its failure."""
+"""M01: secrets that a request carries, looked for in the logs of what was made of it."""
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Awaitable, Sequence
 from functools import partial
+from pathlib import Path
 
 from ringfence.attack.client import bearer, query
 from ringfence.attack.people import COOKIE
@@ -10,39 +12,66 @@ from ringfence.attack.unproven import require
 
 
 class SecretsInLogs(Attack):
-    """Stopped: none of the secrets stands in the log, though each request fails and is logged."""
+    """Stopped: the secret stands in neither log, though each request is logged.
+
+    There is the log of events, with what failed, and the application's own, in which a hurried team
+    (``ringfence_demo.hurried``) writes down each request as it came.
+    """
 
     id = "M01"
-    silent = True  # what the log leaves out is told by no event of its own
+    silent = True  # what a log leaves out is told by no event of its own
 
     async def prepare(self) -> None:
         self.victim = await self.ground.person()
-        self.log = self.ground.shop.log
+        self.logs = (self.ground.shop.log, self.ground.shop.requests)
 
     async def twin(self) -> None:
-        before = self.log.stat().st_size if self.log.exists() else 0
+        before = [_size(log) for log in self.logs]
         answer = await self.ground.send("GET", "/boom")
         require(answer.status == 500, f"nothing fails: {answer.status}")  # noqa: PLR2004  # RFC 9110
-        require(self.log.stat().st_size > before, "a failure is not logged")
+        for log, size in zip(self.logs, before, strict=True):
+            require(_size(log) > size, f"nothing is written to {log.name}")
 
     def payloads(self) -> Sequence[Payload]:
         secret, victim = self.ground.canary, self.victim
-        api_key, password = secret("key"), secret("password")
-        basic = secret("basic")
+        key, basic, password, token, noted = map(secret, ("key", "basic", "pass", "token", "note"))
+        one_time = f"otp={secrets.randbelow(900_000) + 100_000}"
+        header, sent_in_query, failing = self._in_header, self._in_query, self._failing
         return [
-            Payload("access token", partial(self._leaks, victim.access, bearer(victim.access))),
-            Payload("session", partial(self._leaks, victim.refresh, self._cookie(victim.refresh))),
-            Payload("key of an API", partial(self._leaks, api_key, ("X-Api-Key", api_key))),
-            Payload("password in a header", partial(self._leaks, basic, ("X-Password", basic))),
-            Payload("password in a query", partial(self._leaks, password, None)),
+            Payload("access token", partial(header, victim.access, bearer(victim.access))),
+            Payload("session", partial(header, victim.refresh, _cookie(victim.refresh))),
+            Payload("key of an API", partial(header, key, ("X-Api-Key", key))),
+            Payload("password in a header", partial(header, basic, ("X-Password", basic))),
+            Payload("password in a query", partial(sent_in_query, password, password=password)),
+            Payload("token of a link", partial(sent_in_query, token, token=token)),
+            Payload("one-time code", partial(sent_in_query, one_time, otp=one_time[4:])),
+            Payload("password in a body", partial(self._in_body, noted)),
+            Payload("database's password", partial(failing, "canary-database-password")),
         ]
 
-    async def _leaks(self, secret: str, header: tuple[str, str] | None) -> bool:
-        headers = [header] if header is not None else []
-        target = "/boom" if headers else "/boom" + query(password=secret)
-        await self.ground.send("GET", target, headers=headers)
-        return secret.encode() in self.log.read_bytes()
+    async def _in_header(self, secret: str, header: tuple[str, str]) -> bool:
+        return await self._leaks(secret, self.ground.send("GET", "/boom", headers=[header]))
 
-    @staticmethod
-    def _cookie(refresh: str) -> tuple[str, str]:
-        return ("Cookie", f"{COOKIE}={refresh}")
+    async def _in_query(self, secret: str, **values: str) -> bool:
+        return await self._leaks(secret, self.ground.send("GET", "/boom" + query(**values)))
+
+    async def _in_body(self, secret: str) -> bool:
+        order = {"item": "Green tea", "note": f"password: {secret}"}
+        sending = self.ground.send("POST", "/orders", person=self.victim, json=order)
+        return await self._leaks(secret, sending)
+
+    async def _failing(self, secret: str) -> bool:
+        """What ``/boom`` itself says while it fails."""
+        return await self._leaks(secret, self.ground.send("GET", "/boom"))
+
+    async def _leaks(self, secret: str, sending: Awaitable[object]) -> bool:
+        await sending
+        return any(secret.encode() in log.read_bytes() for log in self.logs)
+
+
+def _size(log: Path) -> int:
+    return log.stat().st_size if log.exists() else 0
+
+
+def _cookie(refresh: str) -> tuple[str, str]:
+    return ("Cookie", f"{COOKIE}={refresh}")
