@@ -9,6 +9,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Final, NoReturn
 
 import uvicorn
@@ -27,7 +28,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class _Announcing(uvicorn.Server):
-    """Says when it answers."""
+    """Says when it answers, and lets an impatient second Ctrl-C cut nothing short."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -38,6 +39,11 @@ class _Announcing(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal ends the server; it does so within seconds, whatever comes after."""
+        if not self.should_exit:
+            super().handle_exit(sig, frame)
 
 
 def serve(app: Any, listening: socket.socket, ready: Callable[[], None]) -> bool:  # noqa: ANN401  # an ASGI application

@@ -54,6 +54,7 @@ _CODES = (
     Code("head.too_large", Layer.BOUNDARY, 431, "The request head is too large.", "input_validation_fail"),
     Code("head.malformed", Layer.BOUNDARY, 400, "The request head is malformed.", "input_validation_fail"),
     Code("query.malformed", Layer.BOUNDARY, 400, "The query is malformed.", "input_validation_fail"),
+    Code("query.invalid", Layer.BOUNDARY, 422, "The query does not fit.", "input_validation_fail"),
     Code("host.unknown", Layer.BOUNDARY, 421, "This host is not served here.", "input_validation_fail"),
     Code("csrf.cross_site", Layer.BOUNDARY, 403, "Requests from other sites are refused.", "malicious_csrf"),
     Code("csrf.unproven", Layer.BOUNDARY, 403, "The origin of the request is not shown.", "malicious_csrf"),
@@ -134,6 +135,7 @@ _CODES = (
     # output
     Code("server.error", Layer.OUTPUT, 500, "Something went wrong.", "sys_crash", Level.CRITICAL),
     Code("html.sanitised", Layer.OUTPUT, 0, "Rich text was sanitised.", "output_sanitised", Level.INFO),
+    Code("file.attached", Layer.OUTPUT, 0, "A file is saved by browsers, and never run.", "output_policed", Level.INFO),
     Code("header.policed", Layer.OUTPUT, 0, "A response header was removed or corrected.", "output_policed"),
     Code("cookie.policed", Layer.OUTPUT, 0, "A cookie was removed or corrected.", "output_policed"),
     Code("location.policed", Layer.OUTPUT, 0, "A redirect off this site was removed.", "output_policed"),

@@ -25,7 +25,7 @@ def event(made: Mapping[str, Any], *, colour: bool) -> str:
     around = [f"by {made['subject']}"] if "subject" in made else []
     around += [f"from {made['client']}"] if "client" in made else []
     facts: Mapping[str, object] = made.get("facts", {})
-    around += [f"{name}={str(value)[:_MOST_CHARACTERS]}" for name, value in facts.items()]
+    around += [f"{name}={_short(str(value))}" for name, value in facts.items()]
     around += [f"id {made['request_id']}"] if "request_id" in made else []
     reason = f"{made['level']:<8} {made['code']} ({made['layer']})"
     return _line(made, reason, request, " ".join(around), colour=colour)
@@ -35,6 +35,13 @@ def log(made: Mapping[str, Any], *, colour: bool) -> str:
     """One readable line of a record of the process's own logging; more for a traceback."""
     shown = _line(made, f"{made['level']:<8} {made['logger']}", made["message"], "", colour=colour)
     return f"{shown}\n{made['exception']}" if "exception" in made else shown
+
+
+def _short(value: str) -> str:
+    """The value, in quotes where it is no single word; of a long one the beginning."""
+    if len(value) > _MOST_CHARACTERS:
+        value = value[: _MOST_CHARACTERS - 1] + "…"
+    return f"'{value}'" if " " in value else value
 
 
 def _line(made: Mapping[str, Any], loud: str, plain: str, dim: str, *, colour: bool) -> str:

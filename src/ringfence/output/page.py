@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
-from ringfence.core.exchange import Exchange, current
+from ringfence.core.exchange import Exchange, current, seam
 from ringfence.output.csp import declaration
 
 _DECLARED: Final = "output.csp"
@@ -65,7 +65,7 @@ def attachment(filename: str) -> None:
     change nothing of it.
     """
     exchange = current.get()
-    if exchange is not None:
+    if exchange is not None and seam("file.attached"):
         name = quote(filename, safe=_ATTR_CHAR, errors="replace")
         exchange.state[_ATTACHED] = f"attachment; filename*=UTF-8''{name}".encode()
 

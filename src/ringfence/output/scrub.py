@@ -3,7 +3,8 @@
 * 5xx: replaced, whatever it says. Its words are for the log (ATTACKS O08).
 * 404 and 405 as the framework words them: replaced, so that they equal the pipeline's own.
 * 422 of FastAPI's validation: replaced. It repeats the input, a password too, and names the version
-  of the validator; which fields did not fit stands in the event.
+  of the validator; which fields did not fit stands in the event. A path that does not fit names
+  nothing that there could be, and is a 404.
 
 Every other 4xx is the application's own word to its client, and stays.
 
@@ -36,6 +37,9 @@ _DEFAULTS: Final = frozenset(
 _VALIDATION: Final = b'{"detail":[{'
 _MOST_FIELDS: Final = 8
 
+#: What did not fit, by where FastAPI found it; anything else is the body.
+_MISFITS: Final = {"path": "resource.missing", "query": "query.invalid"}
+
 
 class _Failure(msgspec.Struct):
     type: str
@@ -55,7 +59,7 @@ def replacement(status: int, body: bytes, *, encoded: bool) -> Code | None:
         encoded: Whether it cannot be read (``Content-Encoding``); what cannot be judged goes.
     """
     if status == UNPROCESSABLE:
-        return CODES["body.invalid"] if encoded or body.startswith(_VALIDATION) else None
+        return _misfit(body) if encoded or body.startswith(_VALIDATION) else None
     if not encoded and body not in _DEFAULTS:
         return None
     return CODES["resource.missing" if status == NOT_FOUND else "method.unknown"]
@@ -63,10 +67,20 @@ def replacement(status: int, body: bytes, *, encoded: bool) -> Code | None:
 
 def fields(body: bytes) -> str:
     """Which fields did not fit and why, ``"body.quantity (missing)"``; never what was sent."""
-    try:
-        failures = msgspec.json.decode(body, type=_Failures).detail
-    except msgspec.DecodeError:
-        return ""
     return ", ".join(
-        f"{'.'.join(map(str, failure.loc))} ({failure.type})" for failure in failures[:_MOST_FIELDS]
+        f"{'.'.join(map(str, failure.loc))} ({failure.type})"
+        for failure in _failures(body)[:_MOST_FIELDS]
     )
+
+
+def _misfit(body: bytes) -> Code:
+    """Said of the first thing that did not fit: FastAPI begins with the path."""
+    place = next((failure.loc[0] for failure in _failures(body) if failure.loc), "body")
+    return CODES[_MISFITS.get(str(place), "body.invalid")]
+
+
+def _failures(body: bytes) -> list[_Failure]:
+    try:
+        return msgspec.json.decode(body, type=_Failures).detail
+    except msgspec.DecodeError:
+        return []

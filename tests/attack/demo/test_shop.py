@@ -210,7 +210,13 @@ async def test_the_page_and_its_files_are_there(site: Site) -> None:
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/redoc", "/posts/999", "/posts/0"])
 async def test_what_is_not_there_is_not_found(site: Site, path: str) -> None:
-    assert (await site.call("", "GET", path)).status_code in {404, 422}
+    answer = await site.call("", "GET", path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "resource.missing")
+
+
+async def test_a_query_that_does_not_fit_is_told_so(site: Site) -> None:
+    answer = await site.call("", "GET", "/posts?limit=0")
+    assert (answer.status_code, answer.json()["code"]) == (422, "query.invalid")
 
 
 # ----------------------------------------------------------------------------------- the lessons

@@ -29,6 +29,13 @@ def test_one_line_says_why() -> None:
     )
 
 
+def test_a_fact_of_several_words_is_quoted_and_a_long_one_is_seen_to_go_on() -> None:
+    event = Event(at=AT, code=CODES["route.unknown"], facts={"why": "no such", "path": "/" * 81})
+    shown = terminal.event(record(event, Redactor()), colour=False)
+    assert "why='no such'" in shown
+    assert shown.endswith(" path=" + "/" * 79 + "…")
+
+
 def test_what_is_not_known_leaves_no_gap() -> None:
     event = Event(at=AT, code=CODES["signin.done"])
     assert terminal.event(record(event, Redactor()), colour=False) == (

@@ -27,6 +27,9 @@ VALIDATION = json.dumps(
         (405, b'{"detail":"Method Not Allowed"}', "method.unknown"),
         (405, b"Method Not Allowed", "method.unknown"),
         (422, VALIDATION, "body.invalid"),
+        (422, b'{"detail":[{"type":"int_parsing","loc":["path","id"]}]}', "resource.missing"),
+        (422, b'{"detail":[{"type":"missing","loc":["query","q"]}]}', "query.invalid"),
+        (422, b'{"detail":[{"cut off', "body.invalid"),
     ],
 )
 def test_the_frameworks_words_are_replaced(status: int, body: bytes, code: str) -> None:
