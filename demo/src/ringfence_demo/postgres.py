@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from ringfence.core.errors import ConfigurationError
-from ringfence.storage.migrate import ROLE, migrate
+from ringfence.storage.migrate import migrate
+from ringfence.storage.postgres.migrate import ROLE
 from ringfence_demo.data import Databases
 
 #: Of a server that one already has: a superuser's address, ``postgresql://…``.

@@ -134,7 +134,7 @@ def _database(url: str) -> _Found:
 def _sqlite(url: str) -> _Found:
     import sqlite3
 
-    from ringfence.storage.migrate import HEAD
+    from ringfence.storage.migrations import HEAD
     from ringfence.storage.sqlite.file import failure, file_of
 
     file = file_of(url)
@@ -153,7 +153,7 @@ def _sqlite(url: str) -> _Found:
 
 
 async def _postgres(url: str) -> _Found:
-    from ringfence.storage.migrate import HEAD
+    from ringfence.storage.migrations import HEAD
     from ringfence.storage.postgres.database import Database
 
     database = Database(url)

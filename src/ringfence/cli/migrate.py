@@ -5,7 +5,8 @@ import os
 from typing import Any, Final
 
 from ringfence.core.settings import parse
-from ringfence.storage.migrate import HEAD, migrate
+from ringfence.storage.migrate import migrate
+from ringfence.storage.migrations import HEAD
 
 HELP: Final = "bring the database up to date"
 

@@ -10,6 +10,7 @@ from ringfence.authn.counters import Counter
 from ringfence.storage import rows
 
 moments = st.datetimes(timezones=st.just(UTC))
+moments_of_ours = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # Hypothesis adds the zone
 marks = st.lists(st.integers(-(2**63), 2**63 - 1)).map(tuple)
 
 
@@ -18,10 +19,10 @@ def test_a_moment_survives(at: datetime) -> None:
     assert rows.moment(rows.microseconds(at)) == at
 
 
-@given(moments)
+@given(moments_of_ours)
 def test_another_time_zone_is_the_same_moment(at: datetime) -> None:
-    elsewhere = at.replace(year=2026).astimezone(timezone(timedelta(hours=5, minutes=45)))
-    assert rows.microseconds(elsewhere) == rows.microseconds(elsewhere.astimezone(UTC))
+    elsewhere = at.astimezone(timezone(timedelta(hours=5, minutes=45)))
+    assert rows.microseconds(elsewhere) == rows.microseconds(at)
 
 
 def test_a_moment_without_time_zone_is_not_stored() -> None:

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that ``storage.migrate`` gives, in its transaction."""
+"""Runs the migrations on the connection that ``upgrade`` gives, in its transaction."""
 
 from alembic import context
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from ringfence.core.errors import ConfigurationError, RingfenceError
 from ringfence.storage import Stores
 from ringfence.storage.maintenance import PIECE, Deadlines
-from ringfence.storage.migrate import HEAD
+from ringfence.storage.migrations import HEAD
 from ringfence.storage.postgres.accounts import PostgresAccounts
 from ringfence.storage.postgres.counters import PostgresCounters
 from ringfence.storage.postgres.database import Database

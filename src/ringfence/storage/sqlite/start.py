@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ringfence.core.errors import ConfigurationError
-from ringfence.storage.migrate import HEAD
+from ringfence.storage.migrations import HEAD, upgrade
 from ringfence.storage.sqlite.file import failure
 
 #: Read and written by their owner alone: the file, its log and its index.
@@ -94,8 +94,6 @@ def _migrate(path: Path) -> None:
     """Run the migrations in one transaction, so that a kill in the middle leaves no half."""
     from sqlalchemy import create_engine  # noqa: PLC0415  # a start without news does not pay for it
     from sqlalchemy.pool import StaticPool  # noqa: PLC0415  # as above
-
-    from ringfence.storage.migrate import upgrade  # noqa: PLC0415  # as above
 
     with closing(_connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
