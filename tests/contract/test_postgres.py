@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ringfence.authn.revocation import Revocation
 from ringfence.core.errors import StoreError
 from ringfence.storage import Stores
 from ringfence.storage.postgres.database import Database, connect
+from ringfence.storage.postgres.news import News
 from ringfence.storage.postgres.revocations import PostgresRevocations
 from tests.contract.processes import worker
 from tests.contract.server import Server
@@ -202,7 +204,7 @@ async def test_news_during_a_read_are_read_again(database: Database, stores: Sto
     revocations = PostgresRevocations(database, monotonic=Clock())
     early = asyncio.create_task(revocations.read(NOW))
     await asyncio.sleep(0)
-    database.news += 1
+    database.news.hear()
     late = asyncio.create_task(revocations.read(NOW))
     assert await early is not await late
     assert not revocations.changed()
@@ -212,18 +214,21 @@ async def test_an_earlier_read_does_not_pass_for_a_later_one(database: Database)
     revocations = PostgresRevocations(database, monotonic=Clock())
     early = asyncio.create_task(revocations.read(NOW))
     await asyncio.sleep(0)
-    database.news += 1
+    database.news.hear()
     await early
     assert revocations.changed()
 
 
-async def test_other_workers_hear_of_a_revocation(postgres: Server, stores: Stores) -> None:
-    """NOTIFY: with the clock stopped, nothing else could tell."""
-    database = Database(postgres.app_url)
+async def test_workers_on_other_hosts_hear_of_a_revocation(
+    postgres: Server, stores: Stores, tmp_path: Path
+) -> None:
+    """NOTIFY: with the clock stopped and no file shared, nothing else could tell."""
+    database = Database(postgres.app_url, News(postgres.app_url, tmp_path))
     await database.open()
+    before = database.news.count
     revocations = PostgresRevocations(database, monotonic=Clock())
     revocations.start()
-    await until(lambda: database.news > 0)  # it listens
+    await until(lambda: database.news.count > before)  # it listens
     await revocations.read(NOW)
     assert not revocations.changed()
     await stores.accounts.sign_out_everywhere("id-alice", NOW)
@@ -233,6 +238,22 @@ async def test_other_workers_hear_of_a_revocation(postgres: Server, stores: Stor
     ]
     await revocations.close()
     await database.close()
+
+
+async def test_workers_on_this_host_know_once_a_revocation_is_answered(
+    database: Database, stores: Stores
+) -> None:
+    """DESIGN section 6: on the next request. The clock stands still, and nobody listens."""
+    revocations = PostgresRevocations(database, monotonic=Clock())
+    await revocations.read(NOW)
+    assert not revocations.changed()
+    await stores.accounts.sign_out_everywhere("id-alice", NOW)
+    assert revocations.changed()
+    await revocations.read(NOW)
+    await stores.sessions.revoke_family("session", NOW)
+    assert revocations.changed()
+    await revocations.read(NOW)
+    assert not revocations.changed()
 
 
 async def test_a_feed_that_cannot_be_read_refuses(postgres: Server, stores: Stores) -> None:

@@ -83,6 +83,7 @@ class MemoryAccounts:
         self, account_id: str, verifier: StoredVerifier, now: datetime
     ) -> Account:
         account = self._tables.accounts[account_id]
+        self._tables.links.pop(("reset", account.login), None)
         return self._tables.sign_out(replace(account, verifier=verifier), now)
 
     async def set_roles(self, account_id: str, roles: frozenset[str], now: datetime) -> Account:

@@ -43,38 +43,30 @@ class PostgresAccounts:
     async def set_verifier(
         self, account_id: str, verifier: StoredVerifier, now: datetime
     ) -> Account:
-        async with self._database.transaction() as connection:
-            account = await set_verifier(connection, account_id, verifier, now)
-        self._database.news += 1
-        return account
+        async with self._database.revoking() as connection:
+            return await set_verifier(connection, account_id, verifier, now)
 
     async def set_roles(self, account_id: str, roles: frozenset[str], now: datetime) -> Account:
-        async with self._database.transaction() as connection:
+        async with self._database.revoking() as connection:
             await connection.execute(
                 "UPDATE accounts SET roles = $2, role_version = role_version + 1 WHERE id = $1",
                 account_id,
                 rows.roles(roles),
             )
-            account = await _announce(connection, account_id, now)
-        self._database.news += 1
-        return account
+            return await _announce(connection, account_id, now)
 
     async def disable(self, account_id: str, now: datetime) -> Account:
-        async with self._database.transaction() as connection:
+        async with self._database.revoking() as connection:
             await connection.execute(
                 "UPDATE accounts SET disabled_us = coalesce(disabled_us, $2) WHERE id = $1",
                 account_id,
                 microseconds(now),
             )
-            account = await _sign_out(connection, account_id, now)
-        self._database.news += 1
-        return account
+            return await _sign_out(connection, account_id, now)
 
     async def sign_out_everywhere(self, account_id: str, now: datetime) -> Account:
-        async with self._database.transaction() as connection:
-            account = await _sign_out(connection, account_id, now)
-        self._database.news += 1
-        return account
+        async with self._database.revoking() as connection:
+            return await _sign_out(connection, account_id, now)
 
 
 async def create(connection: Connection, account: Account) -> bool:
@@ -103,7 +95,15 @@ async def create(connection: Connection, account: Account) -> bool:
 async def set_verifier(
     connection: Connection, account_id: str, verifier: StoredVerifier, now: datetime
 ) -> Account:
-    """Replace the password and end every session. Raises LookupError."""
+    """Replace the password, end every session and a reset under way. Raises LookupError.
+
+    The link first, as whoever redeems it does: in the other order the two could wait for each other.
+    """
+    await connection.execute(
+        "DELETE FROM links WHERE purpose = 'reset'"
+        " AND login = (SELECT login FROM accounts WHERE id = $1)",
+        account_id,
+    )
     await _sign_out(connection, account_id, now)
     await _put_verifier(connection, account_id, verifier)
     return await _find(connection, account_id)

@@ -6,11 +6,13 @@ with the connection and not taken from the server's configuration, where somebod
 otherwise. Whatever fails becomes ``StoreError``; the pool opens new connections by itself.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Final, LiteralString, Protocol
 
 from ringfence.core.errors import ConfigurationError, StoreError
+from ringfence.storage.postgres.news import News
 from ringfence.storage.rows import Row
 
 try:
@@ -78,13 +80,18 @@ async def connect(url: str, *, patient: bool = False) -> Any:  # noqa: ANN401  #
 class Database:
     """One database, used by one event loop from ``open`` to ``close``."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, news: News | None = None) -> None:
         self.url: Final = url
-        self.news = 0  # rises whenever the revocation feed may have grown
+        self.news: Final = news or News(url)
         self._pool: Any = None
 
     async def open(self) -> None:
-        """Make the pool; connections are opened when they are needed."""
+        """Make the pool; connections are opened when they are needed.
+
+        Raises:
+            ConfigurationError: See ``News.open``.
+        """
+        self.news.open()
         self._pool = asyncpg.create_pool(
             self.url,
             min_size=0,
@@ -101,6 +108,7 @@ class Database:
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close()
+            self.news.close()
 
     async def revision(self) -> str | None:
         """The schema's revision; None if there is no schema, or none that this role may see."""
@@ -148,6 +156,17 @@ class Database:
                 yield connection
         except FAILURES as error:
             raise failure(error) from error
+
+    @asynccontextmanager
+    async def revoking(self) -> AsyncGenerator[Connection]:
+        """A transaction that ``announce`` is called in; every worker on this host hears of it."""
+        try:
+            async with self.transaction() as connection:
+                yield connection
+        except (StoreError, asyncio.CancelledError):
+            self.news.tell()  # the answer to COMMIT may have been a yes
+            raise
+        self.news.tell()
 
     def _open_pool(self) -> Any:  # noqa: ANN401  # asyncpg's own
         if self._pool is None:

@@ -58,11 +58,10 @@ class PostgresLinks:
         self, digest: bytes, verifier: StoredVerifier, now: datetime
     ) -> Account | None:
         try:
-            async with self._database.transaction() as connection:
+            async with self._database.revoking() as connection:
                 account = await _reset(connection, digest, verifier, now)
         except _NotRedeemedError:
             return None
-        self._database.news += 1
         return account
 
 

@@ -1,8 +1,9 @@
 """The revocation feed in PostgreSQL: news are heard at once, and never older than a second.
 
-NOTIFY usually brings them within milliseconds. What is promised rests on the clock alone: once the
-last read is half a second old, ``changed`` says so whatever was or was not heard, and a read that
-fails refuses the request (DESIGN section 6).
+On this host every worker knows on its next request (``news``); to others NOTIFY usually brings them
+within milliseconds. What is promised there rests on the clock alone: once the last read is half a
+second old, ``changed`` says so whatever was or was not heard, and a read that fails refuses the
+request (DESIGN section 6).
 """
 
 import asyncio
@@ -70,7 +71,7 @@ class PostgresRevocations:
 
     def changed(self) -> bool:
         return (
-            self._known != self._database.news
+            self._known != self._database.news.count
             or self._monotonic() - self._asked_at >= _MAX_AGE_SECONDS
         )
 
@@ -80,12 +81,12 @@ class PostgresRevocations:
         now = self._monotonic()
         if (
             reading is None
-            or reading.news != self._database.news
+            or reading.news != self._database.news.count
             or reading.since > since
             or now - reading.asked_at >= _MAX_AGE_SECONDS
         ):
             query = asyncio.get_running_loop().create_task(self._query(since), context=Context())
-            reading = _Reading(since, self._database.news, now, query)
+            reading = _Reading(since, self._database.news.count, now, query)
             query.add_done_callback(lambda _: self._forget(reading))
             self._reading = reading
         found = await asyncio.shield(reading.answer)
@@ -120,14 +121,14 @@ class PostgresRevocations:
         try:
             connection.add_termination_listener(lose)
             await connection.add_listener(_CHANNEL, self._hear)
-            self._database.news += 1  # whatever was said while nobody listened
+            self._database.news.hear()  # whatever was said while nobody listened
             await lost.wait()
         finally:
             with suppress(*FAILURES):  # else it would take the place of a cancellation
                 await connection.close(timeout=1)
 
     def _hear(self, *_notification: object) -> None:
-        self._database.news += 1
+        self._database.news.hear()
 
 
 async def announce(

@@ -30,7 +30,7 @@ class PostgresSessions:
         return None if row is None else rows.token(row)
 
     async def revoke_family(self, family: str, now: datetime) -> None:
-        async with self._database.transaction() as connection:
+        async with self._database.revoking() as connection:
             revoked = await connection.execute(
                 "UPDATE sessions SET revoked_us = $2 WHERE id = $1 AND revoked_us IS NULL",
                 family,
@@ -38,7 +38,6 @@ class PostgresSessions:
             )
             if changed(revoked):
                 await announce(connection, microseconds(now), family, None, 0, 0)
-        self._database.news += 1
 
     async def succeed(self, old: RefreshToken, new: RefreshToken, sealed: bytes) -> bool:
         async with self._database.transaction() as connection:
@@ -113,7 +112,7 @@ class PostgresSessions:
     async def end(self, session_id: str, account_id: str, now: datetime) -> bool:
         if not rows.findable(session_id):
             return False
-        async with self._database.transaction() as connection:
+        async with self._database.revoking() as connection:
             ended = await connection.execute(
                 "UPDATE sessions SET revoked_us = $3"
                 " WHERE id = $1 AND account = $2 AND revoked_us IS NULL",
@@ -124,7 +123,6 @@ class PostgresSessions:
             if not changed(ended):
                 return False
             await announce(connection, microseconds(now), session_id, None, 0, 0)
-        self._database.news += 1
         return True
 
 

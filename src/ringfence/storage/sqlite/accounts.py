@@ -98,9 +98,10 @@ def create(connection: sqlite3.Connection, account: Account) -> bool:
 def set_verifier(
     connection: sqlite3.Connection, account_id: str, verifier: StoredVerifier, now: datetime
 ) -> Account:
-    """Replace the password and end every session. Raises LookupError."""
+    """Replace the password, end every session and a reset under way. Raises LookupError."""
     account = _sign_out(connection, account_id, now)
     _put_verifier(connection, account.id, verifier)
+    connection.execute("DELETE FROM links WHERE purpose = 'reset' AND login = ?", (account.login,))
     return find(connection, account_id)
 
 

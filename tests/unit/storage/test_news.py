@@ -1,0 +1,99 @@
+"""What the workers of one host share, so that a revocation is known on the next request."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ringfence.core.errors import ConfigurationError
+from ringfence.storage.postgres.news import News
+
+URL = "postgresql://app:secret@db.example:5432/accounts"
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Callable[..., News]]:
+    """Makes what one worker has of it."""
+    workers: list[News] = []
+
+    def make(url: str = URL) -> News:
+        workers.append(News(url, tmp_path))
+        workers[-1].open()
+        return workers[-1]
+
+    yield make
+    for worker in workers:
+        worker.close()
+
+
+def test_what_one_tells_all_who_share_the_database_know(opened: Callable[..., News]) -> None:
+    """DESIGN section 6: the next request in every worker of a host."""
+    one, other = opened(), opened(URL.replace("secret", "another"))
+    before = other.count
+    one.tell()
+    assert other.count > before
+
+
+def test_two_at_once_are_both_seen(opened: Callable[..., News]) -> None:
+    """Whoever looks between two that tell must see a change after the second as well."""
+    one, other, watching = opened(), opened(), opened()
+    one.tell()
+    seen = watching.count
+    other.tell()
+    assert watching.count > seen
+
+
+def test_another_database_is_not_disturbed(opened: Callable[..., News]) -> None:
+    one, other = opened(), opened(URL + "_of_others")
+    before = other.count
+    one.tell()
+    assert other.count == before
+
+
+def test_the_file_names_no_address_and_is_for_its_user_alone(
+    tmp_path: Path, opened: Callable[..., News]
+) -> None:
+    opened()
+    (file,) = tmp_path.iterdir()
+    assert "example" not in file.name
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_the_last_one_removes_it(tmp_path: Path, opened: Callable[..., News]) -> None:
+    one, other = opened(), opened()
+    one.close()
+    before = other.count
+    newcomer = opened()
+    newcomer.tell()
+    assert other.count > before
+    newcomer.close()
+    other.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_in_its_place_stops_the_start(tmp_path: Path, opened: Callable[..., News]) -> None:
+    """Everybody may write to the folder: nothing of another user's is opened (CWE-59, CWE-377)."""
+    opened()
+    (file,) = tmp_path.iterdir()
+    file.symlink_to(file.rename(tmp_path / "elsewhere"))
+    with pytest.raises(ConfigurationError):
+        opened()
+
+
+def test_a_pipe_in_its_place_stops_the_start(tmp_path: Path, opened: Callable[..., News]) -> None:
+    opened()
+    (file,) = tmp_path.iterdir()
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(ConfigurationError):
+        opened()
+
+
+def test_once_closed_it_counts_for_this_process_alone(opened: Callable[..., News]) -> None:
+    news = opened()
+    news.close()
+    before = news.count
+    news.tell()
+    news.hear()
+    assert news.count == before + 2
