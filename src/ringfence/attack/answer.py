@@ -7,6 +7,7 @@ from typing import Any, Final
 from ringfence.attack.unproven import UnprovenError
 
 _MOST_SHOWN: Final = 2_000  # characters of a body
+_MOST_OF_A_HEADER: Final = 120
 _REQUEST_ID: Final = "x-request-id"
 
 
@@ -72,16 +73,17 @@ class Sent:
     def shown(self) -> list[str]:
         """The exchange as lines for a person."""
         lines = [f"> {self.method} {self.target}    (from {self.source})"]
-        lines += [f">   {name}: {value}" for name, value in self.headers]
+        lines += [f">   {name}: {_cut(value, _MOST_OF_A_HEADER)}" for name, value in self.headers]
         lines += [f">   {line}" for line in _shown(self.body)]
         lines.append(f"< {self.answer.status}    (request {self.answer.request_id or 'unknown'})")
         lines += [f"<   {line}" for line in _shown(self.answer.body)]
         return lines
 
 
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most} more)"
+
+
 def _shown(body: bytes) -> list[str]:
-    text = body.decode("utf-8", "backslashreplace")
-    if len(text) > _MOST_SHOWN:
-        text = f"{text[:_MOST_SHOWN]}… ({len(text) - _MOST_SHOWN} more)"
-    lines = text.splitlines()
+    lines = _cut(body.decode("utf-8", "backslashreplace"), _MOST_SHOWN).splitlines()
     return ["".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines]

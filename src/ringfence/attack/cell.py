@@ -6,6 +6,8 @@ from typing import Final
 
 from ringfence.attack.ablation import Matrix
 from ringfence.attack.configuration import ABSENT, ALL, NONE
+from ringfence.attack.outcome import Run
+from ringfence.core.codes import Layer
 
 
 class Tone(StrEnum):
@@ -96,6 +98,18 @@ def failures(matrix: Matrix) -> list[str]:
     return found
 
 
+def _shares(run: Run) -> dict[Layer, str]:
+    """Which layer stopped which payloads."""
+    shares: dict[Layer, str] = {}
+    for tried in run.payloads:
+        if tried.stopped_by is not None:
+            layer = tried.stopped_by.layer
+            shares[layer] = (
+                f"{shares[layer]} and {tried.name!r}" if layer in shares else repr(tried.name)
+            )
+    return shares
+
+
 def asides(matrix: Matrix) -> list[str]:
     """What is no failure, and is to be known all the same."""
     said: list[str] = []
@@ -106,6 +120,14 @@ def asides(matrix: Matrix) -> list[str]:
         run = runs.get(NONE.name)
         if run is not None and run.outcome == "bounded":
             said.append(f"{attack} is bounded: {run.bound}")
+        if run is not None and len(shares := _shares(run)) > 1:
+            each = ", ".join(f"{layer.value} stops {what}" for layer, what in shares.items())
+            said.append(f"{attack} is stopped by several: {each}")
+        said += [
+            f"{attack} is stopped by {' and '.join(sorted(line))} together: it falls with either"
+            for line in matrix.rows[attack].built
+            if len(line) > 1
+        ]
         if run is not None and run.outcome == "unavailable" and not run.broken:
             said.append(f"{attack} is not counted, {run.reason}")
     said += [f"{layer} is not among the layers: {reason}" for layer, reason in ABSENT.items()]

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Final
 
 from ringfence.attack.ablation import Benign, Matrix
+from ringfence.attack.attacks import ATTACKS
 from ringfence.attack.cell import Cell, Tone, cell, failures, verdicts
 from ringfence.attack.configuration import ALL, NONE, Configuration
 from ringfence.attack.outcome import Run, Tried
@@ -128,7 +129,7 @@ def _report(matrix: Matrix) -> Iterator[str]:
         row = matrix.rows[attack]
         yield f'<details id="{attack}"><summary><code>{attack}</code>'
         yield f"<strong>{escape(row.name)}</strong></summary>"
-        yield f'<div class="inside"><p class="soft">Stopped means: {escape(row.stopped)}</p>'
+        yield f'<div class="inside"><p class="soft">{escape(ATTACKS[attack].meaning())}</p>'
         for configuration in (NONE, ALL):
             if configuration.name in runs:
                 yield from _payloads(configuration, runs[configuration.name])

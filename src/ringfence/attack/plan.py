@@ -6,6 +6,7 @@ unless it gets through where every layer is off, and unless honest use works rig
 after it.
 """
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,11 @@ class Attack(ABC):
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
+
+    @classmethod
+    def meaning(cls) -> str:
+        """What this attack takes for stopped: what is looked at, and no more than that."""
+        return " ".join((inspect.getdoc(cls) or "").split())
 
     @abstractmethod
     async def prepare(self) -> None:

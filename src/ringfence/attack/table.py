@@ -13,7 +13,7 @@ from ringfence.attack.configuration import PRODUCTION
 #: Text, and the code of its colour.
 _Paint: TypeAlias = Callable[[str, str], str]
 
-_NAME: Final = 23
+_WIDTH: Final = 100
 _FIELD: Final = 9
 _SHORT: Final = {"monitoring": "monitor"}
 
@@ -48,12 +48,14 @@ def table(matrix: Matrix, *, colour: bool) -> list[str]:
     paint = _painter(colour=colour)
     columns = [each.name for each in matrix.configurations if each is not PRODUCTION]
     heads = "".join(f"{_SHORT.get(name, name):<{_FIELD}}" for name in columns)
-    lines = [paint(f"{'switched off:':<{4 + _NAME}}{heads}".rstrip(), _LOUD)]
+    width = _WIDTH - 4 - _FIELD * len(columns)  # of a name
+    names = {attack: short(matrix.rows[attack].name, width - 1) for attack in matrix.runs}
+    width = min(width, 1 + max(map(len, ("switched", *names.values()))))
+    lines = [paint(f"{'switched off:':<{4 + width}}{heads}".rstrip(), _LOUD)]
     for attack in matrix.runs:
         fields = [cell(matrix, attack, name) for name in columns]
         shown = "".join(paint(_field(each), _COLOURS[each.tone]) for each in fields)
-        name = short(matrix.rows[attack].name, _NAME - 1)
-        lines.append(f"{attack} {name:<{_NAME}}{shown}".rstrip())
+        lines.append(f"{attack} {names[attack]:<{width}}{shown}".rstrip())
     lines += ["", f"  {_legend(matrix, paint)}", ""]
     for good, text in verdicts(matrix):
         lines.append(f"{paint('✓', _GOOD) if good else paint('✗', _BAD)} {text}")
@@ -92,4 +94,4 @@ def _painter(*, colour: bool) -> _Paint:
 
 
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, 100, subsequent_indent="  ")
+    return textwrap.wrap(text, _WIDTH, subsequent_indent="  ")

@@ -1,10 +1,13 @@
-"""What was sent and what came back, payload by payload (``-v``)."""
+"""What each attack is, and what was sent and came back, payload by payload (``-v``)."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ringfence.attack.ablation import Matrix
 from ringfence.attack.answer import Sent
+from ringfence.attack.attacks import ATTACKS
+from ringfence.attack.catalogue import catalogue
 from ringfence.attack.outcome import Tried
 
 #: A payload of hundreds of requests is shown by its first and its last ones.
@@ -17,13 +20,24 @@ def transcript(matrix: Matrix) -> Iterator[str]:
     for attack, runs in matrix.runs.items():
         row = matrix.rows[attack]
         yield f"{attack} {row.name}"
-        yield f"    stopped means: {row.stopped}"
+        yield f"    {ATTACKS[attack].meaning()}"
         for name, run in runs.items():
             who = f" by {run.by}" if run.by else ""
             yield f"  off: {name}   {run.outcome}{who}{_because(run.reason)}"
             for tried in run.payloads:
                 yield from _payload(tried)
         yield ""
+
+
+def listing() -> Iterator[str]:
+    """Every attack of this version, and what it takes for stopped."""
+    for attack, kind in ATTACKS.items():
+        yield f"{attack}  {catalogue()[attack].name}"
+        yield from textwrap.wrap(
+            kind.meaning(), 94, initial_indent="     ", subsequent_indent="     "
+        )
+    yield ""
+    yield f"{len(ATTACKS)} of the {len(catalogue())} attacks of the catalogue"
 
 
 def _payload(tried: Tried) -> Iterator[str]:

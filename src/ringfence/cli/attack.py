@@ -43,6 +43,7 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401  # argparse keeps its t
         help="what the shops run on (default: sqlite)",
     )
     parser.add_argument("--only", default="", metavar="ID,…", help="these attacks: I02,Z01")
+    parser.add_argument("--list", action="store_true", help="name the attacks, and start nothing")
     parser.add_argument("--ablate", action="store_true", help="switch each layer off in turn")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report as one page")
@@ -53,16 +54,22 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401  # argparse keeps its t
 
 def run(arguments: argparse.Namespace) -> int:
     """Attack. Non-zero when something gets through that should not, or a run proves nothing."""
+    if arguments.list:
+        return _list()
     if not arguments.demo:
         print(_NO_TARGET, file=sys.stderr)
         return 2
     if find_spec("ringfence_demo") is None:
         print(_MISSING, file=sys.stderr)
         return 1
+    if arguments.html is not None:
+        _write(arguments.html, "")  # rather now than after minutes
     matrix = _attack(arguments)
     profile = f"{platform.system().lower()} {arguments.database}"
     if arguments.html is not None:
-        _write(arguments.html, matrix, profile)
+        from ringfence.attack.page import page
+
+        _write(arguments.html, page(matrix, profile=profile))
     _print(arguments, matrix, profile)
     return 0 if matrix.summary.good else 1
 
@@ -112,10 +119,15 @@ def _print(arguments: argparse.Namespace, matrix: "Matrix", profile: str) -> Non
     print("\n".join(table(matrix, colour=colour)))
 
 
-def _write(file: Path, matrix: "Matrix", profile: str) -> None:
-    from ringfence.attack.page import page
+def _list() -> int:
+    from ringfence.attack.transcript import listing
 
+    print("\n".join(listing()))
+    return 0
+
+
+def _write(file: Path, text: str) -> None:
     try:
-        file.write_text(page(matrix, profile=profile), "utf-8")
+        file.write_text(text, "utf-8")
     except OSError as error:
         raise ConfigurationError(f"{file}: {error.strerror}") from error

@@ -72,4 +72,4 @@ class SqlInFreeText(Attack):
 
 def _disguised(sql: str) -> str:
     """The same to a database, and another text to whoever looks for words."""
-    return sql.replace(" UNION SELECT ", "/**/uNiOn/**/aLl/*x*/sElEcT\t")
+    return sql.replace(" UNION SELECT ", "/**/uNiOn/**/aLl/*x*/sElEcT/**/")
