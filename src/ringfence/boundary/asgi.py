@@ -1,5 +1,6 @@
 """The boundary layer at the server's interface: what may come in."""
 
+import contextlib
 import importlib.util
 from collections import deque
 from collections.abc import Collection
@@ -100,10 +101,17 @@ class Boundary:
         content = await body.read(receive, limits)
         if content:
             kind = body.accepted_type(scope["method"], headers, self._content_types)
-            exchange.state[inputs.BODY] = body.content(content, kind, limits, self._repeated)
+            exchange.state[inputs.BODY] = read = body.content(content, kind, limits, self._repeated)
+            if schema is not None and isinstance(read, body.Fields | bytes):
+                raise Refused("body.type", facts={"reason": "JSON is due"})
         if schema is not None:
             schema.check(content)
         return body.replaying(content, receive)
+
+    def gather(self, exchange: Exchange) -> None:
+        """Leave what the client sent in ``exchange.inputs``: for the log of a crash."""
+        with contextlib.suppress(Exception):  # the log must not fail on what it describes
+            exchange.inputs = inputs.sent(exchange)
 
     def _schema(self, entry: Entry) -> Schema | None:
         """The body that the entry's handler declares; looked for once."""

@@ -23,7 +23,10 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 _FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
 _JSON: Final = "application/json"
-_CHARSETS: Final = frozenset({"utf-8", "us-ascii"})
+_ASCII: Final = "us-ascii"
+_CHARSETS: Final = frozenset({"utf-8", _ASCII})
+#: How JSON with strings in it begins, and no form: there, these are percent-encoded (WHATWG URL).
+_JSON_OPENS: Final = (b"{", b"[", b'"')
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD"})
 
 
@@ -116,6 +119,10 @@ def content(
     Raises:
         Refused: ``body.malformed``.
     """
+    if kind.charset == _ASCII and not body.isascii():
+        raise _malformed("not ASCII")  # to one parser Latin-1, to another UTF-8
+    if kind.media_type == _FORM and body.lstrip()[:1] in _JSON_OPENS:
+        raise _malformed("JSON under another name")  # for handlers that read it all the same
     try:
         if kind.media_type == _FORM:
             pairs = query.parse(body, pairs=limits.pairs, repeated=repeated, form=True)

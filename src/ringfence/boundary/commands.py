@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Final
 
 from ringfence.boundary import processes
-from ringfence.core.errors import ConfigurationError, Refused
-from ringfence.core.exchange import current, seam
+from ringfence.core.errors import ConfigurationError
+from ringfence.core.exchange import current, refusal, seam
 
 #: Anything that a person could see: no control characters, so no NUL and no new line.
 PRINTABLE: Final = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+"
@@ -150,7 +150,7 @@ def argument_list(command: Command, values: Mapping[str, object]) -> tuple[str, 
             continue
         value = values[part.name]
         if part.refuses(value):
-            raise Refused("command.refused", facts={"parameter": part.name})
+            raise refusal("command.refused", parameter=part.name)
         words.append(str(value))
     return tuple(words)
 
@@ -176,7 +176,7 @@ async def _execute(command: Command, words: tuple[str, ...]) -> Result:
     except BaseException as error:
         await _kill(process)
         if isinstance(error, TimeoutError):
-            raise Refused("command.failed", facts={"reason": "time limit"}) from None
+            raise refusal("command.failed", reason="time limit") from None
         raise
     return Result(status=status, output=output, errors=errors)
 
@@ -186,7 +186,7 @@ async def _read(stream: asyncio.StreamReader | None, limit_bytes: int) -> bytes:
     while stream is not None and (chunk := await stream.read(_CHUNK_BYTES)):
         data += chunk
         if len(data) > limit_bytes:
-            raise Refused("command.failed", facts={"reason": "output limit"})
+            raise refusal("command.failed", reason="output limit")
     return bytes(data)
 
 

@@ -21,7 +21,7 @@ from typing import BinaryIO, Final
 from urllib.parse import unquote
 
 from ringfence.core.errors import ConfigurationError, Refused
-from ringfence.core.exchange import seam
+from ringfence.core.exchange import refusal, seam
 
 NAME_LIMIT_BYTES: Final = 255  # of one component, as file systems have it
 PATH_LIMIT_BYTES: Final = 1_024
@@ -79,7 +79,7 @@ class FileRoot:
             descriptor = _open(last, _READ, parent)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise Refused("file.missing", facts={"reason": "not a regular file"})
+            raise refusal("file.missing", reason="not a regular file")
         return os.fdopen(descriptor, "rb")
 
     def read(self, name: str) -> bytes:
@@ -115,7 +115,7 @@ class FileRoot:
         try:
             descriptor = os.open(self.folder, _FOLDER & ~os.O_NOFOLLOW)
         except FileNotFoundError:
-            raise Refused("file.missing", facts={"reason": "no folder"}) from None
+            raise refusal("file.missing", reason=f"no folder {self.folder}") from None
         try:
             for folder in folders:
                 deeper = _open(folder, _FOLDER, descriptor)
@@ -147,7 +147,7 @@ def _open(name: str, flags: int, parent: int) -> int:
         if error.errno in _LINK and _is_link(name, parent):
             raise _outside("symbolic link") from None
         if error.errno in _MISSING:
-            raise Refused("file.missing") from None
+            raise refusal("file.missing") from None
         raise
 
 
@@ -160,4 +160,4 @@ def _bytes(text: str) -> int:
 
 
 def _outside(reason: str) -> Refused:
-    return Refused("file.outside", facts={"reason": reason})
+    return refusal("file.outside", reason=reason)

@@ -8,8 +8,10 @@ guard learns nothing, so there is nothing that an attacker could teach it.
 
 What is compared
     Each value on the whole, under the changes that applications make (case, white space, Unicode
-    normalisation, one more percent-decoding, HTML entities, JSON within a string); and every three
-    neighbouring tokens of it, so that an input that was cut, split or stripped is found, too.
+    normalisation, separators that become spaces or go, more percent-decoding, HTML entities and
+    tags, backslash escapes; JSON, Base64 or hexadecimal text as a whole); every three neighbouring
+    tokens of it, so that an input that was cut, split or stripped is found, too; and what joins a
+    number or a quote to the rest, where only that was left of it.
     A value that is one word is looked up among the words of the statement's code. Names (of query
     parameters, JSON members) and header values are no values: they count unless they are words.
 
@@ -17,17 +19,19 @@ What stands in code and passes all the same
     * A number with a sign, where a sign can only be one. A list of numbers within ``IN (…)``.
     * The constants NULL, TRUE and FALSE, which are worth no more than a number.
     * Words that make no difference alone: SELECT, FROM, DESC … They pass as words, not in phrases.
-    * One column in ORDER BY or GROUP BY, with ASC or DESC, **if the statement selects it**. To sort
-      by what one is shown tells nothing; to sort by a column that is hidden leaks it, bit by bit.
+    * One column in ORDER BY or GROUP BY, with ASC or DESC, **if the statement selects it**, and of
+      the same table. To sort by what one is shown tells nothing; to sort by a column that is hidden
+      leaks it, bit by bit.
     * What is explained: the value stands in a string or bound parameter of this very statement, so
       the application put it there, and its words are in the code by chance. Only as many values
       are explained as there are such places (an attacker may send one value twice), a value that is
       part of another one is not, and an explained one still must not stand where it would be
       compared with: ``WHERE user_id = {user_id}`` is no defence against the input ``user_id``.
 
-What the guard cannot see: input that is encoded in another way (Base64, compression, encryption),
-what was stored and comes back later, the content of uploaded files, and SQL that passes by
-SQLAlchemy. The network layer is the second line there.
+What the guard cannot see: input that is encoded in another way (compression, encryption), or out of
+which words were taken, what was stored and comes back later, the content of uploaded files, threads
+that outlive their request, and SQL that passes by SQLAlchemy. The network layer is the second line
+there.
 
 Sources: TRAPS "Guards"; Su and Wassermann, "The Essence of Command Injection Attacks" (POPL 2006);
 CWE-89; ASVS 1.2.4; ATTACKS I01, I02; Ledger 40.
@@ -59,6 +63,7 @@ Suspicion: TypeAlias = Literal["", "broken", "crossing", "phrase", "word", "frag
 Bound: TypeAlias = Callable[[], Iterable[str]]
 
 _FEW: Final = 40  # words; to look for more of them costs more than to split the code
+_MANY: Final = 20_000  # places where phrases stand: to judge more of them takes too long (CWE-407)
 _NEVER_BY_CHANCE: Final = re.compile(r"['\"`;]|--|/\*|\*/")
 
 
@@ -110,6 +115,20 @@ class _Judge:
         return [span.start for span in self._scan.spans]
 
     @cached_property
+    def _token_ends(self) -> list[int]:
+        return [token.end for token in self._scan.tokens]
+
+    @cached_property
+    def _halves(self) -> frozenset[int]:
+        """The middle of every escape in a string or quoted name: half of one moves its end."""
+        return frozenset(
+            escape.start() + 1
+            for span in self._scan.spans
+            if span.escape is not None
+            for escape in span.escape.finditer(self._scan.text, span.first, span.last)
+        )
+
+    @cached_property
     def _texts(self) -> list[str]:
         """The strings of the statement, as written and as meant, and those of its parameters."""
         written = list(self._scan.inner("string"))
@@ -126,10 +145,12 @@ class _Judge:
     def phrases(self) -> Suspicion:
         """Phrases in the text: data, or by chance, or code."""
         text = self._scan.text
+        left = _MANY
         for phrase in self._inputs.phrases:
             if phrase in text:
                 for start in _occurrences(phrase, text):
-                    if judged := self._place(phrase, start):
+                    left -= 1
+                    if judged := self._place(phrase, start) if left else "phrase":
                         return judged
         return ""
 
@@ -200,7 +221,7 @@ class _Judge:
         index = bisect_right(self._starts, start) - 1
         if index >= 0 and start < self._scan.spans[index].end:
             span = self._scan.spans[index]
-            if not _is_inside(self._scan.text, span, start, end):
+            if not self._is_inside(span, start, end):
                 return "crossing"
             if span.kind != "name":
                 return ""
@@ -210,11 +231,25 @@ class _Judge:
             return "crossing"
         return "" if self._is_harmless_code(phrase, start, end) else "phrase"
 
+    def _is_inside(self, span: Span, start: int, end: int) -> bool:
+        """Whether the stretch lies within the span, and cannot have moved its ends.
+
+        Half of an escape is such a move: the input ``'`` between two quotes of the application's
+        gives ``'''``, and swallows whatever comes up to the next quote.
+        """
+        if start < span.first or end > span.last:
+            return False
+        if span.kind == "comment":
+            return not any(mark in self._scan.text[start:end] for mark in "*/")
+        return self._halves.isdisjoint((start, end))
+
     def _is_harmless_code(self, phrase: str, start: int, end: int) -> bool:
-        within = [i for i, t in enumerate(self._scan.tokens) if t.start < end and start < t.end]
-        if not within:
+        first = last = bisect_right(self._token_ends, start)
+        while last < len(self._scan.tokens) and self._scan.tokens[last].start < end:
+            last += 1
+        last -= 1
+        if last < first:
             return True  # white space
-        first, last = within[0], within[-1]
         exact = self._scan.tokens[first].start == start and self._scan.tokens[last].end == end
         tokens = self._scan.tokens[first : last + 1]
         if self._is_data(first, tokens) if exact else _is_part_of_a_placeholder(tokens):
@@ -254,22 +289,55 @@ class _Judge:
             return False
         if self._text_at(first - 1) not in ("by", ","):
             return False
-        return self._text_at(last + 1) in words.AFTER_AN_ORDERING and self._selects(column)
+        return self._text_at(last + 1) in words.AFTER_AN_ORDERING and self._selects(last)
 
     def _orders_by_hidden(self, index: int) -> bool:
         if self._scan.clauses[index] != "by" or self._text_at(index + 1) == ".":
             return False
-        return not self._selects(self._scan.tokens[index])
+        return not self._selects(index)
 
-    def _selects(self, column: Token) -> bool:
-        for index, token in enumerate(self._scan.tokens):
-            if self._scan.clauses[index] != "select":
+    def _selects(self, index: int) -> bool:
+        """Whether the SELECT that is sorted by the column at ``index`` shows this column, too.
+
+        Not another table's column of the same name (``SELECT p.name … ORDER BY u.name``), not what
+        only a subquery selects, and not what ``p.*`` may leave out where several tables are joined.
+        """
+        column, table = self._scan.tokens[index], self._qualifier(index)
+        for place, token in enumerate(self._scan.tokens):
+            if self._scan.clauses[place] != "select" or self._depths[place] != self._depths[index]:
                 continue
+            shown = self._qualifier(place)
+            is_same = not shown or table == shown
             if token.text == column.text and token.kind in ("word", "name"):
-                return True
-            if token.text == "*" and self._scan.tokens[index - 1].text in words.BEFORE_A_STAR:
-                return True
+                if is_same or not table:
+                    return True
+            elif token.text == "*" and self._text_at(place - 1) in words.BEFORE_A_STAR:  # noqa: SIM102  # alike
+                if is_same or not (table or self._joins):
+                    return True
         return False
+
+    def _qualifier(self, index: int) -> str:
+        """The table named before the column at ``index``; empty if there is none."""
+        return self._text_at(index - 2) if self._text_at(index - 1) == "." else ""
+
+    @cached_property
+    def _joins(self) -> bool:
+        """Whether rows come from more than one table."""
+        return any(
+            token.text == "join" or (token.text == "," and clause == "from")
+            for token, clause in zip(self._scan.tokens, self._scan.clauses, strict=True)
+        )
+
+    @cached_property
+    def _depths(self) -> list[int]:
+        """How many parentheses are open at each token."""
+        opened = 0
+        depths: list[int] = []
+        for token in self._scan.tokens:
+            if token.kind == "mark":  # and not a name in quotes
+                opened += (token.text == "(") - (token.text == ")")
+            depths.append(opened)
+        return depths
 
     def _is_operand(self, index: int) -> bool:
         """Whether a value is expected here, so that a column would be compared with itself."""
@@ -331,25 +399,6 @@ class _Judge:
 
 def _is_part_of_a_placeholder(tokens: list[Token]) -> bool:
     return all(token.kind == "parameter" for token in tokens)  # the "$" of "$1"
-
-
-def _is_inside(text: str, span: Span, start: int, end: int) -> bool:
-    """Whether the stretch lies within the span, and cannot have moved its ends.
-
-    Half of an escape is such a move: the input ``'`` between two quotes of the application's gives
-    ``'''``, and swallows whatever comes up to the next quote.
-    """
-    if start < span.first or end > span.last:
-        return False
-    if span.kind == "comment":
-        return "*" not in text[start:end] and "/" not in text[start:end]
-    if span.escape is None:
-        return True
-    return not any(
-        escape.start() < edge < escape.end()
-        for escape in span.escape.finditer(text, span.first, span.last)
-        for edge in (start, end)
-    )
 
 
 def _occurs(text: str, inputs: Inputs) -> bool:

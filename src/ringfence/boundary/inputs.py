@@ -9,9 +9,12 @@ progress count.
 
 import json
 import re
+from base64 import b64decode
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
+from urllib.parse import unquote
 
 from ringfence.boundary.body import Content, Fields
 from ringfence.boundary.readings import Inputs, prepare
@@ -25,15 +28,26 @@ BODY: Final = "boundary.body"
 MESSAGES: Final = "boundary.messages"
 _PREPARED: Final = "boundary.inputs"
 
-#: Headers of the protocol, whose values no handler takes for data.
-_PROTOCOL: Final = (
-    b"accept", b"access-control-", b"authorization", b"cache-control", b"connection", b"content-",
-    b"cookie", b"dnt", b"expect", b"host", b"if-", b"origin", b"pragma", b"priority", b"range",
-    b"sec-", b"te", b"transfer-encoding", b"upgrade",
+#: Headers of the protocol: browsers send these with every request, and what they say has quotes,
+#: commas and words in it. Only what could end a string of SQL is looked at.
+_PROTOCOL: Final = frozenset(
+    {
+        b"accept", b"accept-charset", b"accept-encoding", b"authorization", b"cache-control",
+        b"connection", b"content-encoding", b"content-length", b"content-type", b"dnt", b"expect",
+        b"host", b"if-match", b"if-modified-since", b"if-none-match", b"if-range",
+        b"if-unmodified-since", b"keep-alive", b"origin", b"pragma", b"priority", b"range",
+        b"sec-ch-ua", b"sec-ch-ua-mobile", b"sec-ch-ua-platform", b"sec-fetch-dest",
+        b"sec-fetch-mode", b"sec-fetch-site", b"sec-fetch-user", b"sec-gpc", b"sec-websocket-key",
+        b"sec-websocket-extensions", b"sec-websocket-version", b"te", b"transfer-encoding",
+        b"upgrade", b"upgrade-insecure-requests",
+    }
 )  # fmt: skip
+_ENDS_A_STRING: Final = re.compile(rb"['\\%]")
 _COOKIE_ESCAPE: Final = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
-_NESTED_JSON: Final = ('{"', "[", '"', "{ ")
-_NESTED_LENGTH: Final = 65_536
+_JSON: Final = ("{", "[", '"')
+_ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
+_DEPTH: Final = 8  # texts within texts; nobody decodes that often
+_HEXADECIMAL: Final = re.compile(r"(?:[0-9A-Fa-f]{2}){4,}")
 
 
 def of_current() -> Iterator[Inputs]:
@@ -48,19 +62,28 @@ def of_current() -> Iterator[Inputs]:
 
 
 def _prepared(exchange: Exchange) -> Inputs:
-    prepared: Inputs | None = exchange.state.get(_PREPARED)
-    if prepared is None:
-        exchange.inputs = list(values(exchange))
-        prepared = prepare(exchange.inputs, names(exchange))
-        if MESSAGES not in exchange.state:  # a WebSocket brings more as long as it is open
-            exchange.state[_PREPARED] = prepared
+    has_body = BODY in exchange.state  # a policy that loads its resource asks before it is read
+    kept: tuple[bool, Inputs] | None = exchange.state.get(_PREPARED)
+    if kept is not None and kept[0] is has_body:
+        return kept[1]
+    prepared = prepare(values(exchange), names(exchange))
+    if MESSAGES not in exchange.state:  # a WebSocket brings more as long as it is open
+        exchange.state[_PREPARED] = has_body, prepared
     return prepared
+
+
+def sent(exchange: Exchange) -> list[str]:
+    """What the client sent, as it came and as handlers read it: for the log of a crash."""
+    query: bytes = exchange.scope.get("query_string", b"")
+    path: bytes = exchange.scope.get("raw_path") or b""
+    raw = [query.decode("latin-1"), *(path.decode("latin-1").split("/") if b"%" in path else ())]
+    return [*raw, *values(exchange), *_header_values(exchange)]
 
 
 def values(exchange: Exchange) -> Iterator[str]:
     """What handlers take for data."""
-    yield from exchange.match.parameters.values()
-    yield from _segments(exchange)
+    for part in (*exchange.match.parameters.values(), *_segments(exchange)):
+        yield from _with_nested(part)
     for _, value in exchange.state.get(QUERY, ()):
         yield from _with_nested(value)
     body: Content = exchange.state.get(BODY)
@@ -69,7 +92,7 @@ def values(exchange: Exchange) -> Iterator[str]:
             yield from _with_nested(value)
         yield from body.filenames
     elif isinstance(body, bytes):
-        yield body.decode("utf-8", "replace")
+        yield from _with_nested(body.decode("utf-8", "replace"))
     else:
         yield from _leaves(body)
     for message in exchange.state.get(MESSAGES, ()):
@@ -84,21 +107,31 @@ def names(exchange: Exchange) -> Iterator[str]:
         yield from (name for name, _ in body.pairs)
     elif not isinstance(body, bytes):
         yield from _members(body)
+    query: bytes = exchange.scope.get("query_string", b"")
+    if b"'" in query:  # ``str(request.url)`` has it as it came
+        yield query.decode("latin-1")
+    yield from _header_values(exchange)
+
+
+def _header_values(exchange: Exchange) -> Iterator[str]:
+    """The values of headers that a handler may read, and of cookies."""
     for name, value in exchange.scope.get("headers", ()):
         text = value.decode("latin-1")
         if name == b"cookie":
             yield from _cookies(text)
-        elif not name.startswith(_PROTOCOL) or name == b"accept-language":
-            yield text
+        elif name not in _PROTOCOL or _ENDS_A_STRING.search(value):
+            yield from _with_nested(text)
 
 
 def _cookies(header: str) -> Iterator[str]:
     """The values of cookies, also as a parser reads them that knows octal escapes."""
     for pair in header.split(";"):
-        value = pair.partition("=")[2].strip(' "')
-        yield value
+        value = pair.partition("=")[2 if "=" in pair else 0].strip(' "')  # or one without a name
+        yield from _with_nested(value)
         if "\\" in value:
-            yield _COOKIE_ESCAPE.sub(lambda m: chr(int(m[1], 8)) if m[1] else m[2], value)
+            yield from _with_nested(
+                _COOKIE_ESCAPE.sub(lambda m: chr(int(m[1], 8)) if m[1] else m[2], value)
+            )
 
 
 def _segments(exchange: Exchange) -> Iterator[str]:
@@ -107,26 +140,46 @@ def _segments(exchange: Exchange) -> Iterator[str]:
         yield from (segment for segment in exchange.scope["path"].split("/") if segment)
 
 
-def _with_nested(text: str) -> Iterator[str]:
-    """``text``, and the strings in it if it is JSON itself."""
+def _with_nested(text: str, depth: int = _DEPTH) -> Iterator[str]:
+    """``text``, and the strings in it if it is JSON itself, or Base64 or hexadecimal text."""
     yield text
-    if text.startswith(_NESTED_JSON) and len(text) <= _NESTED_LENGTH:
+    if not depth:
+        return
+    depth -= 1
+    if "%" in text and (decoded := unquote(text)) != text:
+        yield from (each for each in _with_nested(decoded, depth) if each != decoded)
+    stripped = text.strip()
+    if stripped.startswith(_JSON):
         try:
-            value: Json = json.loads(text)
+            value: Json = json.loads(stripped)
         except (ValueError, RecursionError):
             return
-        yield from _leaves(value)
+        yield from _leaves(value, depth)
+    elif _ENCODED.fullmatch(stripped):
+        for inner in _decoded(stripped):
+            yield from _with_nested(inner, depth)
 
 
-def _leaves(value: Json) -> Iterator[str]:
+def _decoded(text: str) -> Iterator[str]:
+    """What ``text`` says if it is encoded text. Chance hardly ever makes printable UTF-8 of it."""
+    encoded = text.rstrip("=").replace("-", "+").replace("_", "/")
+    candidates = [bytes.fromhex(text)] if _HEXADECIMAL.fullmatch(text) else []
+    with suppress(ValueError):
+        candidates.append(b64decode(encoded + "=" * (-len(encoded) % 4)))
+    for candidate in candidates:
+        with suppress(UnicodeDecodeError):
+            decoded = candidate.decode()
+            if decoded.replace("\n", " ").replace("\t", " ").isprintable():
+                yield decoded
+
+
+def _leaves(value: Json, depth: int = _DEPTH) -> Iterator[str]:
     """Every string and number of a JSON value, as an application would write them into text."""
     pending: deque[Json] = deque([value])
     while pending:
         each = pending.popleft()
         if isinstance(each, str):
-            yield each
-            if each.startswith(_NESTED_JSON):
-                yield from (text for text in _with_nested(each) if text != each)
+            yield from _with_nested(each, depth)
         elif isinstance(each, dict):
             pending.extend(each.values())
         elif isinstance(each, list):

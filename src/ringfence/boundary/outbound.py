@@ -20,16 +20,17 @@ import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final, TypeAlias
 
 import httpx2
 
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import seam
+from ringfence.core.exchange import refusal, seam
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Endpoint: TypeAlias = tuple[str, int]  # address, port
@@ -81,6 +82,9 @@ EMBEDDING_V6: Final = (
 _SCHEME_PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?\.?", re.ASCII)
 _LAST_LABEL_IS_A_NUMBER: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.ASCII)
+#: Threads of its own: a name whose server never answers holds one up for long, whatever the timeout
+#: here, and the loop's own threads serve everybody.
+_RESOLVERS: Final = ThreadPoolExecutor(max_workers=8, thread_name_prefix="ringfence-resolver")
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
@@ -153,7 +157,8 @@ def _parse_address(text: str) -> Address | None:
 
 async def resolve_by_system(host: str, port: int) -> Sequence[str]:
     """All addresses of a host, by the system's resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_RESOLVERS, look_up)
     return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
@@ -186,7 +191,7 @@ class Outbound:
                 return await self._follow(url)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError) as error:
             # OSError: no such name, and TimeoutError; UnicodeError: no name can be like that
-            raise Refused("outbound.failed", facts={"reason": type(error).__name__}) from None
+            raise refusal("outbound.failed", reason=type(error).__name__) from None
 
     async def _follow(self, url: str) -> Answer:
         for _ in range(self.redirects + 1):
@@ -198,7 +203,7 @@ class Outbound:
             if target.url.scheme == "https" and following.scheme != "https":
                 raise _refused("redirect without TLS")
             url = str(following)
-        raise Refused("outbound.failed", facts={"reason": "too many redirects"})
+        raise refusal("outbound.failed", reason="too many redirects")
 
     async def _vet(self, target: Target) -> Sequence[str]:
         """The addresses of a target, all of them allowed, or none is returned."""
@@ -243,12 +248,12 @@ class Outbound:
             )
             return empty, location
         if response.headers.get("content-encoding", "identity").lower() != "identity":
-            raise Refused("outbound.failed", facts={"reason": "compressed unasked"})  # or a bomb
+            raise refusal("outbound.failed", reason="compressed unasked")  # or a bomb
         body = bytearray()
         async for chunk in response.aiter_raw():
             body += chunk
             if len(body) > self.answer_limit_bytes:
-                raise Refused("outbound.failed", facts={"reason": "answer limit"})
+                raise refusal("outbound.failed", reason="answer limit")
         media_type = response.headers.get("content-type", "").partition(";")[0].strip()
         return (
             Answer(
@@ -292,4 +297,4 @@ async def _plain_fetch(url: str) -> Answer:
 
 
 def _refused(reason: str) -> Refused:
-    return Refused("outbound.refused", facts={"reason": reason})
+    return refusal("outbound.refused", reason=reason)

@@ -26,8 +26,7 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 from ringfence.core.codes import Layer
-from ringfence.core.errors import Refused
-from ringfence.core.exchange import is_on
+from ringfence.core.exchange import is_on, refusal
 
 #: Raised by us on uvloop's behalf, with the same arguments as ``subprocess.Popen``.
 UVLOOP_SPAWN: Final = "ringfence.uvloop.spawn"
@@ -95,7 +94,7 @@ def _judge(event: str, arguments: tuple[Any, ...]) -> None:
     allowed = _approved.get()
     if allowed is not None and event in _SPAWNS and allowed == _argument_list(arguments):
         return
-    raise Refused("process.denied", facts={"event": event})
+    raise refusal("process.denied", event=event)
 
 
 def _argument_list(arguments: tuple[Any, ...]) -> tuple[str, ...] | None:

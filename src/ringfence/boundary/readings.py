@@ -21,6 +21,11 @@ _SPACE: Final = re.compile(r"\s+")
 _NUMBER: Final = re.compile(r"0x[0-9a-f]+|[0-9]+(?:e[0-9]+)?")
 _OF_NUMBERS: Final = re.compile(r"[0-9]+e?|[-+.,()?:]")
 _COMMENT_MARKS: Final = ("--", "/*", "*/")
+#: What stands between words where no space may, or between digits to be read easily.
+_SEPARATOR: Final = re.compile(r"[-_+*/.,;:|~\u200b]+")
+_TAG: Final = re.compile(r"<[^<>]*>")
+_ESCAPE: Final = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))")
+_ROUNDS: Final = 3  # of percent-decoding; the server's own came before
 _REMEMBERED_LENGTH: Final = 256
 _MANY: Final = 200  # needles; to look for more of them costs more than to scan the text
 
@@ -102,7 +107,7 @@ def _read(text: str) -> Value:
     within: set[str] = set()
     pieces: set[Fragment] = set()
     beside: set[Edge] = set()
-    for reading in _readings(text):
+    for reading in dict.fromkeys(_readings(text)):
         parts = split(reading)
         if len(parts) == 1 and parts[0] == reading and reading[0] not in words.MARKS:
             if reading not in words.WITHOUT_EFFECT and not _NUMBER.fullmatch(reading):
@@ -143,16 +148,35 @@ _remembered_name: Final = lru_cache(maxsize=1_024)(_read_name)
 
 def _readings(text: str) -> Iterator[str]:
     """What an application may have made of ``text``, folded."""
-    decoded = [text]
-    if "%" in text:
-        decoded += (unquote(text), unquote_plus(text))
+    decoded = dict.fromkeys(reading.strip() for reading in _decoded(text))
+    spaced = [_SPACE.sub(" ", reading) for reading in decoded]
+    for reading in dict.fromkeys((*decoded, *spaced)):
+        yield from _foldings(reading)
+    for reading in dict.fromkeys((spaced[0], spaced[-1])):
+        if _SEPARATOR.search(reading):
+            # "blue-jug" is shown as "blue jug", and telephone numbers lose their dots.
+            yield from _foldings(_SPACE.sub(" ", _SEPARATOR.sub(" ", reading)).strip())
+            yield from _foldings(_SPACE.sub(" ", _SEPARATOR.sub("", reading)).strip())
+
+
+def _decoded(text: str) -> list[str]:
+    """``text``, and what it says where it is encoded, or marked up."""
+    found = [text]
+    for _ in range(_ROUNDS):
+        if "%" not in found[-1] or (decoded := unquote(found[-1])) == found[-1]:
+            break
+        found += (unquote_plus(found[-1]), decoded)
     if "&" in text:
-        decoded.append(unescape(text))
-    decoded += [reading.replace("\\", "") for reading in decoded if "\\" in reading]
-    for reading in decoded:
-        stripped = reading.strip()
-        yield from _foldings(stripped)
-        yield from _foldings(_SPACE.sub(" ", stripped))
+        found.append(unescape(text))
+    if "<" in text:
+        found.append(_TAG.sub("", text))
+    for each in [each for each in found if "\\" in each]:
+        found += (each.replace("\\", ""), _ESCAPE.sub(_escaped, each))
+    return found
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return chr(int(match[1] or match[2], 16))
 
 
 def _foldings(text: str) -> Iterator[str]:

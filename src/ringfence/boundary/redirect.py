@@ -11,8 +11,7 @@ import re
 from typing import Final
 from urllib.parse import quote, unquote
 
-from ringfence.core.errors import Refused
-from ringfence.core.exchange import seam
+from ringfence.core.exchange import refusal, seam
 
 _LENGTH: Final = 2_048
 _FORBIDDEN: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\\ud800-\udfff]")
@@ -36,7 +35,7 @@ def safe_location(target: str) -> str:
     if not seam("redirect.vetted"):
         return target
     if reason := flaw(target):
-        raise Refused("redirect.refused", facts={"reason": reason})
+        raise refusal("redirect.refused", reason=reason)
     return quote(target, safe=_AS_IS)
 
 

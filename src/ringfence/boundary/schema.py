@@ -16,6 +16,7 @@ Sources: ASVS 5.0 requirements 2.2.1 and 15.3.3; DESIGN section 6, "wire message
 """
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
@@ -29,6 +30,9 @@ HandlerT = TypeVar("HandlerT", bound=Callable[..., object])
 
 BODY_ATTRIBUTE: Final = "__ringfence_body__"
 
+#: What msgspec repeats of the input; names of fields stay, for whoever is to mend the client.
+_VALUE: Final = re.compile(r" '.*'(?= - at |$)", re.DOTALL)
+
 
 @dataclass(frozen=True, slots=True)
 class Schema:
@@ -41,8 +45,9 @@ class Schema:
         """Raise ``body.invalid`` unless ``body`` is JSON of this kind."""
         try:
             self.decoder.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise Refused("body.invalid", facts={"schema": self.kind.__name__}) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            facts = {"schema": self.kind.__name__, "reason": _VALUE.sub("", str(error))}
+            raise Refused("body.invalid", facts=facts) from None
 
 
 def body(kind: type[msgspec.Struct]) -> Callable[[HandlerT], HandlerT]:

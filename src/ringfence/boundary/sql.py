@@ -95,14 +95,18 @@ class Scan:
 
     @cached_property
     def edges(self) -> frozenset[Edge]:
-        """Where strings begin and end: the quote, and the word inside that is next to it."""
+        """Where strings begin and end: the quote, and the word inside that is next to it.
+
+        And in the code, where a number is joined to what is beside it.
+        """
         contents = (split(content) for content in self.inner("string"))
-        return frozenset(
+        quoted = (
             edge
             for words in contents
             if words
             for edge in ((_QUOTE, words[0]), (words[-1], _QUOTE))
         )
+        return frozenset(quoted) | frozenset(filter(_joins_a_number, pairwise(self.words)))
 
     def inner(self, kind: SpanKind) -> Iterator[str]:
         """The contents of the spans of one kind."""
@@ -135,6 +139,7 @@ class Scan:
 
 
 _QUOTE: Final = "'"
+_JOINING: Final = (sql_words.CONNECTIVES - {"in", "is"}) | {"<", ">"}
 #: Characters that are tokens, or parts of one, by themselves.
 _MARKS: Final = {mark: f" {mark} " for mark in "()',.=<>*-+/;:\"?|%&~!@#$[]{}`\\^"}
 
@@ -190,8 +195,15 @@ def split(text: str) -> list[str]:
 
 
 def edges(words: list[str]) -> frozenset[Edge]:
-    """Every word that stands next to a quote, with the quote."""
-    return frozenset(edge for edge in pairwise(words) if edge.count(_QUOTE) == 1)
+    """Every word that stands next to a quote, with the quote; and numbers with what joins them."""
+    return frozenset(
+        edge for edge in pairwise(words) if edge.count(_QUOTE) == 1 or _joins_a_number(edge)
+    )
+
+
+def _joins_a_number(edge: Edge) -> bool:
+    """``or 1``, ``< 9``: what is left of ``u17 or 1`` where the "u" was cut off."""
+    return edge[0] in _JOINING and edge[1].isdecimal()
 
 
 def fragments(words: list[str]) -> frozenset[Fragment]:

@@ -35,7 +35,7 @@ from ringfence.boundary.inputs import of_current
 from ringfence.boundary.readings import Inputs
 from ringfence.boundary.sql import Dialect
 from ringfence.boundary.sql_sources import sources
-from ringfence.core.errors import Refused
+from ringfence.core.exchange import refusal
 
 _DIALECTS: Final = {dialect.value: dialect for dialect in Dialect}
 _FRAMES: Final = 200  # how far up the stack a literal is looked for
@@ -84,7 +84,7 @@ def _refuse(
     dialect = _DIALECTS.get(connection.dialect.name)
     found = suspicion(statement, dialect, inputs, lambda: _strings(parameters))
     if found and not _stands_in_source(statement, compiled):
-        raise Refused("sql.injected", facts={"found": found})
+        raise refusal("sql.injected", found=found)
 
 
 def _strings(parameters: Any) -> Iterator[str]:  # noqa: ANN401  # whatever the driver takes

@@ -20,8 +20,7 @@ from typing import Final
 
 from ringfence.boundary import images
 from ringfence.boundary.files import FileRoot
-from ringfence.core.errors import Refused
-from ringfence.core.exchange import seam
+from ringfence.core.exchange import refusal, seam
 
 #: How active documents begin; chance does not write this into an image (2^-40 for a megabyte).
 _ACTIVE: Final = re.compile(
@@ -43,7 +42,8 @@ class Uploads:
     """Takes files into a root.
 
     Args:
-        root: Where they are kept; nothing else should be there, and no server should serve it.
+        root: Where they are kept; nothing else should be there, and no server should serve it. The
+            folder is made when the first one comes.
         limit_bytes: The largest file. The limit on request bodies comes first.
     """
 
@@ -66,18 +66,22 @@ class Uploads:
             name, media_type = stated_name, stated_type
         else:
             if len(content) > self.limit_bytes:
-                raise Refused("upload.refused", facts={"reason": "size"})
+                raise refusal("upload.refused", reason="size")
             media_type = recognise(content)
             name = f"{secrets.token_hex(16)}.{media_type.partition('/')[2]}"
-        await asyncio.to_thread(self.root.write, name, content)
+        await asyncio.to_thread(self._keep, name, content)
         return Upload(name=name, media_type=media_type, size_bytes=len(content))
+
+    def _keep(self, name: str, content: bytes) -> None:
+        self.root.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.root.write(name, content)
 
 
 def recognise(content: bytes) -> str:
     """The media type of ``content``, by its structure. Raises ``upload.refused``."""
     if _ACTIVE.search(content):
-        raise Refused("upload.refused", facts={"reason": "active content"})
+        raise refusal("upload.refused", reason="active content")
     media_type = images.recognise(content)
     if media_type is None:
-        raise Refused("upload.refused", facts={"reason": "not one whole image"})
+        raise refusal("upload.refused", reason="not one whole image")
     return media_type

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from ringfence.core.codes import CODES, Code, Layer
 from ringfence.core.decision import NO_RESOURCE
+from ringfence.core.errors import Refused
 from ringfence.core.event import EventSink
 from ringfence.core.principal import Principal
 from ringfence.core.route import NOTHING, Entry, Match
@@ -20,6 +21,8 @@ Scope: TypeAlias = MutableMapping[str, Any]
 
 #: The key of the ASGI scope under which handlers and dependencies find their exchange.
 SCOPE_KEY: Final = "ringfence"
+
+_MOST_REFUSALS: Final = 100  # of one request; a WebSocket may stay for long
 
 
 class Exchange:
@@ -38,6 +41,7 @@ class Exchange:
         "now",
         "off",
         "principal",
+        "refusals",
         "request_id",
         "resource",
         "scope",
@@ -65,8 +69,9 @@ class Exchange:
         self.match: Match = NOTHING  # authz: what the route table holds for this path
         self.entry: Entry | None = None  # authz: the entry decided upon
         self.principal: Principal | None = None  # authn
+        self.refusals: list[Refused] = []  # to handlers, not written down yet
         self.resource = NO_RESOURCE  # authz: what the policy's loader found
-        self.inputs: list[str] = []  # boundary: every string the client sent, for the SQL guard
+        self.inputs: list[str] = []  # boundary: all that the client sent, where a crash is told
         self.traces: list[Code] = []  # what the seams did
         self.state: dict[object, Any] = {}  # what the request opened: a database session
         self.closing: list[Callable[[], Awaitable[None]]] = []  # and what closes it in the end
@@ -91,6 +96,15 @@ def seam(code: str) -> bool:
         return False
     exchange.traces.append(traced)
     return True
+
+
+def refusal(code: str, **facts: str | int) -> Refused:
+    """What is refused to a handler, which may catch it and go on: it is written down either way."""
+    refused = Refused(code, facts=facts)
+    exchange = current.get()
+    if exchange is not None and len(exchange.refusals) < _MOST_REFUSALS:
+        exchange.refusals.append(refused)
+    return refused
 
 
 def is_on(layer: Layer) -> bool:

@@ -5,9 +5,11 @@ event is shown as a readable line; without a file in the settings, that terminal
 """
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -74,7 +76,20 @@ class Monitor:
 
     def refused(self, exchange: Exchange, refused: Refused) -> None:
         """Write down why a request was refused."""
+        with contextlib.suppress(ValueError):
+            exchange.refusals.remove(refused)
         self._take(_event(exchange, refused.code.name, refused.facts), exchange)
+
+    def swallowed(self, exchange: Exchange) -> None:
+        """Write down what was refused to the application, which then answered all the same.
+
+        ``except Exception`` around a query is common, and a task group wraps what it raises.
+        """
+        for refused in exchange.refusals:
+            facts = {**refused.facts, "answered": "by the application"}
+            event = _event(exchange, refused.code.name, facts)
+            self._take(replace(event, status=None), exchange)
+        exchange.refusals.clear()
 
     def crashed(self, exchange: Exchange, error: Exception) -> None:
         """Write down an exception that nobody meant."""

@@ -16,6 +16,7 @@ from ringfence.monitoring.redaction import Redactor
 
 _MOST_FRAMES: Final = 6
 _MOST_CAUSES: Final = 8
+_MOST_WORDS: Final = 16_384  # characters that are looked at; far fewer are written
 
 
 def facts(error: BaseException, redactor: Redactor, sent: Collection[str]) -> dict[str, str]:
@@ -52,8 +53,13 @@ def _kind(error: BaseException) -> str:
 
 
 def _words(error: BaseException) -> str:
-    """What the exception says; its ``__str__`` is the application's and may fail."""
+    """What the exception says; its ``__str__`` is the application's and may fail.
+
+    A client that is repeated there can make it as long as a body. It is cut between two words: half
+    a secret has no shape.
+    """
     try:
-        return str(error)
+        words = str(error)
     except Exception:  # noqa: BLE001  # the log must not crash on what it describes
         return ""
+    return words if len(words) <= _MOST_WORDS else words[:_MOST_WORDS].rpartition(" ")[0]

@@ -12,7 +12,7 @@ from ringfence.core.event import Event
 from ringfence.monitoring import terminal
 from ringfence.monitoring.record import line, record
 from ringfence.monitoring.redaction import Redactor
-from ringfence.monitoring.sink import STANDARD_OUTPUT, Descriptor, Lines, Write, open_log
+from ringfence.monitoring.sink import STANDARD_OUTPUT, Descriptor, Lines, LogFile, Write
 
 Show: TypeAlias = Callable[[str], None]
 
@@ -103,10 +103,10 @@ def open_journal(log: str, console: int = STANDARD_OUTPUT) -> Journal:
     show = _onlooker(console) if os.isatty(console) else None
     if log != "-":
         try:
-            descriptor = Descriptor(open_log(log))
+            file = LogFile(log)
         except OSError as error:
             raise ConfigurationError(f"RINGFENCE_LOG: {error.strerror}") from error
-        return Journal(descriptor, show, descriptor.close)
+        return Journal(file, show, file.close)
     return Journal(show=show) if show else Journal(Descriptor(console))
 
 

@@ -100,9 +100,5 @@ def _redact(record: logging.LogRecord, redactor: Redactor) -> None:
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except (
-        TypeError,
-        ValueError,
-        KeyError,
-    ):  # arguments that do not fit: logging says so, we don't
-        return str(record.msg)
+    except Exception:  # noqa: BLE001  # as in logging: who writes a line must not fail for it
+        return str(record.msg) if isinstance(record.msg, str) else f"<{type(record.msg).__name__}>"

@@ -33,6 +33,7 @@ _TOKENS: Final = (
 )
 _QUOTE: Final = r"\\?[\"']"
 _IS: Final = rf"{_QUOTE}?\s*(?:[:=]|\bis\b|\bwas\b)\s*"
+_OF_ADDRESSES: Final = rf"[^\s@<>\"'(),:;=/{MASK}]"
 _QUOTED: Final = rf"b?({_QUOTE}).*?(?:(?<!\\)\2|$)"
 
 
@@ -62,8 +63,8 @@ _SHAPES: Final = (
         rf"\1{MASK}",
         "cookie",
     ),
-    # postgresql://user:password@host
-    _shape(r"\b([a-z][a-z0-9+.-]*://)[^\s\"'<>]*@", rf"\1{MASK}@", "://"),
+    # postgresql://user:password@host. Bounded, so that no text takes long (CWE-1333).
+    _shape(r"\b([a-z][a-z0-9+.-]{0,31}://)[^\s\"'<>]{0,512}@", rf"\1{MASK}@", "://"),
     # password: "a b c"    'password': 'a b c'    password=a b c&…    the password is a b c
     _shape(
         rf"\b((?:\w+[_-])?(?:{_PHRASES})(?:[_-]\w+)?{_IS})"
@@ -92,7 +93,8 @@ _SHAPES: Final = (
     # [parameters: ('a', 'b')]    DETAIL: Key (login)=(a) already exists
     _shape(r"(\[parameters: ).*?(\]\s*$|$)", rf"\1{MASK}\2", "[parameters: "),
     _shape(r"(Key \([^)]*\)=\()[^)]*", rf"\1{MASK}", "key ("),
-    _shape(rf"[^\s@<>\"'(),:;=/{MASK}]+@[^\s@<>\"'(),:;=]+\.[^\W\d_]{{2,}}", MASK, "@"),
+    # From where a run of such characters begins, and without a second look at it (CWE-1333).
+    _shape(rf"(?<!{_OF_ADDRESSES}){_OF_ADDRESSES}++@[^\s@<>\"'(),:;=]+\.[^\W\d_]{{2,}}", MASK, "@"),
     _shape(r"\brf_[a-z]{2}_[\w-]+", MASK, "rf_"),
     _shape(r"\beyJ[\w-]{6,}\.[\w.-]+", MASK, "eyj"),
 )
@@ -121,8 +123,8 @@ class Redactor:
         """``text`` without secrets, and without what the client had ``sent``."""
         if self._known is not None:
             text = self._known.sub(MASK, text)
-        if (found := _any_of(sent)) is not None:
-            text = found.sub(MASK, text)
+        for value in sorted({v for v in sent if len(v) >= _SHORTEST_KNOWN}, key=len, reverse=True):
+            text = text.replace(value, MASK)  # thousands of them: no pattern is made for one crash
         if text.isalnum() and text.islower():  # one plain word, or a digest
             return text
         lowered = text.lower()

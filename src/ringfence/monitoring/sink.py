@@ -11,6 +11,7 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, TypeAlias
 
 #: Writes one line, whole or not at all; raises OSError where it cannot be written now.
@@ -21,7 +22,7 @@ MOST_WAITING: Final = 1000  # lines of at most 4 KiB
 STANDARD_OUTPUT: Final = 1
 
 
-def open_log(path: str) -> int:
+def open_log(path: str | Path) -> int:
     """A descriptor that appends to ``path``, made with mode 0600. Raises OSError."""
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
@@ -53,6 +54,41 @@ class Descriptor:
         if not self._poll.poll(0):
             raise BlockingIOError(errno.EAGAIN, "no room")
         return os.write(self._descriptor, data)
+
+
+class LogFile:
+    """The log of that name. Where it was moved away or removed, the next line begins a new one.
+
+    Otherwise every line after a rotation, or after somebody removed the log, would go where nobody
+    ever looks. Raises OSError if it cannot be opened.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path: Final = Path(path).absolute()
+        self._open()
+
+    def __call__(self, line: bytes) -> None:
+        """Take ``line`` over, or raise OSError and leave it to the caller."""
+        if not self._stands():
+            before = self._descriptor
+            self._open()
+            before.close()
+        self._descriptor(line)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._descriptor.close()
+
+    def _open(self) -> None:
+        descriptor = open_log(self._path)
+        self._descriptor = Descriptor(descriptor)
+        self._file = os.fstat(descriptor)
+
+    def _stands(self) -> bool:
+        try:
+            return os.path.samestat(self._path.stat(), self._file)
+        except FileNotFoundError:
+            return False
 
 
 class Lines:

@@ -9,6 +9,8 @@ from ringfence.network.client import client_address
 
 #: Known peers are looked up, not parsed: a worker sees few addresses at a time.
 _MOST_REMEMBERED: Final = 4096
+#: No address: the client is as good as unknown.
+_NOBODYS: Final = b"trailer"
 
 
 class Network:
@@ -28,6 +30,10 @@ class Network:
             if careless and forwarded:
                 exchange.client = forwarded[0].decode("latin-1").split(",")[0].strip()
                 return
+            if len(forwarded) > 1 and b"transfer-encoding" in exchange.headers:
+                # A chunked body may end with trailers, which a proxy passes on as they are, and
+                # uvicorn adds to the head: the last line need not be the proxy's (RFC 9110, 6.5.1).
+                forwarded = [_NOBODYS]
             exchange.client = client_address(host, forwarded, self._proxies)
             return
         exchange.client = self._remembered.get(host or "") or self._learn(host)

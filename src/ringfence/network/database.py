@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import is_on
+from ringfence.core.exchange import is_on, refusal
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, ExceptionContext
@@ -208,4 +208,4 @@ def _align(connection: Any, info: MutableMapping[Any, Any]) -> None:  # noqa: AN
 def _on_error(context: "ExceptionContext") -> Refused | None:
     """Turn the error of a statement that was denied into the refusal that it is."""
     guard: Guard | None = context.connection and context.connection.info.get(_GUARD)
-    return Refused("database.denied") if guard and guard.denied else None
+    return refusal("database.denied") if guard and guard.denied else None

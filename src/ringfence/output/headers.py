@@ -39,7 +39,16 @@ OWNED: Final = frozenset({name for name, _ in (*_ALWAYS, _HSTS)}) | {
     b"refresh",  # a redirect that nobody polices
 }
 #: What decides about storing; sent as the application says only where ``may_be_stored``.
-CACHING: Final = frozenset({b"cache-control", b"pragma", b"expires"})
+CACHING: Final = frozenset(
+    {
+        b"cache-control",
+        b"cdn-cache-control",  # RFC 9213: a CDN puts it above Cache-Control
+        b"cloudflare-cdn-cache-control",
+        b"expires",
+        b"pragma",
+        b"surrogate-control",
+    }
+)
 
 #: What most responses carry: names that need no look at their grammar.
 _COMMON: Final = frozenset({b"content-length", b"content-type", b"etag", b"last-modified", b"vary"})

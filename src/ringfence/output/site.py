@@ -146,5 +146,6 @@ def _stored(exchange: Exchange, start: Message, kept: list[Header], caching: lis
         and exchange.scope.get("method") in ("GET", "HEAD")
         and start.get("status", 0) < CLIENT_ERROR
         and may_be_stored(caching)
+        and declared(exchange)[1] is None  # a nonce that is stored is known to everybody
         and all(name != _COOKIE for name, _ in kept)
     )

@@ -18,15 +18,16 @@ async def explain(
     Args:
         layers: Of the running stack.
         who: A login, the part of one before the ``@``, an account's id, or ``anonymous``.
-        method: Such as ``GET``.
+        method: Such as ``GET``; ``WEBSOCKET``.
         path: Such as ``/orders/17``.
         now: Aware UTC.
 
     Raises:
         LookupError: Nobody has this login.
     """
+    kind = "websocket" if method == "WEBSOCKET" else "http"
     exchange = Exchange(
-        {"type": "http", "method": method, "path": path, "headers": []},
+        {"type": kind, "method": method, "path": path, "headers": []},
         request_id="explained",
         now=now,
         off=layers.settings.layers_off,

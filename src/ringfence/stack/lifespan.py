@@ -76,6 +76,23 @@ class Lifespan:
             self._last = {**message, "message": words} if words else message
 
 
+async def say(last: Message, send: Send) -> None:
+    """Say the last word, and raise what failed: Starlette's ``TestClient`` waits for both.
+
+    Servers that have heard it pass over the exception. It says no more than the message.
+
+    Raises:
+        ConfigurationError: The start failed.
+        RuntimeError: The application's own end did.
+    """
+    await send(last)
+    words: str = last.get("message", "")
+    if last["type"] == "lifespan.startup.failed":
+        raise ConfigurationError(*words.splitlines())
+    if last["type"] == "lifespan.shutdown.failed":
+        raise RuntimeError(words)
+
+
 def refused(error: Exception) -> Message:
     """What the server is told of a start that is refused: a line for each problem."""
     if isinstance(error, StoreError):

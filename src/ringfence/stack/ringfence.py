@@ -12,6 +12,9 @@ from datetime import UTC, datetime
 from os import urandom
 from typing import Any, Final
 
+from starlette.requests import ClientDisconnect
+from starlette.websockets import WebSocketDisconnect
+
 from ringfence.authn.mail import Mailer
 from ringfence.authz.resources import ResourceLoader
 from ringfence.authz.seal import ASGIApp, Receive, Send
@@ -25,7 +28,7 @@ from ringfence.core.settings import Environment, Settings, parse
 from ringfence.output.guard import Guard
 from ringfence.stack.explain import explain
 from ringfence.stack.layers import Check, Clock, Layers, Plan
-from ringfence.stack.lifespan import Lifespan, refused
+from ringfence.stack.lifespan import Lifespan, refused, say
 from ringfence.storage import Stores
 
 _STARTING: Final = (
@@ -120,9 +123,14 @@ class Ringfence:
         finally:
             in_progress.discard(exchange)
             current.reset(token)
+            if exchange.refusals:
+                layers.monitor.swallowed(exchange)
             scope.pop(SCOPE_KEY, None)  # no cycle: the exchange is gone with the request
             for close in exchange.closing:
-                await close()
+                try:
+                    await close()
+                except Exception as error:  # noqa: BLE001  # the next one is closed all the same
+                    layers.monitor.crashed(exchange, error)
 
     def _request_id(self) -> str:
         """96 random bits, from a stock: the system is asked once for many requests."""
@@ -148,10 +156,13 @@ class Ringfence:
             await (own or self.app)(exchange.scope, receive, send)
             if not send.started:
                 await send.finish()  # an error that was held back, or nothing at all
+        except (ClientDisconnect, WebSocketDisconnect):
+            pass  # the client has left, as clients do: nobody is there to be answered
         except Refused as refused:
             layers.monitor.refused(exchange, refused)
             await layers.output.answer(exchange, refused, send)
         except Exception as error:  # noqa: BLE001  # the last line: nothing unforeseen gets out
+            layers.boundary.gather(exchange)  # and out of the log again
             layers.monitor.crashed(exchange, error)
             await layers.output.answer_crash(exchange, error, send)
 
@@ -160,21 +171,22 @@ class Ringfence:
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start before the application, seal after it, close last, and only then say so.
 
-        The application may still add routes while it starts; what it has made by then is read.
+        The application may still add routes while it starts; what it has made by then is read. What
+        fails is raised as well, once it is said.
         """
         startup = await receive()
         try:
             layers = await self._plan.open(self.settings())
         except Exception as error:  # noqa: BLE001  # unsaid, it would be taken for "needs no start"
-            await send(refused(error))
-            return
-        try:
+            last = refused(error)
+        else:
             lifespan = Lifespan(lambda: self._seal(layers), layers.monitor.redacted)
-            last = await lifespan.run(self.app, scope, startup, receive, send)
-        finally:
-            self._thaw()
-            await layers.close()
-        await send(last)
+            try:
+                last = await lifespan.run(self.app, scope, startup, receive, send)
+            finally:
+                self._thaw()
+                await layers.close()
+        await say(last, send)
 
     async def start(self) -> None:
         """Start without a server: for tests and commands. ``close`` undoes it.

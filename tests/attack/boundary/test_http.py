@@ -90,6 +90,20 @@ async def test_a_body_with_two_readings(tmp_path: Path, body: bytes, believed: o
     assert answer.json() == believed
 
 
+@pytest.mark.parametrize("body", [b'{"role": "user", "role": "admin"}', b' {"role": "admin"}'])
+async def test_json_under_the_name_of_a_form(tmp_path: Path, body: bytes) -> None:
+    """ATTACKS I11: ``request.json()`` asks for no type, but the checks went by it.
+
+    Read as a form, two equal names are none, and no escape hides an input from the SQL guard.
+    """
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    sent: dict[str, Any] = {"content": body, "headers": headers}
+    answer = await ask(tmp_path / "on", "POST", "/profile", off=False, **sent)
+    assert (answer.status_code, answer.json()["code"]) == (400, "body.malformed")
+    answer = await ask(tmp_path / "off", "POST", "/profile", off=True, **sent)
+    assert answer.json() == {"role": "admin"}
+
+
 async def test_a_body_of_a_hundred_thousand_values(tmp_path: Path) -> None:
     """ATTACKS H08."""
     body = b'{"a": [' + b",".join([b"1"] * 100_000) + b"]}"

@@ -1,7 +1,9 @@
 """ATTACKS S01: no packet reaches a trap inside, by no spelling, redirect or change of name."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ringfence.boundary.outbound import Outbound
+from ringfence.boundary.outbound import Outbound, resolve_by_system
 from ringfence.core.codes import CODES, Layer
 from ringfence.core.errors import Refused
 from ringfence.core.event import Event
@@ -232,3 +234,19 @@ async def test_no_proxy_is_taken_from_the_environment(monkeypatch: pytest.Monkey
         await allowing(server).fetch(f"http://127.0.0.1:{server.port}/")
     assert not proxy.heads
     assert server.heads
+
+
+async def test_names_that_nobody_answers_for_hold_up_nobody_else() -> None:
+    """ATTACKS H08: look-ups have threads of their own; the loop's, as usual, share everybody's."""
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1) as busy:
+        loop.set_default_executor(busy)
+        done = threading.Event()
+        waiting = loop.run_in_executor(None, done.wait)
+        try:
+            assert await resolve_by_system("127.0.0.1", 80) == ("127.0.0.1",)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(loop.getaddrinfo("127.0.0.1", 80), 0.05)
+        finally:
+            done.set()
+            await waiting

@@ -1,14 +1,19 @@
 """The boundary layer as the pipeline calls it."""
 
+from contextlib import nullcontext
 from typing import Any
 
+import msgspec
 import pytest
 
 from ringfence.boundary import inputs
 from ringfence.boundary.asgi import Boundary
 from ringfence.boundary.body import Fields, Message, Receive
+from ringfence.boundary.schema import body as declare
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
+from ringfence.core.policy import public
+from ringfence.core.route import Entry
 from ringfence.core.settings import Settings
 from tests.unit.boundary.exchanges import HOST, exchange
 
@@ -150,6 +155,24 @@ class TestTheBody:
     ) -> None:
         with pytest.raises(Refused, match=code):
             await self.send(boundary, body, *headers)
+
+    @pytest.mark.parametrize("kind", [b"text/csv", b"application/x-www-form-urlencoded"])
+    async def test_a_declared_body_is_json_by_its_type_too(
+        self, boundary: Boundary, kind: bytes
+    ) -> None:
+        """By another type's name it would not be read strictly."""
+
+        class Anything(msgspec.Struct, forbid_unknown_fields=True):
+            a: int = 0
+
+        @declare(Anything)
+        def handler() -> None: ...
+
+        for headers, refused in (([(b"content-type", kind)], True), ([JSON], False)):
+            made = exchange("POST", headers=[HOST, (b"content-length", b"2"), *headers])
+            made.entry = Entry(pattern="/", policy=public, handler=handler)
+            with pytest.raises(Refused, match="body") if refused else nullcontext():
+                await boundary.read_body(made, giving(b"{}"))
 
     async def test_a_body_of_the_limit_itself_is_read(self, boundary: Boundary) -> None:
         await self.send(boundary, b'"' + b"x" * 62 + b'"', JSON)

@@ -214,8 +214,16 @@ def test_a_declared_type_is_the_applications_to_read() -> None:
         (b'{"a": NaN}', b"application/json"),
         (b"a=1&a=2", b"application/x-www-form-urlencoded"),
         (b"a=1&b=2&c=3", b"application/x-www-form-urlencoded"),
+        (b'{"a":"b"}', b"application/x-www-form-urlencoded"),  # Request.json() asks for no type
+        (b' ["a"]', b"application/x-www-form-urlencoded"),
+        (b'"a"', b"application/x-www-form-urlencoded"),
         (b"--y--", b"multipart/form-data; boundary=x"),
         (b"--x--", b"multipart/form-data"),
+        ('{"a": "é"}'.encode(), b"application/json; charset=us-ascii"),
+        (
+            '--x\r\nContent-Disposition: form-data; name="a"\r\n\r\né\r\n--x--'.encode(),
+            b"multipart/form-data; boundary=x; charset=us-ascii",  # Starlette reads Latin-1 then
+        ),
     ],
 )
 def test_content_with_two_readings_is_malformed(content: bytes, kind: bytes) -> None:

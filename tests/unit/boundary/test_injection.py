@@ -1,5 +1,7 @@
 """The SQL guard's rule: what of an input may stand in a statement, and where."""
 
+import time
+
 import pytest
 
 from ringfence.boundary.injection import suspicion, touches
@@ -457,3 +459,91 @@ def test_a_part_of_a_statement_is_touched_by_words_phrases_and_pieces() -> None:
     assert touches(inputs, "where a = b")
     assert touches(inputs, "1, (SELECT 1")
     assert not touches(inputs, "created_at desc")
+
+
+# --------------------------------------------------------------------------- what is sorted by
+
+JOINED = "SELECT p.id, p.name FROM products p JOIN users u ON u.id = p.user_id ORDER BY {}"
+ALL_OF_ONE = "SELECT p.* FROM products p JOIN users u ON u.id = p.user_id ORDER BY {}"
+WITHIN = "SELECT name FROM (SELECT name, secret FROM products) ORDER BY {}"
+
+
+@pytest.mark.parametrize(
+    ("text", "sort"),
+    [
+        (JOINED, "u.name"),
+        (JOINED, "u.name desc"),
+        (ALL_OF_ONE, "u.secret"),
+        (ALL_OF_ONE, "secret"),
+        (WITHIN, "secret"),
+    ],
+)
+def test_an_order_by_what_only_another_table_or_a_subquery_selects_is_refused(
+    text: str, sort: str
+) -> None:
+    """ATTACKS I01: each of these leaks a hidden column, bit by bit."""
+    assert judge(text.format(sort), sort)
+
+
+@pytest.mark.parametrize(
+    ("text", "sort"),
+    [
+        (JOINED, "name desc"),
+        (ALL_OF_ONE, "p.price"),
+        ("SELECT p.* FROM products p ORDER BY {}", "price"),
+        ("SELECT id, name FROM products ORDER BY {}", "products.name"),
+        ("SELECT id FROM (SELECT id, name FROM products ORDER BY {}) LIMIT 5", "name"),
+        (WITHIN, "name"),
+    ],
+)
+def test_an_order_by_what_is_shown_passes(text: str, sort: str) -> None:
+    assert not judge(text.format(sort), sort)
+
+
+# ----------------------------------------------------------------------------- changed inputs
+
+
+@pytest.mark.parametrize(
+    ("sent", "made"),
+    [
+        ("u7 or 1", "7 or 1"),
+        ("u7 and 0", "7 and 0"),
+        ("u7<9", "7<9"),
+        ("u7 union all select 1", "7 union all select 1"),
+        ("7-or-1", "7 or 1"),
+        ("7_or_1", "7 or 1"),
+        ("7 .o.r. 1", "7 or 1"),
+        ("7 <i>o<i>r 1", "7 or 1"),
+        ("7%2520or%25201", "7 or 1"),
+        ("7\\u0020or\\x201", "7 or 1"),
+    ],
+)
+def test_what_an_application_makes_of_an_input_is_refused(sent: str, made: str) -> None:
+    assert judge(ORDERS.format(id=made), sent)
+    assert not judge(ORDERS.format(id=7), sent)
+
+
+@pytest.mark.parametrize(
+    "sent", ["1,000", "2024-01-31", "black-and-white", "a.b@example.com", "u7"]
+)
+def test_separators_alone_are_no_attack(sent: str) -> None:
+    plain = sent.replace("-", " ").replace(",", "")
+    assert not shop(q=sent)
+    assert not judge(SHOP.format(q=plain, sort="name"), sent)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("SELECT 1 FROM t WHERE a = '{}'", ["a," * 50_000, *("a," * n for n in range(1, 300))]),
+        (
+            "SELECT 1 FROM t WHERE a IN ({})",
+            ["1," * 40_000 + "1", *("1," * n for n in range(1, 60))],
+        ),
+    ],
+)
+def test_no_input_makes_the_guard_slow(text: str, values: list[str]) -> None:
+    """ATTACKS H08: what stands in a statement a million times is refused, and not looked at."""
+    started = time.process_time()
+    assert judge(text.format(values[0]), *values) == "phrase"
+    assert time.process_time() - started < 2

@@ -64,3 +64,13 @@ def test_a_long_way_is_cut_at_its_outer_end() -> None:
     with pytest.raises(ShopError) as caught:
         deep(20)
     assert facts(caught.value, REDACTOR, [])["where"].count("deep") == 6
+
+
+def test_words_as_long_as_a_body_are_cut_between_two_of_them() -> None:
+    """Half a secret has no shape, and nobody reads a megabyte."""
+    half = "rf_rt_" + "A" * 40
+    error = ShopError("x " * 8_180 + half + " " + "y" * 1_000_000)
+    words = facts(error, REDACTOR, [])["message"]
+    assert len(words) < 17_000
+    assert "rf_rt_" not in words
+    assert "y" not in words

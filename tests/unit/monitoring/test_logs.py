@@ -76,6 +76,20 @@ def test_arguments_that_do_not_fit_are_no_crash() -> None:
     assert output.text == "WARNING %d of %d\n"
 
 
+def test_an_argument_that_cannot_be_formatted_fails_nobody_but_its_line() -> None:
+    """As logging itself does: ``inf`` is a float that a client may send."""
+    output = Output("shop")
+    output.logger.info("%d pieces", float("inf"))
+    assert output.stream.getvalue() == "INFO %d pieces\n"
+
+    class Broken:
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    output.logger.info(Broken())
+    assert output.stream.getvalue().endswith("INFO <Broken>\n")
+
+
 def test_the_servers_access_log_keeps_the_arguments_that_its_formatter_reads() -> None:
     from uvicorn.logging import AccessFormatter
 

@@ -108,6 +108,28 @@ def test_a_canary_is_found_between_other_words(
     assert not {p for p in pieces(name) if p in redacted and p not in surroundings}
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["a.a-" * 100_000 + "://", "a://" * 100_000, "x." * 200_000 + " @", "aA1" * 130_000 + " @"],
+)
+def test_no_text_as_long_as_a_body_makes_redaction_slow(text: str) -> None:
+    """ATTACKS H08, CWE-1333: what took minutes is linear now."""
+    import time
+
+    started = time.process_time()
+    REDACTOR.text(text)
+    assert time.process_time() - started < 3
+
+
+def test_thousands_of_values_are_taken_out_of_a_text_at_once() -> None:
+    import time
+
+    started = time.process_time()
+    text = REDACTOR.text("no blue teapot", sent=[*map(str, range(10_000, 30_000)), "blue teapot"])
+    assert text == f"no {MASK}"
+    assert time.process_time() - started < 1
+
+
 @pytest.mark.parametrize("text", ["password=" * 2000, "a@" * 5000, "eyJ" * 5000, "cookie: " * 2000,
     "otp " * 4000, "x" * 20000, "://" * 5000, "-----BEGIN PRIVATE KEY-----" * 500, "Aa1_" * 5000,
     "key (" * 4000, "[parameters: " * 2000, "token_" * 4000])  # fmt: skip

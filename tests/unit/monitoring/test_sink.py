@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.monitoring.sink import MOST_WAITING, Descriptor, Lines, open_log
+from ringfence.monitoring.sink import MOST_WAITING, Descriptor, Lines, LogFile, open_log
 
 
 class Full:
@@ -134,3 +134,42 @@ def test_what_waits_is_bounded_and_what_is_beyond_is_counted() -> None:
     lines.put(b"last")
     assert len(full.taken) == MOST_WAITING + 1
     assert full.taken[-1] == b"last"
+
+
+def test_a_log_that_was_moved_away_is_begun_anew(tmp_path: Path) -> None:
+    """What rotates logs renames them. With a descriptor alone, the old file grows on."""
+    path, moved = tmp_path / "log", tmp_path / "log.1"
+    log, kept = LogFile(str(path)), Descriptor(open_log(str(path)))
+    log(b"1\n")
+    path.rename(moved)
+    log(b"2\n")
+    kept(b"by its descriptor\n")
+    assert (moved.read_bytes(), path.read_bytes()) == (b"1\nby its descriptor\n", b"2\n")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    for each in (log, kept):
+        each.close()
+
+
+def test_who_removes_the_log_does_not_silence_it(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = LogFile(str(path))
+    path.unlink()
+    log(b"1\n")
+    log.close()
+    assert path.read_bytes() == b"1\n"
+
+
+def test_lines_wait_as_long_as_the_folder_of_the_log_is_gone(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    log = LogFile(str(folder / "log"))
+    lines = Lines(log)
+    (folder / "log").unlink()
+    folder.rmdir()
+    lines.put(b"1\n")
+    lines.put(b"2\n")
+    assert lines.trouble == "FileNotFoundError"
+    folder.mkdir()
+    assert lines.retry()
+    log.close()
+    assert (folder / "log").read_bytes() == b"1\n2\n"

@@ -203,6 +203,29 @@ async def test_only_what_is_public_and_said_to_be_so_may_be_stored(
     assert answer.value("cache-control") == expected
 
 
+async def test_a_page_with_a_nonce_is_stored_by_nobody() -> None:
+    """ASVS 3.4.3: whoever reads a stored page knows the nonce that the next reader gets."""
+
+    async def app(scope: Message, receive: object, send: Send) -> None:
+        nonce()
+        await answering(200, [HTML, IMMUTABLE])(scope, receive, send)
+
+    assert (await through(app, policy=public)).value("cache-control") == "no-store"
+    stored = await through(app, policy=public, off=OFF)
+    assert stored.value("cache-control") == IMMUTABLE[1].decode()
+
+
+@pytest.mark.parametrize(
+    "name", ["cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"]
+)
+async def test_a_cdn_is_not_told_to_store_what_is_not_public(name: str) -> None:
+    """ASVS 14.3.2, RFC 9213: these stand above Cache-Control."""
+    app = answering(200, [JSON, (name.encode(), b"max-age=60"), IMMUTABLE])
+    assert not (await through(app)).values(name)
+    assert (await through(app, off=OFF)).values(name) == ["max-age=60"]
+    assert (await through(app, policy=public)).values(name) == ["max-age=60"]
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 599])
 async def test_a_server_error_keeps_its_status_and_loses_its_words(status: int) -> None:
     app = answering(status, [HTML, (b"x-backend", b"db-7")], [b"Traceback", b" ... db-7"])

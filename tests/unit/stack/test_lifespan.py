@@ -173,7 +173,8 @@ async def test_the_stores_are_closed_before_a_server_hears_that_the_start_is_ref
         server.order.append("closed")
 
     late = Route("/late", lambda _: PlainTextResponse())
-    await lived(tmp_path, replace(stores, close=close), server, late)
+    with pytest.raises(ConfigurationError, match="GET, HEAD /late: no policy"):
+        await lived(tmp_path, replace(stores, close=close), server, late)
     assert server.order == ["closed", FAILED]
     assert server.heard[0]["message"].startswith("GET, HEAD /late: no policy")
 
@@ -189,13 +190,19 @@ async def test_the_stores_are_closed_before_a_server_hears_that_the_start_is_ref
 async def test_whatever_fails_at_the_start_is_said(
     tmp_path: Path, error: Exception, words: str
 ) -> None:
-    """A server takes an exception for an application that needs no start, and goes on."""
+    """A server takes an exception for an application that needs no start, and goes on.
+
+    It is raised as well, once it is said, and repeats no more than was said.
+    """
 
     async def start() -> None:
         raise error
 
     server = Server()
-    await lived(tmp_path, replace(open_stores("memory:"), start=start), server)
+    with pytest.raises(ConfigurationError) as raised:
+        await lived(tmp_path, replace(open_stores("memory:"), start=start), server)
+    assert str(raised.value).endswith(words)
+    assert raised.value.__suppress_context__ or raised.value.__context__ is None
     assert [message["type"] for message in server.heard] == [FAILED]
     assert server.heard[0]["message"].endswith(words)
     assert refused(error)["type"] == FAILED
