@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import SCOPE_KEY, Exchange
+from ringfence.core.policy import RESOURCE_ATTRIBUTE
 from ringfence.core.principal import Principal
 
 T = TypeVar("T")
@@ -30,7 +31,13 @@ def exchange_of(connection: HTTPConnection) -> Exchange:
 
 
 async def _owned(connection: HTTPConnection) -> Any:  # noqa: ANN401  # the type stands in Owned[…]
-    return exchange_of(connection).resource.value
+    value = exchange_of(connection).resource.value
+    if value is None:  # no ``owner()`` in the route's policy: the handler would work with None
+        raise Refused("policy.missing", facts={"missing": "owner"})
+    return value
+
+
+setattr(_owned, RESOURCE_ATTRIBUTE, True)  # a policy without ``owner()`` stops the start
 
 
 async def _caller(connection: HTTPConnection) -> Principal:

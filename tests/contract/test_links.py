@@ -120,6 +120,35 @@ async def test_a_reset_ends_every_session_and_tells_the_feed(rig: Rig) -> None:
     assert not await rig.stores.sessions.begin(session("late"), token("late", "late"), 0)
 
 
+async def test_a_new_password_stops_a_reset_link_that_was_mailed_before(rig: Rig) -> None:
+    """OWASP Forgot Password; ATTACKS U17: whoever asked for it need not be the owner."""
+    await rig.stores.accounts.create(account())
+    await rig.stores.links.add(link("re"))
+    await rig.stores.links.add(link("up", "sign-up"))
+    await rig.stores.links.add(link("bob's", "reset", "bob@example.com"))
+    await rig.stores.accounts.set_verifier("id-alice", verifier("changed"), NOW)
+    assert await rig.stores.links.redeem_reset(digest("re"), verifier("mallory's"), NOW) is None
+    found = await rig.stores.accounts.find("id-alice")
+    assert found is not None
+    assert found.verifier == verifier("changed")
+    assert await rig.stores.links.find(digest("bob's"), "reset", NOW) is not None
+    assert await rig.stores.links.find(digest("up"), "sign-up", NOW) is not None
+
+
+async def test_a_change_and_a_reset_at_once_end_with_one_of_the_passwords(rig: Rig) -> None:
+    await rig.stores.accounts.create(account())
+    for number in range(10):
+        await rig.stores.links.add(link("re"))
+        changed, reset = verifier(f"changed {number}"), verifier(f"reset {number}")
+        await asyncio.gather(
+            rig.stores.accounts.set_verifier("id-alice", changed, NOW),
+            rig.stores.links.redeem_reset(digest("re"), reset, NOW),
+        )
+        found = await rig.stores.accounts.find("id-alice")
+        assert found is not None
+        assert found.verifier in (changed, reset)
+
+
 async def test_an_expired_reset_changes_nothing(rig: Rig) -> None:
     await rig.stores.accounts.create(account())
     await rig.stores.links.add(link("re"))

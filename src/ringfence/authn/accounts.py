@@ -60,6 +60,8 @@ class AccountStore(Protocol):
     ) -> Account:
         """Replace the password: bumps ``token_version`` and revokes every session.
 
+        A reset link that was mailed before stops working too.
+
         Raises:
             LookupError: No such account.
         """

@@ -105,33 +105,55 @@ class Blocklist:
         text = fold(password)
         if text in self.breached or text.strip(_PADDING) in self.breached:
             return True
-        return self._bits(text, {fold(word) for word in context}) < ENOUGH_BITS
+        return _Reading(self.words, {fold(word) for word in context}).bits(text) < ENOUGH_BITS
 
-    def _bits(self, text: str, context: Collection[str]) -> float:
+
+class _Reading:
+    """One password, taken to pieces.
+
+    What was found of a unit or a word is kept: repetitions hold repetitions, and a password of
+    1,000 bytes that is made for it would otherwise keep the process for a quarter of a minute.
+    """
+
+    def __init__(self, words: Filter, context: Collection[str]) -> None:
+        self._words: Final = words
+        self._context: Final = context
+        self._spent: Final[dict[str, float]] = {}  # by word: its bits, or more than enough
+        self._units: Final[dict[str, float]] = {}
+
+    def bits(self, text: str) -> float:
         """The bits of the cheapest way to write ``text`` in pieces, at most ``ENOUGH_BITS``."""
         cheapest = [0.0] + [ENOUGH_BITS] * len(text)
         for start in range(len(text)):
             spent = cheapest[start]
             if spent < ENOUGH_BITS:  # else it only gets dearer: long ones are cheap to judge
-                for end, bits in self._pieces(text, start, context):
+                for end, bits in self._pieces(text, start):
                     cheapest[end] = min(cheapest[end], spent + bits)
         return cheapest[-1]
 
-    def _pieces(
-        self, text: str, start: int, context: Collection[str]
-    ) -> Iterator[tuple[int, float]]:
+    def _pieces(self, text: str, start: int) -> Iterator[tuple[int, float]]:
         """Each piece of ``text`` that begins at ``start``: where it ends, and its bits."""
         yield start + 1, _character_bits(text[start])
         if (end := _walk_end(text, start)) - start >= _SHORTEST:
             yield end, _WALK_BITS
         for end in range(start + _SHORTEST, min(start + _LONGEST_WORD, len(text)) + 1):
-            word = text[start:end]
-            if word in context:
-                yield end, _CONTEXT_BITS
-            elif word in self.words:
-                yield end, _WORD_BITS
+            if (bits := self._word_bits(text[start:end])) < ENOUGH_BITS:
+                yield end, bits
         for unit, end in _repetitions(text, start):
-            yield end, self._bits(unit, context) + _REPEAT_BITS
+            yield end, self._unit_bits(unit) + _REPEAT_BITS
+
+    def _word_bits(self, word: str) -> float:
+        bits = self._spent.get(word)
+        if bits is None:
+            listed = _WORD_BITS if word in self._words else ENOUGH_BITS
+            bits = self._spent[word] = _CONTEXT_BITS if word in self._context else listed
+        return bits
+
+    def _unit_bits(self, unit: str) -> float:
+        bits = self._units.get(unit)
+        if bits is None:
+            bits = self._units[unit] = self.bits(unit)
+        return bits
 
 
 def _walk_end(text: str, start: int) -> int:

@@ -18,6 +18,12 @@ from ringfence.authn.limits import Gcra, Limit, SlidingLog
 GUESSES: Final = Gcra(burst=10, every=timedelta(minutes=36))
 #: For sign-ins from one address, right or wrong: exact.
 SIGN_INS: Final = SlidingLog(10, timedelta(minutes=15))
+#: For right sign-ins of one account, which give back what they took: each leaves a session that is
+#: kept for a week, and whoever has an account could fill the disk. Nobody meets it by signing in.
+SUCCESSES: Final = Gcra(burst=3000, every=timedelta(seconds=10))
+#: For changes of one password, right or wrong: each costs two Argon2id in workers that strangers
+#: never take, and a mail.
+CHANGES: Final = Gcra(burst=20, every=timedelta(minutes=5))
 #: For mails that strangers make us send to one mailbox: 51 in any 24 hours.
 MAILS: Final = Gcra(burst=3, every=timedelta(minutes=30))
 ASKING: Final = Gcra(burst=20, every=timedelta(minutes=1))
@@ -34,8 +40,10 @@ class Budgets:
     signin_address: Limit = SIGN_INS
     signin_account: Limit = GUESSES  # strangers together, by login, whether it exists or not
     signin_known: Gcra = GUESSES  # one login from one network that it is known to use
+    signin_success: Limit = SUCCESSES  # one account, from wherever
     known_for: timedelta = timedelta(days=30)  # since the last success from there
     change_account: Limit = GUESSES  # guesses at the current password with a stolen token
+    changes: Limit = CHANGES  # of one account; a success gives nothing back here
     mails_login: Limit = MAILS
     mails_address: Limit = ASKING
     links_address: Limit = LINK_USES

@@ -69,19 +69,20 @@ class Recovery:
         return account
 
     async def change(self, account: Account, current: str, new: str, now: datetime) -> Account:
-        """Replace a password by who knows it. Guessing costs units, knowing it none.
+        """Replace a password by who knows it. Knowing it gives back what a guess costs.
 
         Raises:
             Refused: ``signin.limited``; ``credentials.invalid``: ``current`` is wrong; what is
                 wrong with ``new``.
         """
-        charges = [Charge(f"change:{account.id}", self.budgets.change_account)]
-        await charge(self.counters, "signin.limited", charges, now)
+        guess = Charge(f"change:{account.id}", self.budgets.change_account)
+        change = Charge(f"changes:{account.id}", self.budgets.changes)
+        await charge(self.counters, "signin.limited", [guess, change], now)
         if not await self.passwords.matches(
             account.login, current, account.verifier, reserved=True
         ):
             raise Refused("credentials.invalid", facts={"account": account.id})
-        await give_back(self.counters, charges, now)
+        await give_back(self.counters, [guess], now)
         verifier = await self.passwords.make(account.login, new)
         return await self.accounts.set_verifier(account.id, verifier, now)
 
@@ -97,4 +98,6 @@ class Recovery:
         account = await self.accounts.find_by_login(link.login)
         if account is None:
             return None
-        return await self.accounts.set_verifier(account.id, verifier, now)
+        changed = await self.accounts.set_verifier(account.id, verifier, now)
+        await self.links.add(link)
+        return changed

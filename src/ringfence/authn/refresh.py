@@ -60,7 +60,8 @@ def verdict(token: RefreshToken, now: datetime, limits: RefreshLimits) -> Verdic
     if token.family_revoked:
         return "refresh.revoked"
     if token.spent_at is not None:
-        lost_answer = now - token.spent_at < limits.grace and not token.successor_used
+        # Either way: a clock that is set back opens no window for as long as it lags.
+        lost_answer = abs(now - token.spent_at) < limits.grace and not token.successor_used
         return "repeat" if lost_answer else "refresh.reused"
     deadline = min(token.issued_at + limits.idle, token.signed_in_at + limits.absolute)
     return "refresh.expired" if now >= deadline else "rotate"

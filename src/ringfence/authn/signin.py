@@ -16,7 +16,7 @@ Ledger 18, 20-22; ATTACKS U01, U02, U18.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
@@ -50,8 +50,8 @@ class Credentials:
     """What somebody signs in with: a normalised login, and one of the two proofs."""
 
     login: str
-    password: str | None = None
-    client_key: bytes | None = None
+    password: str | None = field(default=None, repr=False)
+    client_key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,13 +133,20 @@ class SignIn:
         return Attempt(login=name, place=place, known=result, at=now)
 
     async def _settle(self, attempt: Attempt) -> None:
-        """Give the attempt's own units back, no other (Ledger 21), and know the network."""
+        """Give the attempt's own units back, no other (Ledger 21), and know the network.
+
+        Raises:
+            Refused: ``signin.limited``: the account has begun too many sessions.
+        """
         if not is_on(Layer.AUTHN):
             return
         budgets = self.budgets
 
-        def change(counters: Counters) -> tuple[Counters, None]:
-            address, account, known = counters
+        def change(counters: Counters) -> tuple[Counters, timedelta | None]:
+            address, account, known, done = counters
+            (done,), wait = judge([budgets.signin_success], [done], attempt.at)
+            if wait is not None:
+                return [None] * 4, wait
             address = address and budgets.signin_address.give_back(address, attempt.at)
             if attempt.known:
                 account, known = None, known and budgets.signin_known.give_back(known, attempt.at)
@@ -147,9 +154,12 @@ class SignIn:
                 account = account and budgets.signin_account.give_back(account, attempt.at)
             if attempt.place != UNKNOWN_ADDRESS:
                 known = _extended(known, attempt.at, budgets.known_for)
-            return [address, account, known], None
+            return [address, account, known, done], None
 
-        await self.counters.update(_keys(attempt.login, attempt.place), change)
+        keys = [*_keys(attempt.login, attempt.place), f"signin:success:{attempt.login}"]
+        wait = await self.counters.update(keys, change)
+        if wait is not None:
+            raise Refused("signin.limited", retry_after=wait, facts={"login": attempt.login})
 
 
 def _keys(login: str, place: str) -> list[str]:

@@ -77,7 +77,7 @@ class Authz:
             return
         if entry is None:
             if not match.others:
-                raise Refused("route.unknown")
+                raise Refused("route.unknown", facts={"path": _path(scope)})
         elif entry not in self._plans:
             raise Refused("route.unknown" if entry.handler is None else "policy.missing")
 
@@ -132,7 +132,8 @@ class Authz:
     async def _load_and_judge(self, exchange: Exchange, chosen: Plan) -> None:
         decision, exchange.resource = await _judge(exchange, chosen, exchange.match)
         if not decision.allowed and Layer.AUTHZ not in exchange.off:
-            raise Refused(decision.code)
+            named = exchange.match.parameters[chosen.key]
+            raise Refused(decision.code, facts={chosen.key: named})
         if exchange.resource.value is None:  # whoever asks: the handler gets an object, never None
             raise Refused("resource.missing")
 
@@ -160,7 +161,8 @@ async def _judge(exchange: Exchange, chosen: Plan, match: Match) -> tuple[Decisi
         return decision, resource
     value = await _loaded(chosen.loader, match.parameters[chosen.key])
     if value is None:
-        return (decision if decision.allowed else _MISSING), resource
+        told = decision.allowed or decision.code == "aal.insufficient"  # as of what is there
+        return (decision if told else _MISSING), resource
     resource = Resource(parameters=match.parameters, value=value, owner=chosen.loader.owner(value))
     return decide(chosen.policy, exchange.principal, resource, exchange.now), resource
 

@@ -79,4 +79,9 @@ def _parameter(by: str, policy: Policy, entry: Entry) -> str:
         return known[0]
     if by in known:
         return by
+    if not by and known:
+        names = ", ".join(known)
+        raise ConfigurationError(
+            f"{_route(entry)}: {policy!r} may mean each of {names}; say which one with by="
+        )
     raise ConfigurationError(f"{_route(entry)}: {policy!r} names no parameter of the path")

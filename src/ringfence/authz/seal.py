@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Self, SupportsIndex, TypeAlias
 
+from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 
 from ringfence.core.codes import Layer
@@ -25,7 +26,10 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 #: Marks a route whose handler confirms already.
 _CONFIRMED: Final = "__ringfence_confirmed__"
 
-#: Where a sealed router keeps whom it tells of changes.
+#: Ways to handle a request that come to the handlers which the check is hung on.
+_UNDERSTOOD: Final = frozenset({Route.handle, WebSocketRoute.handle, Mount.handle})
+
+#: Where a sealed router, or application, keeps whom it tells of changes.
 _CHANGED: Final = "__ringfence_changed__"
 
 #: Where routers keep lists of routes: FastAPI's second one holds what ``frontend()`` adds.
@@ -86,11 +90,14 @@ class SealedRoutes(list[BaseRoute]):
         super().reverse()
 
 
+def watch(app: Starlette, changed: Callable[[], None]) -> None:
+    """``changed`` is told when another router takes the place of the application's."""
+    _tell(app, changed)
+
+
 def seal(router: Router, changed: Callable[[], None]) -> None:
     """Seal the lists of ``router``; ``changed`` is told of every change from here on."""
-    if not hasattr(router, _CHANGED):
-        router.__class__ = _sealed(type(router))
-    setattr(router, _CHANGED, changed)
+    _tell(router, changed)
     for name in _LISTS:
         routes = getattr(router, name, None)
         if routes is not None and not isinstance(routes, SealedRoutes):
@@ -99,18 +106,27 @@ def seal(router: Router, changed: Callable[[], None]) -> None:
         mark()  # what FastAPI had built of the handlers is built again, confirming
 
 
+def _tell(owner: object, changed: Callable[[], None]) -> None:
+    if not hasattr(owner, _CHANGED):
+        owner.__class__ = _sealed(type(owner))
+    setattr(owner, _CHANGED, changed)
+
+
 @functools.cache
-def _sealed(kind: type[Router]) -> type[Router]:
-    """``kind``, but that a list of routes which is put in place of another is sealed as well.
+def _sealed(kind: type[object]) -> type[object]:
+    """``kind``, but that what is put in place of its router or list of routes is sealed as well.
 
     Asking every router on every request whether it still has its list would cost more, the more
     routers there are.
     """
 
-    def set_attribute(self: Router, name: str, value: Any) -> None:
+    def set_attribute(self: object, name: str, value: Any) -> None:
+        changed: Any = vars(self).get(_CHANGED)
         if name in _LISTS:
-            changed = vars(self)[_CHANGED]
             value = SealedRoutes(value, changed)
+            changed()
+        elif name == "router":
+            seal(value, changed)
             changed()
         kind.__setattr__(self, name, value)
 
@@ -129,6 +145,8 @@ def confirm_handler(route: BaseRoute) -> None:
         target.get_route_handler = _confirmed_factory(target.get_route_handler, route)
     elif isinstance(route, Route | WebSocketRoute):  # and these from the endpoint
         target.endpoint = _confirmed_endpoint(route.endpoint, route)
+    if type(route).handle not in _UNDERSTOOD and not hasattr(route, "original_router"):
+        target.handle = Confirmed(route.handle, route)  # of a kind of its own: Host, and others
     setattr(route, _CONFIRMED, True)
 
 
@@ -137,8 +155,11 @@ def confirm(route: BaseRoute) -> None:
     exchange = current.get()
     if exchange is None:
         raise Refused("route.unsealed")
-    if Layer.AUTHZ not in exchange.off and (
-        exchange.entry is None or exchange.entry.handler is not route
+    if Layer.AUTHZ in exchange.off:
+        return
+    entry = exchange.entry
+    if entry is None or not (
+        entry.handler is route or any(mount is route for mount in entry.through)
     ):
         raise Refused("route.unsealed")
 
@@ -174,6 +195,9 @@ def _confirmed_factory(factory: Callable[[], Any], route: BaseRoute) -> Callable
 
 
 def _confirmed_endpoint(endpoint: Any, route: BaseRoute) -> Any:
+    if isinstance(endpoint, functools.partial):
+        inner = _confirmed_endpoint(endpoint.func, route)
+        return functools.partial(inner, *endpoint.args, **endpoint.keywords)
     if not (inspect.isfunction(endpoint) or inspect.ismethod(endpoint)):
         return Confirmed(endpoint, route)
     if inspect.iscoroutinefunction(endpoint):

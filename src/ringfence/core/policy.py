@@ -13,10 +13,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
 
+from ringfence.core.errors import ConfigurationError
+
 HandlerT = TypeVar("HandlerT", bound=Callable[..., object])
 
 #: The attribute of a handler that holds its policy.
 POLICY_ATTRIBUTE: Final = "__ringfence_policy__"
+
+#: Marks a dependency that hands over what ``owner()`` loads.
+RESOURCE_ATTRIBUTE: Final = "__ringfence_resource__"
 
 
 class Joinable:
@@ -142,9 +147,20 @@ def aal(level: int) -> Aal:
 
 
 def allow(policy: Policy) -> Callable[[HandlerT], HandlerT]:
-    """Declare the policy of a handler. Order among decorators does not matter to FastAPI."""
+    """Declare the policy of a handler. Order among decorators does not matter to FastAPI.
+
+    Raises:
+        TypeError: This is no policy, such as the bare word in ``@allow``.
+        ConfigurationError: The handler has another policy already. Two routes that share one
+            handler would share the policy declared last, however open (ATTACKS Z04).
+    """
+    if not isinstance(policy, Policy):  # pyright: ignore[reportUnnecessaryIsInstance]  # whoever runs no type checker
+        raise TypeError(f"allow() takes a policy such as signed_in or owner(Order), not {policy!r}")
 
     def declare(handler: HandlerT) -> HandlerT:
+        if declared(handler) not in (None, policy):
+            name = getattr(handler, "__qualname__", type(handler).__qualname__)
+            raise ConfigurationError(f"{name}: a second policy; give each its own handler")
         setattr(handler, POLICY_ATTRIBUTE, policy)
         return handler
 
@@ -152,8 +168,15 @@ def allow(policy: Policy) -> Callable[[HandlerT], HandlerT]:
 
 
 def declared(handler: object) -> Policy | None:
-    """The policy declared on ``handler`` itself, if any."""
+    """The policy declared on ``handler`` itself, if any.
+
+    What a class inherits counts for nothing: a subclass whose policy was forgotten would be open to
+    whomever its parent is.
+    """
     found = getattr(handler, POLICY_ATTRIBUTE, None)
+    kind = handler if isinstance(handler, type) else type(handler)
+    if POLICY_ATTRIBUTE not in vars(kind) and hasattr(kind, POLICY_ATTRIBUTE):
+        found = getattr(handler, "__dict__", {}).get(POLICY_ATTRIBUTE)
     return found if isinstance(found, Policy) else None
 
 

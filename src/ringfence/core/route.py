@@ -20,13 +20,13 @@ from ringfence.core.policy import Policy
 
 Kind: TypeAlias = Literal["http", "websocket", "mount"]
 
-_PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::([a-z]+))?\}")
+_PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::([a-zA-Z_][a-zA-Z0-9_]*))?\}")
 
-#: How a parameter's convertor reads: the same expressions as the framework's own.
+#: How a parameter's convertor reads: the framework's own expressions, within what it can convert.
 CONVERTORS: Final[Mapping[str, str]] = {
     "str": "[^/]+",
     "path": ".*",
-    "int": "[0-9]+",
+    "int": "[0-9]{1,640}",  # Python may refuse to read more digits, which would be a 500
     "float": r"[0-9]+(?:\.[0-9]+)?",
     "uuid": "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}",
 }
@@ -42,6 +42,7 @@ class Entry:
     kind: Kind = "http"
     name: str = ""  # where the handler is defined, for people
     handler: object = field(default=None, repr=False)  # identity that the wrapper confirms
+    through: tuple[object, ...] = field(default=(), repr=False)  # mounts on the way to it
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -133,8 +134,11 @@ def expression(entry: Entry) -> re.Pattern[str]:
     """The pattern of ``entry`` as an anchored regular expression.
 
     Raises:
-        ConfigurationError: A parameter has a convertor that is not in ``CONVERTORS``.
+        ConfigurationError: A parameter has a convertor that is not in ``CONVERTORS``, or a name
+            that another one has too: what is judged and what the handler gets could differ.
     """
+    if len(set(entry.parameters)) != len(entry.parameters):
+        raise ConfigurationError(f"{entry.pattern}: two parameters of one name")
     pieces: list[str] = []
     end = 0
     for match in _PARAMETER.finditer(entry.pattern):

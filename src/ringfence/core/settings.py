@@ -5,12 +5,14 @@ start shows everything there is to mend and no log holds a value (ASVS 13.4, mis
 ``RINGFENCE_ENV`` unset means production, where no layer can be switched off.
 """
 
+import difflib
 import ipaddress
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NoReturn, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -54,12 +56,13 @@ class Settings:
 
     environment: Environment = Environment.PRODUCTION
     origin: str = "https://localhost"  # scheme://host[:port] under which browsers see the site
-    database: str = "sqlite:///ringfence.sqlite"  # of the auth service
+    database: str = field(default="sqlite:///ringfence.sqlite", repr=False)  # may hold a password
     keys: Path = Path("keys")  # folder of key files, mode 0700
     trusted_proxies: tuple[Network, ...] = ()  # whose X-Forwarded-For is believed
     allowed_origins: frozenset[str] = frozenset()  # further origins that may change state
     layers_off: frozenset[Layer] = frozenset()  # demo and test only
-    mail: str = ""  # smtp[s]://user:password@host:port, or file:FOLDER in demo and test
+    # smtp[s]://user:password@host:port, or file:FOLDER in demo and test
+    mail: str = field(default="", repr=False)
     mail_from: str = "noreply@localhost"
     log: str = "-"  # "-" is standard output, else a file
     log_level: str = ""  # "" means INFO in production, DEBUG elsewhere
@@ -68,7 +71,8 @@ class Settings:
     sign_up: bool = True  # strangers may ask for an account
     session_idle: timedelta = timedelta(days=7)
     session_absolute: timedelta = timedelta(days=30)
-    extra: Mapping[str, str] = field(default_factory=dict[str, str])  # what the application needs
+    # What the application needs: mostly secrets.
+    extra: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     @property
     def secure(self) -> bool:
@@ -149,7 +153,16 @@ class _Reader:
 
     def unknown(self) -> list[str]:
         names = (name for name in self._environ if name.startswith(PREFIX))
-        return [f"{name} is not known" for name in sorted(names) if name not in self._known]
+        return [
+            f"{name} is not known{self._meant(name)}"
+            for name in sorted(names)
+            if name not in self._known
+        ]
+
+    def _meant(self, name: str) -> str:
+        known = sorted(each.removeprefix(PREFIX) for each in self._known)
+        near = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1, cutoff=0.7)
+        return f"; {PREFIX}{near[0]} is" if near else ""
 
     def _convert(self, name: str, text: str, convert: Callable[[str], T], default: T) -> T:
         try:
@@ -157,8 +170,29 @@ class _Reader:
         except _WeakError:
             self.problems.append(f"{PREFIX}{name} is weak")
         except ValueError:
-            self.problems.append(f"{PREFIX}{name} is malformed")
+            self.problems.append(f"{PREFIX}{name} is malformed: {_FORMS[name]}")
         return default
+
+
+#: What a value must look like, by name.
+_FORMS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "ENV": "production, demo or test",
+        "ORIGIN": "https://host[:port] in lower case, and no path",
+        "DATABASE": "sqlite:///FILE or postgresql://USER@HOST/NAME",
+        "TRUSTED_PROXIES": "networks such as 10.0.0.0/8, with commas between them",
+        "ALLOWED_ORIGINS": "origins such as https://host, with commas between them",
+        "LAYERS_OFF": "some of " + ", ".join(Layer),
+        "MAIL": "smtps://USER:PASSWORD@HOST or smtp://…; file:FOLDER in demo and test",
+        "MAIL_FROM": "an e-mail address",
+        "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
+        "TENANT": "ASCII letters, digits and hyphens",
+        "BODY_LIMIT_BYTES": "a whole number above 0",
+        "SIGN_UP": "on or off",
+        "SESSION_IDLE_DAYS": "1 to 7",
+        "SESSION_ABSOLUTE_DAYS": "1 to 30",
+    }
+)
 
 
 class _WeakError(Exception):

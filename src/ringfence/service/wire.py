@@ -8,10 +8,18 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ringfence.core.errors import Refused
+from ringfence.core.secret import MASK
 
 MessageT = TypeVar("MessageT", bound=Struct)
 
 _CLIENT_KEY_BYTES: Final = 32
+
+
+class _Secretive(Struct, frozen=True):
+    """A message that holds a secret: formatted by accident, it gives nothing away."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({MASK})"
 
 
 class Login(Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,14 +35,14 @@ class SignUp(Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(max_length=100)] = ""
 
 
-class NewPassword(Struct, frozen=True, forbid_unknown_fields=True):
+class NewPassword(_Secretive, frozen=True, forbid_unknown_fields=True):
     """Of whoever opens a mailed link."""
 
     token: str
     password: str
 
 
-class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
+class SignIn(_Secretive, frozen=True, forbid_unknown_fields=True):
     """Of a sign-in, with exactly one of the two proofs."""
 
     login: str
@@ -42,7 +50,7 @@ class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
     client_key: str | UnsetType = UNSET
 
 
-class PasswordChange(Struct, frozen=True, forbid_unknown_fields=True):
+class PasswordChange(_Secretive, frozen=True, forbid_unknown_fields=True):
     """Of a password change."""
 
     current: str
@@ -82,7 +90,7 @@ class Config(Struct, frozen=True):
     password: PasswordRules
 
 
-class Tokens(Struct, frozen=True):
+class Tokens(_Secretive, frozen=True):
     """Of a successful sign-in, refresh or password change; the refresh token is in the cookie."""
 
     access_token: str
@@ -136,7 +144,7 @@ def decode(body: bytes, kind: type[MessageT]) -> MessageT:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        raise Refused("body.invalid") from error
+        raise Refused("body.invalid", facts={"reason": str(error)}) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refused("body.malformed") from error
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import BigInteger, SmallInteger, inspect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.types import TypeEngine
 
@@ -85,7 +86,7 @@ class ModelLoader(Generic[ModelT]):
                 return None
         try:
             return await self._database.session().get(self._model, identity)
-        except (DBAPIError, OSError) as error:
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
             raise StoreError("application", type(error).__name__) from error
 
     def owner(self, value: object) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from starlette.requests import cookie_parser
 
 from ringfence.core.codes import Layer
 from tests.attack.authn.guarded import (
@@ -331,6 +332,33 @@ async def test_another_site_cannot_use_the_cookie(house: Guarded, path: str) -> 
     answer = await client.post(path, {"login": ALICE, "client_key": "A" * 43}, **headers)
     assert answer.status_code == 403
     assert (await client.post("/auth/refresh")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "cookies",
+    [
+        "\xa0{name}={planted}",  # Python's strip() takes all of these for spaces, no browser does
+        "\x85{name}={planted}",
+        "{name}\xa0={planted}",
+        "{name}={own}; {name}={planted}",  # the framework takes the last one
+    ],
+)
+async def test_a_planted_cookie_signs_nobody_in_to_the_attackers_account(
+    house: Guarded, cookies: str
+) -> None:
+    """A sibling subdomain may set any name but those with the prefix (RFC 6265bis 4.1.3)."""
+    await house.add_account("mallory", "mallory@example.com")
+    victim, mallory = Client(house), Client(house)
+    await victim.sign_in()
+    await mallory.sign_in("mallory@example.com")
+    own, planted = victim.http.cookies[COOKIE], mallory.http.cookies[COOKIE]
+    header = cookies.format(name=COOKIE, own=own, planted=planted)
+    assert cookie_parser(header)[COOKIE] == planted, "the framework's own reading falls for it"
+    victim.http.cookies.clear()
+    headers = {b"cookie": header.encode("latin-1"), b"sec-fetch-site": b"same-origin"}
+    answer = await victim.http.post("/auth/refresh", headers=headers)
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "refresh.missing"
 
 
 async def test_somebody_elses_session_is_answered_like_one_that_is_not(house: Guarded) -> None:

@@ -12,7 +12,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
-from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.routing import BaseRoute, Host, Match, Mount, Route
 
 from ringfence import allow, public
 from tests.attack.authz.guarded import guarded
@@ -20,6 +20,15 @@ from tests.attack.authz.guarded import guarded
 
 async def late(request: Any = None) -> PlainTextResponse:
     return PlainTextResponse("LATE HANDLER RAN")
+
+
+def late_copy() -> Any:
+    """A handler of its own, whose policy is nobody else's."""
+
+    async def endpoint(request: Any = None) -> PlainTextResponse:
+        return await late(request)
+
+    return endpoint
 
 
 async def raw_late(scope: Any, receive: Any, send: Any) -> None:
@@ -34,8 +43,21 @@ async def hello() -> str:
 class Custom(BaseRoute):
     """A route of a kind of its own."""
 
+    def __init__(self, path: str = "/late") -> None:
+        self.path = path
+
     def matches(self, scope: Any) -> Any:
-        return (Match.FULL, {}) if scope["path"] == "/late" else (Match.NONE, {})
+        return (Match.FULL, {}) if scope["path"] == self.path else (Match.NONE, {})
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        await raw_late(scope, receive, send)
+
+
+class Greedy(Route):
+    """A route that takes every path, and answers by itself."""
+
+    def matches(self, scope: Any) -> Any:
+        return Match.FULL, {}
 
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         await raw_late(scope, receive, send)
@@ -66,6 +88,13 @@ def replace(app: App) -> None:
     app.app.router.routes = routes
 
 
+def another_router(app: App) -> None:
+    router = APIRouter()
+    router.add_api_route("/hello", late)
+    app.app.router = router
+    app.app.middleware_stack = None  # built anew, around the new one
+
+
 def place(app: App, path: str) -> int:
     paths = [getattr(route, "path", "") for route in app.app.router.routes]
     return paths.index(path)
@@ -88,6 +117,19 @@ WAYS: dict[str, tuple[str, Callable[[App], object]]] = {
     ),
     "an included router": ("/late", include),
     "a custom route": ("/late", lambda a: a.app.router.routes.append(Custom())),
+    "a custom route in front of a known one": (
+        "/hello",
+        lambda a: a.app.router.routes.insert(0, Custom("/hello")),
+    ),
+    "a host in front of all": (
+        "/hello",
+        lambda a: a.app.router.routes.insert(0, Host("test.example", raw_late)),
+    ),
+    "a route that takes every path": (
+        "/hello",
+        lambda a: a.app.router.routes.insert(0, Greedy("/x", allow(public)(late_copy()))),
+    ),
+    "another router": ("/hello", another_router),
     "a replaced list": ("/late", replace),
     "a replaced item": (
         "/hello",
@@ -126,3 +168,32 @@ async def test_a_late_route_with_a_policy_is_served_under_it(tmp_path: Path) -> 
         app.inner.add_api_route("/late", allow(public)(lambda: "fine"))
         assert (await site.get("/inner/late")).json() == "fine"
         assert (await site.get("/hello")).status_code == 200
+
+
+async def test_a_late_mount_is_not_opened_by_the_policy_of_a_page(tmp_path: Path) -> None:
+    """``policies={"/": public}`` was agreed on for one path, not for all that begin with it."""
+    app = App()
+    app.app.add_route("/", allow_nothing())
+    async with guarded(app.app, tmp_path, policies={"/": public}) as site:
+        assert (await site.get("/")).text == "page"
+        app.app.router.routes.insert(0, Mount("", raw_late))
+        for path in ("/", "/hello", "/anything"):
+            answer = await site.get(path)
+            assert (answer.status_code, "LATE" in answer.text) == (404, False)
+
+
+async def test_with_authz_off_a_late_mount_in_front_takes_all(tmp_path: Path) -> None:
+    app = App()
+    app.app.add_route("/", allow_nothing())
+    async with guarded(app.app, tmp_path, off=["authz"], policies={"/": public}) as site:
+        app.app.router.routes.insert(0, Mount("", raw_late))
+        assert (await site.get("/anything")).text == "LATE HANDLER RAN"
+
+
+def allow_nothing() -> Any:
+    """A page without a policy of its own: ``policies`` names it."""
+
+    async def page(request: Any) -> PlainTextResponse:
+        return PlainTextResponse("page")
+
+    return page

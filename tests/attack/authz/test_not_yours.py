@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI, WebSocket
 
-from ringfence import Owned, allow, owner, public, role, self_only, signed_in
+from ringfence import Owned, aal, allow, owner, public, role, self_only, signed_in
 from tests.attack.authz.guarded import Site, guarded
 
 
@@ -51,6 +51,16 @@ def shop() -> FastAPI:
     @allow(owner(Order) & role("editor"))
     async def change_order(order: Owned[Order]) -> dict[str, str]:
         return {"note": order.note}
+
+    @app.get("/archive/{order_id}")
+    @allow(aal(2) | owner(Order))
+    async def read_archive(order: Owned[Order]) -> dict[str, str]:
+        return {"note": order.note}
+
+    @app.get("/numbers/{number:int}")
+    @allow(public)
+    async def read_number(number: int) -> str:
+        return "a number"
 
     @app.delete("/users/{user_id}")
     @allow(role("admin") & (role("superadmin") | self_only))
@@ -109,6 +119,43 @@ async def test_a_foreign_order_equals_a_missing_one_byte_for_byte(site: Site) ->
     assert foreign.json()["code"] == "resource.missing"
     assert comparable(foreign) == comparable(missing)
     assert (await site.get("/orders/17", headers=alice)).json() == {"note": "canary-alice"}
+
+
+async def test_a_handler_never_gets_none_for_an_object_that_no_policy_names(
+    site: Site,
+) -> None:
+    """At the start it is a problem; of a route that came later, the handler does not run."""
+    app = site.guard.app
+    assert isinstance(app, FastAPI)
+
+    @app.get("/unowned/{order_id}")
+    @allow(signed_in)
+    async def read_unowned(order: Owned[Order]) -> str:
+        return "ran"
+
+    assert site.guard.survey().problems == [
+        "/unowned/{order_id}: Owned[…] needs owner(…) in the policy, signed_in"
+    ]
+    answer = await site.get("/unowned/17", headers=site.bearer("alice"))
+    assert (answer.status_code, answer.json()["code"]) == (404, "resource.missing")
+
+
+@pytest.mark.parametrize("digits", [640, 641, 4301, 8000])
+async def test_a_number_of_any_length_is_no_crash(site: Site, digits: int) -> None:
+    answer = await site.get("/numbers/" + "9" * digits)
+    assert answer.status_code == (200 if digits == 640 else 404)
+
+
+async def test_a_step_up_is_asked_for_whether_the_order_exists_or_not(site: Site) -> None:
+    alice = site.bearer("alice")
+    foreign = await site.get("/archive/18", headers=alice)
+    missing = await site.get("/archive/99", headers=alice)
+    assert foreign.json()["code"] == "aal.insufficient"
+    assert comparable(foreign) == comparable(missing)
+    assert (await site.get("/archive/17", headers=alice)).status_code == 200
+    strong = site.bearer("alice", aal=2)
+    assert (await site.get("/archive/18", headers=strong)).status_code == 200
+    assert (await site.get("/archive/99", headers=strong)).status_code == 404
 
 
 async def test_with_authz_off_a_foreign_order_is_served(naked: Site) -> None:

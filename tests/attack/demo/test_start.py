@@ -172,7 +172,7 @@ def test_it_listens_on_one_address_of_this_machine(tmp_path: Path, host: str) ->
 
 def test_a_setting_that_is_unknown_stops_the_start(tmp_path: Path) -> None:
     said = refused(["--data", tmp_path / "data"], RINGFENCE_LAYERS="boundary")
-    assert said == "RINGFENCE_LAYERS is not known\n"
+    assert said == "RINGFENCE_LAYERS is not known; RINGFENCE_LAYERS_OFF is\n"
 
 
 def test_the_seeded_accounts_never_go_into_another_database(tmp_path: Path) -> None:

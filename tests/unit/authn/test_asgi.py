@@ -250,6 +250,17 @@ async def test_a_clock_that_is_set_back_hides_no_revocation() -> None:
         await identify(authn, exchange(f"Bearer {token()}", now=NOON + SECOND))
 
 
+async def test_what_was_forgotten_while_the_clock_was_ahead_comes_back_with_it() -> None:
+    feed = Feed()
+    authn = Authn(TOKENS, feed)
+    stolen = f"Bearer {token()}"
+    feed.entries.append(Revocation(at=NOON, session="s1"))
+    ahead = NOON + timedelta(hours=1)
+    await identify(authn, exchange(f"Bearer {token('s2', at=ahead)}", now=ahead))
+    with pytest.raises(Refused, match="token.revoked"):
+        await identify(authn, exchange(stolen, now=NOON + SECOND))
+
+
 async def test_old_revocations_are_forgotten_and_those_that_matter_are_not() -> None:
     feed = Feed()
     authn = Authn(TOKENS, feed)

@@ -122,13 +122,41 @@ def test_random_passwords_are_hardly_ever_refused(alphabet: str) -> None:
 
 @pytest.mark.parametrize(
     "password",
-    ["a" * 1024, "ab" * 512, "aab" * 341, "password" * 128, "qwertyuiop" * 100 + "!", "abba" * 256],
+    [
+        "a" * 1024,
+        "ab" * 512,
+        "aab" * 341,
+        "password" * 128,
+        "qwertyuiop" * 100 + "!",
+        "abba" * 256,
+        ("a" * 47 + "b") * 20,  # repetitions of repetitions
+        ("a" * 43 + "x") * 13,
+        ("1" * 30 + "!") * 30,
+    ],
 )
 def test_the_longest_passwords_are_judged_in_bounded_work(password: str) -> None:
     """No password buys the judge's time: the look-ups stay few, however it is built."""
     counting = Counting((DATA / "words.bloom").read_bytes())
     Blocklist(LIST.breached, counting).refuses(password + "?", CONTEXT)
     assert counting.asked < 20_000
+
+
+class Repeated(blocklist._Reading):
+    """A reading that counts how many texts it takes to pieces."""
+
+    taken = 0
+
+    def bits(self, text: str) -> float:
+        self.taken += 1
+        return super().bits(text)
+
+
+@pytest.mark.parametrize("unit", ["a" * 47 + "b", "a" * 43 + "x", "1" * 30 + "!", "!!!" + "a" * 34])
+def test_repetitions_of_repetitions_are_judged_once_each(unit: str) -> None:
+    """Else 960 characters kept the process, and everybody in it, for 13 seconds."""
+    reading = Repeated(LIST.words, CONTEXT)
+    reading.bits(unit * 20)
+    assert reading.taken < 3_000
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))

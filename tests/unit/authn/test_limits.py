@@ -246,4 +246,4 @@ def test_whoever_has_no_address_is_counted_all_the_same(client: str) -> None:
 def test_every_budget_has_a_limit_that_can_be_reached() -> None:
     budgets = Budgets()
     for name in (field for field in Budgets.__slots__ if field != "known_for"):
-        assert not all(taken(getattr(budgets, name), [NOON] * 1000)), name
+        assert not all(taken(getattr(budgets, name), [NOON] * 5000)), name

@@ -232,6 +232,14 @@ async def test_a_weak_password_is_refused_before_it_costs_anything() -> None:
     assert hashing.jobs == []
 
 
+async def test_a_common_password_is_refused_in_a_worker_and_not_in_the_loop() -> None:
+    """One that is made to be hard to judge would keep every other request waiting."""
+    made, hashing = passwords()
+    with within(), pytest.raises(Refused, match="password.common"):
+        await made.make(ALICE, "password1234567")
+    assert hashing.jobs == [True]
+
+
 async def test_with_authn_off_a_weak_password_is_taken() -> None:
     """The pair of the one above."""
     made, _ = passwords()

@@ -59,6 +59,8 @@ async def use(stores: Stores, used: int, new: int, after: timedelta = SECOND) ->
         ),
         (SPENT, 11 * SECOND - MICROSECOND, "repeat"),
         (SPENT, 11 * SECOND, "refresh.reused"),
+        (SPENT, SECOND - 10 * SECOND + MICROSECOND, "repeat"),  # a clock that is a little behind
+        (SPENT, SECOND - 10 * SECOND, "refresh.reused"),  # one that was set back opens no window
         (replace(SPENT, successor_used=True), 2 * SECOND, "refresh.reused"),
         (replace(FRESH, family_revoked=True), SECOND, "refresh.revoked"),
         (replace(SPENT, family_revoked=True), 11 * SECOND, "refresh.revoked"),

@@ -9,6 +9,7 @@ import pytest
 
 from ringfence.authn.budgets import Budgets
 from ringfence.authn.counters import Change, T
+from ringfence.authn.limits import Gcra
 from ringfence.authn.signin import Credentials, SignIn
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
@@ -282,3 +283,33 @@ async def test_no_counter_is_named_after_a_login(door: Door) -> None:
     await signin.verify(Credentials(login=ALICE, password=PASSWORD), HOME, NOON)
     assert names
     assert not any("alice" in name for name in names)
+
+
+FEW = replace(Budgets(), signin_success=Gcra(burst=3, every=timedelta(seconds=10)))
+
+
+async def test_right_sign_ins_of_one_account_are_bounded_too(door: Door) -> None:
+    """Each leaves a session that is kept for a week: without a bound the disk is full in hours."""
+    door.signin = replace(door.signin, budgets=FEW)
+    outcomes = [await door.knock(PASSWORD, client=elsewhere(n)) for n in range(5)]
+    assert outcomes == ["in"] * 3 + ["signin.limited"] * 2
+    assert await door.knock(PASSWORD, client=elsewhere(5), after=timedelta(seconds=10)) == "in"
+
+
+async def test_with_the_layer_off_they_are_not(door: Door) -> None:
+    """The pair of the test above."""
+    door.signin = replace(door.signin, budgets=FEW)
+    with within(off={Layer.AUTHN}):
+        outcomes = [await door.knock(PASSWORD, client=elsewhere(n)) for n in range(5)]
+    assert outcomes == ["in"] * 5
+
+
+async def test_no_stranger_uses_up_the_owners_sign_ins(door: Door) -> None:
+    door.signin = replace(door.signin, budgets=FEW)
+    for guess in range(8):
+        await door.knock(client=elsewhere(guess))
+    assert [await door.knock(PASSWORD, client=elsewhere(n)) for n in range(2)] == ["in"] * 2
+
+
+async def test_more_sign_ins_than_any_person_needs_are_let_through(door: Door) -> None:
+    assert [await door.knock(PASSWORD) for _ in range(200)] == ["in"] * 200

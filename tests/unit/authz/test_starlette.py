@@ -15,8 +15,10 @@ from starlette.routing import BaseRoute, Host, Mount, Route
 
 from ringfence.authz.seal import SealedRoutes
 from ringfence.authz.starlette import Routes, Survey
+from ringfence.core.exchange import Exchange, current
 from ringfence.core.policy import POLICY_ATTRIBUTE, allow, public, role, signed_in
 from ringfence.core.route import RouteTable
+from tests.unit.authn.flows import NOON, Collector
 
 
 async def handler() -> str:
@@ -264,6 +266,30 @@ def test_no_path_is_served_and_decided_differently(nodes: list[Any], tried: list
             assert decided == ran or ("\n" in path and decided is None), (
                 f"{method} {path!r}: decided as {decided}, served by {ran}"
             )
+
+    asyncio.run(compare())
+
+
+@settings(max_examples=200)
+@example([("submount", "a", [("route", "b", "GET")])], ["/a/b"])
+@example([("include", "a", [("mount", "b", [("route", "{x}", "GET")])])], ["/a/b/7"])
+@given(st.lists(tree, max_size=6), st.lists(paths, min_size=1, max_size=6))
+def test_what_is_decided_is_served_once_all_is_sealed(nodes: list[Any], tried: list[str]) -> None:
+    """The other way round: the check at the handlers lets through what the table allowed."""
+    sealed = build(nodes, iter(range(10_000)))
+    table = RouteTable(Routes(sealed, {}).read().entries)
+
+    async def compare() -> None:
+        for path, method in product(tried, ("GET", "POST", "PUT")):
+            exchange = Exchange({}, request_id="r", now=NOON, off=frozenset(), sink=Collector())
+            exchange.entry = entry = table.find("http", method, path).entry
+            if entry is None or entry.policy is None:
+                continue  # refused before it is dispatched
+            token = current.set(exchange)
+            try:
+                assert await served(sealed, method, path) == repr(entry.policy)
+            finally:
+                current.reset(token)
 
     asyncio.run(compare())
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ringfence.core.errors import ConfigurationError
 from ringfence.core.policy import (
     Every,
     aal,
@@ -63,3 +64,27 @@ def test_allow_declares_and_leaves_the_handler_as_it_is() -> None:
     assert declared(handler) is None
     assert allow(signed_in)(handler) is handler
     assert declared(handler) == signed_in
+
+
+def test_a_second_policy_for_one_handler_is_an_error() -> None:
+    def handler() -> None: ...
+
+    allow(role("admin"))(handler)
+    allow(role("admin"))(handler)  # the same one is no contradiction
+    with pytest.raises(ConfigurationError, match="handler: a second policy"):
+        allow(public)(handler)
+    assert declared(handler) == role("admin")
+
+
+def test_a_class_does_not_inherit_the_policy_of_its_parent() -> None:
+    @allow(public)
+    class Parent:
+        """An endpoint."""
+
+    class Child(Parent):
+        """Another one, whose policy was forgotten."""
+
+    assert declared(Parent) == declared(Parent()) == public
+    assert declared(Child) is None
+    assert declared(Child()) is None
+    assert declared(allow(signed_in)(Child)) == signed_in

@@ -83,6 +83,24 @@ def test_a_convertor_that_is_not_known_is_an_error() -> None:
         RouteTable([entry("/a/{x:slug}")])
 
 
+def test_the_name_of_a_convertor_may_hold_what_the_frameworks_may() -> None:
+    """Else the route would be a literal, and never found."""
+    with pytest.raises(ConfigurationError, match="convertor My_Slug2 is not known"):
+        RouteTable([entry("/a/{x:My_Slug2}")])
+
+
+def test_a_number_that_python_would_not_read_is_not_there() -> None:
+    table = RouteTable([entry("/a/{x:int}")])
+    assert found(table, "/a/" + "9" * 640) == "/a/{x:int}"
+    assert found(table, "/a/" + "9" * 641) is None
+
+
+def test_two_parameters_of_one_name_are_an_error() -> None:
+    """A mount's and a route's: the policy could judge one, and the handler get the other."""
+    with pytest.raises(ConfigurationError, match="two parameters of one name"):
+        RouteTable([entry("/{id}/x/{id}")])
+
+
 @pytest.mark.parametrize("prefix", ["", "/api/v1", "/{tenant}"])
 def test_only_the_routes_with_the_same_first_segments_are_tried(prefix: str) -> None:
     """The cost of a look-up does not grow with the table (issue 3, 5d)."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from ringfence.core.secret import Secret
+from ringfence.core.settings import Settings
 
 VALUE = "canary-3f9a"
 WAYS: dict[str, Callable[[Secret[str]], str]] = {
@@ -53,3 +54,13 @@ def test_it_is_not_pickled() -> None:
 def test_reveal_gives_the_value() -> None:
     assert Secret(VALUE).reveal() == VALUE
     assert len(Secret(VALUE)) == len(VALUE)
+
+
+def test_settings_show_no_value_that_may_be_a_secret() -> None:
+    settings = Settings(
+        database=f"postgresql://shop:{VALUE}@db/shop",
+        mail=f"smtps://shop:{VALUE}@mail.example",
+        extra={"STRIPE_KEY": VALUE},
+    )
+    assert VALUE not in repr(settings)
+    assert settings.origin in repr(settings)

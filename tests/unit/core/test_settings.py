@@ -62,9 +62,9 @@ def test_everything_wrong_is_reported_at_once() -> None:
         "OTHER_KEY",
     )
     assert set(found) == {
-        "RINGFENCE_ENV is malformed",
-        "RINGFENCE_BODY_LIMIT_BYTES is malformed",
-        "RINGFENCE_ORIGN is not known",
+        "RINGFENCE_ENV is malformed: production, demo or test",
+        "RINGFENCE_BODY_LIMIT_BYTES is malformed: a whole number above 0",
+        "RINGFENCE_ORIGN is not known; RINGFENCE_ORIGIN is",
         "RINGFENCE_ORIGIN is missing",
         "RINGFENCE_MAIL is missing",
         "STRIPE_KEY is weak",

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import String
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from ringfence.core.errors import ConfigurationError, StoreError
 from ringfence.core.event import Event
@@ -131,14 +132,14 @@ def test_outside_of_a_request_there_is_no_session() -> None:
 
 
 async def test_a_database_that_fails_refuses_and_lets_nobody_in(tmp_path: Path) -> None:
+    before = set(enumerate_threads())
     engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/missing/shop.sqlite")
     async with request():
         with pytest.raises(StoreError):
             await Database(engine).loader(Order, owner="user_id").load("17")
     await engine.dispose()
-    for thread in enumerate_threads():
-        if "connection_worker" in thread.name:
-            thread.join()  # aiosqlite's, of the connection that failed: it still tells this loop
+    for thread in set(enumerate_threads()) - before:
+        thread.join(10)  # aiosqlite's, of the connection that failed: it still tells this loop
 
 
 async def test_a_key_that_the_column_cannot_hold_is_no_error_of_the_database() -> None:
@@ -155,3 +156,20 @@ def test_a_model_that_cannot_be_loaded_by_one_key_is_a_configuration_error(
     database = Database(create_async_engine("sqlite+aiosqlite://"))
     with pytest.raises(ConfigurationError):
         database.loader(model, owner=owner)
+
+
+async def test_a_pool_that_is_exhausted_is_a_store_error(tmp_path: Path) -> None:
+    """503 and a clear code, not a crash: whoever holds the connections gives them back."""
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{tmp_path / 'shop.sqlite'}",
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=0.01,
+    )
+    loader = Database(engine).loader(Order, owner="user_id")
+    async with engine.connect(), request():
+        with pytest.raises(StoreError) as raised:
+            await loader.load("1")
+    assert raised.value.facts["reason"] == "TimeoutError"
+    await engine.dispose()

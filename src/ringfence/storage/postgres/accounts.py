@@ -97,7 +97,7 @@ async def set_verifier(
 ) -> Account:
     """Replace the password, end every session and a reset under way. Raises LookupError.
 
-    The link first, as whoever redeems it does: in the other order the two could wait for each other.
+    The link first, as whoever redeems it does: else the two could wait for each other.
     """
     await connection.execute(
         "DELETE FROM links WHERE purpose = 'reset'"
