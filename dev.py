@@ -37,12 +37,15 @@ BENCH_OVERRIDE = "sqlalchemy[asyncio]>=2.1\n"
 #: Chromium for the browser tests, and what Playwright's driver links to.
 BROWSER = ("apt-get", "install", "-y", "--no-install-recommends", "chromium", "libatomic1")
 
+#: How pip, uv and npm say that there is no network.
+UNREACHABLE = ("Failed to establish", "NameResolution", "dns error", "tcp connect", "EAI_AGAIN")
+
 USAGE = """\
 usage: python3 dev.py COMMAND [ARGUMENT…]
 
   demo [--port N] [--database sqlite|postgres] [--naked]
                 the demo shop; arguments go to `ringfence demo`
-  test          everything that CI asks: lint, types, the web build, all tests
+  test          everything that CI asks: lint, types, the web build, all tests (about 7 minutes)
   test ARG…     pytest alone, with these arguments
   lint          ruff and the import contracts
   types         basedpyright and tsc
@@ -370,7 +373,10 @@ def step(
     mark = "✗" if result.returncode else "✓"
     print("\r" if live else "", f"  {mark} {label:<28}{seconds:6.1f} s", sep="", flush=True)
     if result.returncode:
-        raise Failed(f"{result.stdout.strip()}\n\n{hint or f'{label}: failed'}")
+        said = result.stdout.strip()
+        if any(word in said for word in UNREACHABLE):
+            hint = "No package index was reached: this needs a network, or an index of your own."
+        raise Failed(f"{said}\n\n{hint or f'{label}: failed'}")
 
 
 def runs(*command: str | Path) -> bool:

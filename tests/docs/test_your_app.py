@@ -94,6 +94,16 @@ def test_whoever_signed_up_by_mail_writes_reads_and_deletes_a_note(followed: Fol
     assert followed.client.get(path, headers=bob).status_code == 404
 
 
+def test_the_tests_of_the_page_pass(followed: Followed) -> None:
+    (written,) = (
+        block for block in blocks(followed.reader.page, "python") if "TestClient" in block
+    )
+    (followed.reader.folder / "test_notes.py").write_text(written)
+    run = "python -m pytest -q -p no:cacheprovider -p no:randomly test_notes.py"
+    done = followed.reader.types(run)
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+
+
 def test_nobody_reads_a_list_but_their_own(followed: Followed) -> None:
     assert followed.client.get("/").json() == {"notes": "sign in at /auth/sign-in"}
     assert followed.client.get("/notes").status_code == 401

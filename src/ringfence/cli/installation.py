@@ -22,6 +22,7 @@ from ringfence.core.settings import Settings, parse
 from ringfence.monitoring.asgi import Monitor
 from ringfence.monitoring.journal import open_journal
 from ringfence.storage import Stores, open_stores
+from ringfence.storage.sqlite.file import file_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,10 @@ async def opened() -> AsyncGenerator[Installation]:
     """
     settings = parse(os.environ)
     stores = open_stores(settings.database, session_idle=settings.session_idle)
+    missing = settings.database.startswith("sqlite:") and not file_of(settings.database).exists()
     await stores.start()
+    if missing:  # in another folder than one's application's, perhaps
+        print(f"made {file_of(settings.database)}", file=sys.stderr)
     try:
         monitor = open_monitor(settings)
         try:

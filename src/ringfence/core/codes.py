@@ -99,7 +99,7 @@ _CODES = (
     Code("refresh.revoked", Layer.AUTHN, 401, "The session has ended.", "session_use_after_expire"),
     Code("refresh.reused", Layer.AUTHN, 401, "The session has ended.", "authn_token_reuse", Level.CRITICAL),
     Code("login.malformed", Layer.AUTHN, 422, "This is not an e-mail address.", "input_validation_fail", Level.INFO),
-    Code("password.too_short", Layer.AUTHN, 422, "The password is too short.", "input_validation_fail", Level.INFO),
+    Code("password.too_short", Layer.AUTHN, 422, "The password is too short: it takes 15 characters.", "input_validation_fail", Level.INFO),
     Code("password.too_long", Layer.AUTHN, 422, "The password is too long.", "input_validation_fail", Level.INFO),
     Code("password.malformed", Layer.AUTHN, 422, "The password holds something that is no character.", "input_validation_fail", Level.INFO),
     Code("password.common", Layer.AUTHN, 422, "The password is too easy to guess.", "input_validation_fail", Level.INFO),

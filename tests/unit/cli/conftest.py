@@ -18,10 +18,13 @@ class Shell:
     capfd: pytest.CaptureFixture[str]
     out: str = ""
     err: str = ""
+    made: str = ""
 
     def run(self, *words: str) -> int:
         status = main(words)
         self.out, self.err = self.capfd.readouterr()
+        if self.err.startswith("made "):  # the database, the first time
+            self.made, _, self.err = self.err.partition("\n")
         return status
 
     def json(self, *words: str) -> Any:

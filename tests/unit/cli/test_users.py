@@ -39,7 +39,7 @@ def test_the_password_is_judged_like_any_other(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("too short\n"))
     assert shell.run("users", "create", "alice@example.com") == 1
-    assert shell.err == "The password is too short. (password.too_short)\n"
+    assert shell.err == "The password is too short: it takes 15 characters. (password.too_short)\n"
     assert shell.json("users", "list") == {"items": [], "next": None}
 
 
@@ -63,6 +63,15 @@ def test_a_login_is_taken_once(shell: Shell) -> None:
     shell.json("users", "create", "alice@example.com", "--no-password")
     assert shell.run("users", "create", "ALICE@example.com", "--no-password") == 1
     assert shell.err == "alice@example.com has an account already\n"
+
+
+def test_a_new_database_is_told_of(shell: Shell) -> None:
+    """Whoever stands in another folder than the application's would wonder where the account is."""
+    shell.run("users", "list")
+    assert shell.made == f"made {shell.folder / 'ringfence.sqlite'}"
+    shell.made = ""
+    shell.run("users", "list")
+    assert shell.made == ""
 
 
 def test_what_is_no_address_is_no_login(shell: Shell) -> None:
