@@ -64,6 +64,17 @@ class Authn:
         self._admit(ex, principal)
         return None
 
+    async def judge_again(self, ex: Exchange, now: datetime) -> None:
+        """Judge the token of a connection that has been open for a while.
+
+        Raises:
+            Refused: As ``identify``.
+        """
+        ex.now = now
+        wait = self.identify(ex)
+        if wait is not None:
+            await wait
+
     async def _catch_up(self, ex: Exchange, principal: Principal) -> None:
         """Read what was revoked meanwhile, then judge."""
         since = self._read_at

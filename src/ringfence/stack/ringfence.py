@@ -153,6 +153,9 @@ class Ringfence:
             own = self._own.get(exchange.entry) if exchange.entry is not None else None
             if own is not None:
                 exchange.scope["path_params"] = dict(exchange.match.parameters)
+            if exchange.scope["type"] == "websocket" and exchange.principal is not None:
+                await self._talk(layers, exchange, receive, send)
+                return
             await (own or self.app)(exchange.scope, receive, send)
             if not send.started:
                 await send.finish()  # an error that was held back, or nothing at all
@@ -165,6 +168,29 @@ class Ringfence:
             layers.boundary.gather(exchange)  # and out of the log again
             layers.monitor.crashed(exchange, error)
             await layers.output.answer_crash(exchange, error, send)
+
+    async def _talk(
+        self, layers: Layers, exchange: Exchange, receive: Receive, send: Guard
+    ) -> None:
+        """Let somebody and the application talk, as long as the token holds (ATTACKS D01).
+
+        Raises:
+            Refused: At the first message, either way, after it was revoked or expired.
+        """
+        authn = layers.service.authn
+
+        async def listen() -> Any:  # noqa: ANN401  # as the protocol has it
+            message = await receive()
+            if message["type"] == "websocket.receive":
+                await authn.judge_again(exchange, self._clock())
+            return message
+
+        async def speak(message: Any) -> None:  # noqa: ANN401  # as the protocol has it
+            if message["type"] == "websocket.send":
+                await authn.judge_again(exchange, self._clock())
+            await send(message)
+
+        await self.app(exchange.scope, listen, speak)
 
     # ----------------------------------------------------------------------- the start, the end
 

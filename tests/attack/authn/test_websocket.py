@@ -1,0 +1,132 @@
+"""A WebSocket ends with the token that opened it (ATTACKS D01; ASVS 7.4.1)."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, WebSocket
+
+from ringfence import allow, signed_in
+from ringfence.authn.accounts import Account
+from ringfence.core.codes import Layer
+from ringfence.storage import Stores, open_stores
+from tests.attack.authz.guarded import Site, guarded
+
+
+def chat() -> FastAPI:
+    app = FastAPI(openapi_url=None)
+
+    @app.websocket("/echo")
+    @allow(signed_in)
+    async def echo(socket: WebSocket) -> None:
+        await socket.accept()
+        while True:
+            await socket.send_text(await socket.receive_text())
+
+    @app.websocket("/ticker")
+    @allow(signed_in)
+    async def ticker(socket: WebSocket) -> None:
+        await socket.accept()
+        while True:
+            await socket.send_text("tick")
+            await asyncio.sleep(0)
+
+    return app
+
+
+class Talk:
+    """One conversation: what is said to the server, and what it says."""
+
+    def __init__(self, site: Site, path: str) -> None:
+        self._said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._said.put_nowait({"type": "websocket.connect"})
+        token = site.bearer("alice")["authorization"].encode()
+        scope = {
+            "type": "websocket", "path": path, "raw_path": path.encode(), "query_string": b"",
+            "headers": [(b"host", b"test.example"), (b"authorization", token)],
+            "client": ("203.0.113.7", 1), "root_path": "", "scheme": "ws", "subprotocols": [],
+        }  # fmt: skip
+        self.task = asyncio.create_task(site.guard(scope, self._said.get, self.heard.put))
+
+    def say(self, text: str) -> None:
+        self._said.put_nowait({"type": "websocket.receive", "text": text})
+
+    async def hear(self) -> str:
+        """A text, or how the connection was closed."""
+        message = await self.heard.get()
+        while message["type"] == "websocket.accept":
+            message = await self.heard.get()
+        return message.get("text") or f"{message['type']} {message.get('code')}"
+
+    async def end(self) -> str:
+        """The last thing that is heard."""
+        await self.task
+        last = ""
+        while not self.heard.empty():
+            last = await self.hear()
+        return last
+
+
+async def signed_up() -> Stores:
+    stores = open_stores("memory:")
+    now = datetime.now(UTC)
+    alice = Account(id="alice", login="a@example.com", login_verified_at=now, created_at=now)
+    assert await stores.accounts.create(alice)
+    return stores
+
+
+async def sign_out(stores: Stores) -> None:
+    await stores.accounts.sign_out_everywhere("alice", datetime.now(UTC))
+
+
+async def test_what_is_said_after_the_token_was_revoked_is_not_heard(tmp_path: Path) -> None:
+    stores = await signed_up()
+    async with guarded(chat(), tmp_path, stores=stores) as site:
+        talk = Talk(site, "/echo")
+        talk.say("before")
+        assert await talk.hear() == "before"
+        await sign_out(stores)
+        talk.say("after")
+        assert await talk.end() == "websocket.close 1008"
+        assert '"code":"token.revoked"' in (tmp_path / "log").read_text()
+
+
+async def test_nothing_is_told_after_the_token_was_revoked(tmp_path: Path) -> None:
+    """The server speaks by itself, and the client says nothing."""
+    stores = await signed_up()
+    async with guarded(chat(), tmp_path, stores=stores) as site:
+        talk = Talk(site, "/ticker")
+        assert await talk.hear() == "tick"
+        await sign_out(stores)
+        assert await talk.end() == "websocket.close 1008"
+
+
+async def test_a_connection_does_not_outlive_its_token(tmp_path: Path) -> None:
+    late = timedelta(0)
+    async with guarded(chat(), tmp_path, clock=lambda: datetime.now(UTC) + late) as site:
+        talk = Talk(site, "/echo")
+        talk.say("before")
+        assert await talk.hear() == "before"
+        late = timedelta(minutes=16)
+        talk.say("after")
+        assert await talk.end() == "websocket.close 1008"
+
+
+@pytest.mark.parametrize("path", ["/echo", "/ticker"])
+async def test_with_authn_off_the_conversation_goes_on(tmp_path: Path, path: str) -> None:
+    stores = await signed_up()
+    async with guarded(chat(), tmp_path, off=[Layer.AUTHN], stores=stores) as site:
+        talk = Talk(site, path)
+        talk.say("before")
+        first = await talk.hear()
+        await sign_out(stores)
+        while not talk.heard.empty():
+            talk.heard.get_nowait()
+        talk.say("after")
+        assert await talk.hear() in {"after", first}
+        talk.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await talk.task
