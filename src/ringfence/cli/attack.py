@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import logging
 import os
 import platform
 import sys
@@ -95,6 +96,8 @@ def _attack(arguments: argparse.Namespace) -> "Matrix":
     except* ConfigurationError as group:
         raise _first(group) from None
     finally:
+        # Ctrl-C is for the browser's driver as well, and nobody waits for what it said last.
+        logging.getLogger("asyncio").disabled = True
         progress.close()
 
 
