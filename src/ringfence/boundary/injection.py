@@ -58,6 +58,7 @@ from ringfence.boundary.sql import (
     scan,
     split,
 )
+from ringfence.boundary.sql_places import Places
 
 Suspicion: TypeAlias = Literal["", "broken", "crossing", "phrase", "word", "fragment", "comment"]
 Bound: TypeAlias = Callable[[], Iterable[str]]
@@ -107,6 +108,7 @@ class _Judge:
 
     def __init__(self, scanned: Scan, inputs: Inputs, bound: Bound) -> None:
         self._scan = scanned
+        self._places = Places(scanned)
         self._inputs = inputs
         self._bound = bound
 
@@ -158,11 +160,11 @@ class _Judge:
         """Values of one word among the words of the code."""
         for word in self._found(self._inputs.words):
             places = self._places_of(word)
-            ordering = {index for index in places if self._is_ordering(index, index)}
+            ordering = {index for index in places if self._places.is_ordering(index, index)}
             if places and not self._is_explained(word, places=1 if ordering else 0):
                 return "word"
             if word not in words.CONNECTIVES and any(
-                self._is_operand(index) for index in places if index not in ordering
+                self._places.is_operand(index) for index in places if index not in ordering
             ):
                 return "word"
         return ""
@@ -171,7 +173,7 @@ class _Judge:
         """Words out of phrases, which the application may have cut out of them."""
         for word in self._found(self._inputs.parts):
             harmful = any(
-                self._is_operand(index) or self._orders_by_hidden(index)
+                self._places.is_operand(index) or self._places.orders_by_hidden(index)
                 for index in self._places_of(word)
             )
             if harmful and not self._are_explained(
@@ -183,9 +185,9 @@ class _Judge:
     def pieces(self) -> Suspicion:
         """Fragments of a phrase, which the application may have cut, split or stripped."""
         for piece in self._inputs.fragments & self._scan.fragments:
-            if _is_pair(piece) and not self._is_compared(piece):
+            if _is_pair(piece) and not self._places.is_compared(piece):
                 continue
-            if any(mark in "'\"`;" for mark in piece) or self._is_compared(piece):
+            if any(mark in "'\"`;" for mark in piece) or self._places.is_compared(piece):
                 return "fragment"
             if not self._are_explained(v for v in self._inputs.values if piece in v.fragments):
                 return "fragment"
@@ -252,114 +254,14 @@ class _Judge:
             return True  # white space
         exact = self._scan.tokens[first].start == start and self._scan.tokens[last].end == end
         tokens = self._scan.tokens[first : last + 1]
-        if self._is_data(first, tokens) if exact else _is_part_of_a_placeholder(tokens):
+        if self._places.are_data(first, tokens) if exact else _is_part_of_a_placeholder(tokens):
             return True
-        places = 1 if exact and self._is_ordering(first, last) else 0
+        places = 1 if exact and self._places.is_ordering(first, last) else 0
         if not self._is_explained(phrase, places=places):
             return False
         if places or (first == last and tokens[0].kind == "mark"):
             return True
-        return not _NEVER_BY_CHANCE.search(phrase) and not self._is_operand(first)
-
-    def _is_data(self, first: int, tokens: list[Token]) -> bool:
-        """One number, with a sign where nothing stands that it could be subtracted from."""
-        if len(tokens) == 1 and tokens[0].text in words.MARKS_WITHOUT_MEANING:
-            return True
-        if self._scan.clauses[first] == "in":
-            return all(t.kind == "number" or t.text in (",", "-", "+") for t in tokens)
-        if tokens[0].text in ("-", "+"):
-            if self._text_at(first - 1) not in words.BEFORE_A_SIGN:
-                return False
-            tokens = tokens[1:]
-        return len(tokens) == 1 and tokens[0].kind == "number"
-
-    def _is_ordering(self, first: int, last: int) -> bool:
-        """Whether these tokens are one column, selected too, that the statement is sorted by."""
-        if self._scan.clauses[first] != "by":
-            return False
-        if last > first and self._scan.tokens[last].text in ("asc", "desc"):
-            last -= 1
-        column = self._scan.tokens[last]
-        while first > 0 and self._scan.tokens[first - 1].text == ".":
-            first -= 2  # "products." before the column
-        qualifiers = self._scan.tokens[max(first, 0) : last]
-        if column.kind not in ("word", "name") or column.text in words.KEYWORDS:
-            return False
-        if any(token.text != "." for token in qualifiers[1::2]) or len(qualifiers) % 2:
-            return False
-        if self._text_at(first - 1) not in ("by", ","):
-            return False
-        return self._text_at(last + 1) in words.AFTER_AN_ORDERING and self._selects(last)
-
-    def _orders_by_hidden(self, index: int) -> bool:
-        if self._scan.clauses[index] != "by" or self._text_at(index + 1) == ".":
-            return False
-        return not self._selects(index)
-
-    def _selects(self, index: int) -> bool:
-        """Whether the SELECT that is sorted by the column at ``index`` shows this column, too.
-
-        Not another table's column of the same name (``SELECT p.name … ORDER BY u.name``), not what
-        only a subquery selects, and not what ``p.*`` may leave out where several tables are joined.
-        """
-        column, table = self._scan.tokens[index], self._qualifier(index)
-        for place, token in enumerate(self._scan.tokens):
-            if self._scan.clauses[place] != "select" or self._depths[place] != self._depths[index]:
-                continue
-            shown = self._qualifier(place)
-            is_same = not shown or table == shown
-            if token.text == column.text and token.kind in ("word", "name"):
-                if is_same or not table:
-                    return True
-            elif token.text == "*" and self._text_at(place - 1) in words.BEFORE_A_STAR:  # noqa: SIM102  # alike
-                if is_same or not (table or self._joins):
-                    return True
-        return False
-
-    def _qualifier(self, index: int) -> str:
-        """The table named before the column at ``index``; empty if there is none."""
-        return self._text_at(index - 2) if self._text_at(index - 1) == "." else ""
-
-    @cached_property
-    def _joins(self) -> bool:
-        """Whether rows come from more than one table."""
-        return any(
-            token.text == "join" or (token.text == "," and clause == "from")
-            for token, clause in zip(self._scan.tokens, self._scan.clauses, strict=True)
-        )
-
-    @cached_property
-    def _depths(self) -> list[int]:
-        """How many parentheses are open at each token."""
-        opened = 0
-        depths: list[int] = []
-        for token in self._scan.tokens:
-            if token.kind == "mark":  # and not a name in quotes
-                opened += (token.text == "(") - (token.text == ")")
-            depths.append(opened)
-        return depths
-
-    def _is_operand(self, index: int) -> bool:
-        """Whether a value is expected here, so that a column would be compared with itself."""
-        after = self._text_at(index + 1)
-        if after == ".":
-            return False  # the qualifier of a column
-        if self._scan.clauses[index] in ("in", "values"):
-            return True
-        before = self._text_at(index - 1)
-        if before in words.BEFORE_AN_OPERAND:
-            return True
-        return before in words.BEFORE_A_CONDITION and after not in words.AFTER_A_LEFT_SIDE
-
-    def _text_at(self, index: int) -> str:
-        return self._scan.tokens[index].text if 0 <= index < len(self._scan.tokens) else ""
-
-    def _is_compared(self, piece: Fragment) -> bool:
-        code = self._scan.words
-        return any(
-            tuple(code[index : index + 3]) == piece and code[index - 1] in words.BEFORE_AN_OPERAND
-            for index in range(1, len(code) - 2)
-        )
+        return not _NEVER_BY_CHANCE.search(phrase) and not self._places.is_operand(first)
 
     # ----------------------------------------------------------------------- explanations
 
