@@ -45,7 +45,8 @@ usage: python3 dev.py COMMAND [ARGUMENT…]
 
   demo [--port N] [--database sqlite|postgres] [--naked]
                 the demo shop; arguments go to `ringfence demo`
-  test          everything that CI asks: lint, types, the web build, all tests (about 7 minutes)
+  test          everything that CI asks: lint, types, the web build, all tests;
+                it takes about 7 minutes
   test ARG…     pytest alone, with these arguments
   lint          ruff and the import contracts
   types         basedpyright and tsc
