@@ -16,7 +16,7 @@ from ringfence.authn.limits import Gcra, Limit, SlidingLog
 
 #: For guesses at one password: 50 in any 24 hours.
 GUESSES: Final = Gcra(burst=10, every=timedelta(minutes=36))
-#: For sign-ins from one address, right or wrong: exact.
+#: For sign-ins from one address, exact; a right one gives its own unit back once it is done.
 SIGN_INS: Final = SlidingLog(10, timedelta(minutes=15))
 #: For right sign-ins of one account, which give back what they took: each leaves a session that is
 #: kept for a week, and whoever has an account could fill the disk. Nobody meets it by signing in.
