@@ -20,7 +20,7 @@ from ringfence.boundary.body import Content, Fields
 from ringfence.boundary.readings import Inputs, prepare
 from ringfence.boundary.strict_json import Json
 from ringfence.core.codes import Layer
-from ringfence.core.exchange import Exchange, current, in_progress
+from ringfence.core.exchange import Exchange, current, in_progress, refusal
 
 #: Keys of ``Exchange.state``: what the checks of head and body leave behind.
 QUERY: Final = "boundary.query"
@@ -47,6 +47,9 @@ _COOKIE_ESCAPE: Final = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
 _JSON: Final = ("{", "[", '"')
 _ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _DEPTH: Final = 8  # texts within texts; nobody decodes that often
+#: How many times what was sent they may come to: each way to decode doubles the ways (CWE-409).
+_MOST_TIMES: Final = 4
+_ALWAYS_CHARACTERS: Final = 65_536
 _HEXADECIMAL: Final = re.compile(r"(?:[0-9A-Fa-f]{2}){4,}")
 
 
@@ -66,10 +69,22 @@ def _prepared(exchange: Exchange) -> Inputs:
     kept: tuple[bool, Inputs] | None = exchange.state.get(_PREPARED)
     if kept is not None and kept[0] is has_body:
         return kept[1]
-    prepared = prepare(values(exchange), names(exchange))
+    sent_characters = sum(map(len, (*values(exchange, 0), *names(exchange, 0))))
+    left = _ALWAYS_CHARACTERS + _MOST_TIMES * sent_characters
+    found = list(_within(values(exchange), left))
+    prepared = prepare(found, _within(names(exchange), left - sum(map(len, found))))
     if MESSAGES not in exchange.state:  # a WebSocket brings more as long as it is open
         exchange.state[_PREPARED] = has_body, prepared
     return prepared
+
+
+def _within(texts: Iterator[str], left: int) -> Iterator[str]:
+    """``texts``, which are refused where they come to more characters than are ``left``."""
+    for text in texts:
+        left -= len(text)
+        if left < 0:
+            raise refusal("sql.injected", found="too many texts within texts")
+        yield text
 
 
 def sent(exchange: Exchange) -> list[str]:
@@ -80,26 +95,26 @@ def sent(exchange: Exchange) -> list[str]:
     return [*raw, *values(exchange), *_header_values(exchange)]
 
 
-def values(exchange: Exchange) -> Iterator[str]:
-    """What handlers take for data."""
+def values(exchange: Exchange, depth: int = _DEPTH) -> Iterator[str]:
+    """What handlers take for data, and the texts within to that ``depth``."""
     for part in (*exchange.match.parameters.values(), *_segments(exchange)):
-        yield from _with_nested(part)
+        yield from _with_nested(part, depth)
     for _, value in exchange.state.get(QUERY, ()):
-        yield from _with_nested(value)
+        yield from _with_nested(value, depth)
     body: Content = exchange.state.get(BODY)
     if isinstance(body, Fields):
         for _, value in body.pairs:
-            yield from _with_nested(value)
+            yield from _with_nested(value, depth)
         yield from body.filenames
     elif isinstance(body, bytes):
-        yield from _with_nested(body.decode("utf-8", "replace"))
+        yield from _with_nested(body.decode("utf-8", "replace"), depth)
     else:
-        yield from _leaves(body)
+        yield from _leaves(body, depth)
     for message in exchange.state.get(MESSAGES, ()):
-        yield from _with_nested(message)
+        yield from _with_nested(message, depth)
 
 
-def names(exchange: Exchange) -> Iterator[str]:
+def names(exchange: Exchange, depth: int = _DEPTH) -> Iterator[str]:
     """Names of parameters and members, cookies, and other headers that a handler may read."""
     yield from (name for name, _ in exchange.state.get(QUERY, ()))
     body: Content = exchange.state.get(BODY)
@@ -110,28 +125,27 @@ def names(exchange: Exchange) -> Iterator[str]:
     query: bytes = exchange.scope.get("query_string", b"")
     if b"'" in query:  # ``str(request.url)`` has it as it came
         yield query.decode("latin-1")
-    yield from _header_values(exchange)
+    yield from _header_values(exchange, depth)
 
 
-def _header_values(exchange: Exchange) -> Iterator[str]:
+def _header_values(exchange: Exchange, depth: int = _DEPTH) -> Iterator[str]:
     """The values of headers that a handler may read, and of cookies."""
     for name, value in exchange.scope.get("headers", ()):
         text = value.decode("latin-1")
         if name == b"cookie":
-            yield from _cookies(text)
+            yield from _cookies(text, depth)
         elif name not in _PROTOCOL or _ENDS_A_STRING.search(value):
-            yield from _with_nested(text)
+            yield from _with_nested(text, depth)
 
 
-def _cookies(header: str) -> Iterator[str]:
+def _cookies(header: str, depth: int) -> Iterator[str]:
     """The values of cookies, also as a parser reads them that knows octal escapes."""
     for pair in header.split(";"):
         value = pair.partition("=")[2 if "=" in pair else 0].strip(' "')  # or one without a name
-        yield from _with_nested(value)
+        yield from _with_nested(value, depth)
         if "\\" in value:
-            yield from _with_nested(
-                _COOKIE_ESCAPE.sub(lambda m: chr(int(m[1], 8)) if m[1] else m[2], value)
-            )
+            unescaped = _COOKIE_ESCAPE.sub(lambda m: chr(int(m[1], 8)) if m[1] else m[2], value)
+            yield from _with_nested(unescaped, depth)
 
 
 def _segments(exchange: Exchange) -> Iterator[str]:

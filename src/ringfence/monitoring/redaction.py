@@ -63,8 +63,13 @@ _SHAPES: Final = (
         rf"\1{MASK}",
         "cookie",
     ),
-    # postgresql://user:password@host. Bounded, so that no text takes long (CWE-1333).
-    _shape(r"\b([a-z][a-z0-9+.-]{0,31}://)[^\s\"'<>]{0,512}@", rf"\1{MASK}@", "://"),
+    # postgresql://user:password@host. Bounded, so that no text takes long (CWE-1333), by more than
+    # the tokens that clouds have for passwords.
+    _shape(
+        r"(?<![a-z0-9+.-])([a-z0-9+.-]++://)[^\s\"'<>]{0,4096}@",
+        rf"\1{MASK}@",
+        "://",
+    ),
     # password: "a b c"    'password': 'a b c'    password=a b c&…    the password is a b c
     _shape(
         rf"\b((?:\w+[_-])?(?:{_PHRASES})(?:[_-]\w+)?{_IS})"

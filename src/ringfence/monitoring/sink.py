@@ -11,6 +11,7 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -60,7 +61,8 @@ class LogFile:
     """The log of that name. Where it was moved away or removed, the next line begins a new one.
 
     Otherwise every line after a rotation, or after somebody removed the log, would go where nobody
-    ever looks. Raises OSError if it cannot be opened.
+    ever looks. Who may not begin a new one, having dropped privileges, goes on in the old one.
+    Raises OSError if it cannot be opened.
     """
 
     def __init__(self, path: str) -> None:
@@ -71,8 +73,9 @@ class LogFile:
         """Take ``line`` over, or raise OSError and leave it to the caller."""
         if not self._stands():
             before = self._descriptor
-            self._open()
-            before.close()
+            with suppress(PermissionError):
+                self._open()
+                before.close()
         self._descriptor(line)
 
     def close(self) -> None:
@@ -89,6 +92,8 @@ class LogFile:
             return os.path.samestat(self._path.stat(), self._file)
         except FileNotFoundError:
             return False
+        except PermissionError:
+            return True  # as far as may be known
 
 
 class Lines:

@@ -175,22 +175,36 @@ class Ringfence:
         """Let somebody and the application talk, as long as the token holds (ATTACKS D01).
 
         Raises:
-            Refused: At the first message, either way, after it was revoked or expired.
+            Refused: At the first message, either way, after it was revoked or expired; also where
+                the application swallows that, or wraps it as a task group does.
         """
-        authn = layers.service.authn
+        refusals: list[Refused] = []
+
+        async def judge() -> None:
+            try:
+                await layers.service.authn.judge_again(exchange, self._clock())
+            except Refused as refused:
+                refusals.append(refused)
+                raise
 
         async def listen() -> Any:  # noqa: ANN401  # as the protocol has it
             message = await receive()
             if message["type"] == "websocket.receive":
-                await authn.judge_again(exchange, self._clock())
+                await judge()
             return message
 
         async def speak(message: Any) -> None:  # noqa: ANN401  # as the protocol has it
             if message["type"] == "websocket.send":
-                await authn.judge_again(exchange, self._clock())
+                await judge()
             await send(message)
 
-        await self.app(exchange.scope, listen, speak)
+        try:
+            await self.app(exchange.scope, listen, speak)
+        except Exception:
+            if not refusals:
+                raise
+        if refusals:
+            raise refusals[0]
 
     # ----------------------------------------------------------------------- the start, the end
 

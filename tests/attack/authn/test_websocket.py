@@ -1,6 +1,7 @@
 """A WebSocket ends with the token that opened it (ATTACKS D01; ASVS 7.4.1)."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -130,3 +131,53 @@ async def test_with_authn_off_the_conversation_goes_on(tmp_path: Path, path: str
         talk.task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await talk.task
+
+
+def careless() -> FastAPI:
+    """Handlers that the refusal does not come through as it is."""
+    app = FastAPI(openapi_url=None)
+
+    @app.websocket("/swallows")
+    @allow(signed_in)
+    async def swallows(socket: WebSocket) -> None:
+        await socket.accept()
+        for _ in range(2):
+            with contextlib.suppress(Exception):
+                await socket.send_text(await socket.receive_text())
+
+    @app.websocket("/groups")
+    @allow(signed_in)
+    async def groups(socket: WebSocket) -> None:
+        await socket.accept()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(hear(socket))
+            group.create_task(tell(socket))
+
+    async def hear(socket: WebSocket) -> None:
+        while True:
+            await socket.receive_text()
+
+    async def tell(socket: WebSocket) -> None:
+        while True:
+            await socket.send_text("tick")
+            await asyncio.sleep(0)
+
+    return app
+
+
+@pytest.mark.parametrize("path", ["/swallows", "/groups"])
+async def test_a_handler_that_swallows_or_wraps_the_refusal_hides_nothing(
+    path: str, tmp_path: Path
+) -> None:
+    """It is closed as refused and logged as such: neither as an ordinary end, nor as a crash."""
+    stores = await signed_up()
+    async with guarded(careless(), tmp_path, stores=stores) as site:
+        talk = Talk(site, path)
+        talk.say("before")
+        await talk.hear()
+        await sign_out(stores)
+        talk.say("after")
+        assert await talk.end() == "websocket.close 1008"
+        log = (tmp_path / "log").read_text()
+        assert '"code":"token.revoked"' in log
+        assert "server.error" not in log

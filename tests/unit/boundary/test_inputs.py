@@ -1,5 +1,6 @@
 """What the SQL guard takes for a client's input."""
 
+import json
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,6 +11,7 @@ from ringfence.boundary import inputs
 from ringfence.boundary.body import Fields
 from ringfence.boundary.inputs import of_current
 from ringfence.core.codes import Layer
+from ringfence.core.errors import Refused
 from ringfence.core.exchange import in_progress
 from ringfence.core.policy import public
 from ringfence.core.route import Entry, Match
@@ -188,3 +190,32 @@ def test_a_thread_without_a_request_is_given_those_of_all_requests() -> None:
 
 def test_outside_of_requests_there_are_no_inputs() -> None:
     assert not list(of_current())
+
+
+def nested(levels: int, size: int) -> str:
+    """Text with each way to decode it open at each level."""
+    text = "blue jug " * (size // 9) + "%" + "25" * 20 + "41"
+    for _ in range(levels):
+        text = json.dumps([text])
+    return text
+
+
+def test_texts_within_texts_do_not_multiply() -> None:
+    """CWE-409: a body of 1 MB came to 70 MB of readings, and kept the loop for 20 seconds."""
+    made = exchange(path="/")
+    made.state["boundary.body"] = [nested(3, 100_000)]
+    with during(made), pytest.raises(Refused) as refused:
+        list(of_current())
+    assert refused.value.code.name == "sql.injected"
+
+
+@pytest.mark.parametrize("levels", [0, 1, 2])
+def test_what_is_nested_as_applications_do_it_is_read(levels: int) -> None:
+    text = "blue jug " * 20_000
+    for _ in range(levels):
+        text = json.dumps({"q": text})
+    made = exchange(path="/")
+    made.state["boundary.body"] = [text]
+    with during(made):
+        (found,) = of_current()
+    assert found.phrases

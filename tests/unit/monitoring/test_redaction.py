@@ -140,3 +140,9 @@ def test_no_text_makes_redaction_slow(text: str) -> None:
     started = time.process_time()
     REDACTOR.text(text)
     assert time.process_time() - started < 1
+
+
+def test_a_password_as_long_as_a_token_is_redacted() -> None:
+    """Clouds sign tokens of 1,000 characters and more to be used as a database's password."""
+    text = Redactor().text(f"postgresql://app:{'%2F' * 600}SIGNATURE@db/accounts")
+    assert "SIGNATURE" not in text

@@ -173,3 +173,19 @@ def test_lines_wait_as_long_as_the_folder_of_the_log_is_gone(tmp_path: Path) -> 
     assert lines.retry()
     log.close()
     assert (folder / "log").read_bytes() == b"1\n2\n"
+
+
+def test_who_may_not_begin_a_new_log_goes_on_in_the_old_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A process that dropped its privileges after the start; the log was rotated since."""
+    path = tmp_path / "log"
+    lines = Lines(LogFile(str(path)))
+    path.rename(tmp_path / "log.1")
+
+    def denied(*_: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "open", denied)
+    lines.put(b"after\n")
+    assert (lines.trouble, (tmp_path / "log.1").read_bytes()) == ("", b"after\n")

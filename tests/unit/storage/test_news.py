@@ -97,3 +97,39 @@ def test_once_closed_it_counts_for_this_process_alone(opened: Callable[..., News
     news.tell()
     news.hear()
     assert news.count == before + 2
+
+
+def test_a_file_that_somebody_removed_is_missed_at_once(
+    tmp_path: Path, opened: Callable[..., News]
+) -> None:
+    """RemoveIPC of systemd tidies /dev/shm up when its user logs out; newcomers make another."""
+    old = opened()
+    before = old.count
+    (file,) = tmp_path.iterdir()
+    file.unlink()
+    newcomer = opened()
+    newcomer.tell()
+    assert old.count > before
+    before = newcomer.count
+    old.tell()
+    assert newcomer.count > before
+
+
+def test_a_number_that_was_seen_does_not_come_back(
+    tmp_path: Path, opened: Callable[..., News]
+) -> None:
+    news = opened()
+    news.tell()
+    seen = [news.count]
+    for _ in range(3):
+        (file,) = tmp_path.iterdir()
+        file.unlink()
+        seen.append(news.count)
+        news.tell()
+        seen.append(news.count)
+    assert seen == sorted(set(seen))
+
+
+def test_a_database_of_several_hosts_has_news_too(opened: Callable[..., News]) -> None:
+    """As asyncpg takes them, one of which is writable."""
+    opened("postgresql://app:secret@one.example:5432,two.example:5432/accounts").tell()

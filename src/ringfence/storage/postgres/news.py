@@ -60,7 +60,11 @@ class News:
         """The number."""
         if self._descriptor is None:
             return self._heard
-        return self._heard + os.fstat(self._descriptor).st_size
+        found = os.fstat(self._descriptor)
+        if not found.st_nlink:
+            self._begin_anew(found.st_size)
+            return self.count
+        return self._heard + found.st_size
 
     def hear(self) -> None:
         """The feed may have grown, says another host."""
@@ -69,9 +73,21 @@ class News:
     def tell(self) -> None:
         """The feed may have grown, by us: every worker on this host is to look."""
         self._heard += 1
-        if self._descriptor is not None:
+        if self.count and self._descriptor is not None:  # asked first: the file may be gone
             with suppress(OSError):  # no room for a byte: NOTIFY tells them
                 os.write(self._descriptor, b".")
+
+    def _begin_anew(self, size_bytes: int) -> None:
+        """Somebody tidied the folder up (systemd's RemoveIPC does): newcomers share another file.
+
+        What was said there meanwhile was not heard here. Without a file, NOTIFY brings the news.
+        """
+        descriptor, self._descriptor = self._descriptor, None
+        self._heard += size_bytes + 1
+        if descriptor is not None:
+            os.close(descriptor)
+        with suppress(ConfigurationError):
+            self.open()
 
     def _open(self) -> int:
         """The file, ours and locked as everybody's who shares it."""
@@ -100,5 +116,6 @@ def _shared() -> Path:
 def _name(url: str) -> str:
     """One for each user and database; the address without its password, and not to be read."""
     parts = urlsplit(url)
-    database = f"{parts.hostname}:{parts.port}{parts.path}?{parts.query}"
+    hosts = parts.netloc.rpartition("@")[2].lower()  # several, perhaps
+    database = f"{hosts}{parts.path}?{parts.query}"
     return f"ringfence-{os.geteuid()}-{sha256(database.encode()).hexdigest()[:16]}"
