@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import select
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringfence_demo.data import DataFolder
 from ringfence_demo.models import Order
@@ -28,10 +29,10 @@ _requests: Final = logging.getLogger("ringfence_demo.requests")
 class MethodOverride:
     """HTML forms know GET and POST only, so a header or ``?_method=`` may say what is meant."""
 
-    def __init__(self, app: Any) -> None:  # noqa: ANN401  # any ASGI application
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # as the protocol has it
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Believe whoever asks."""
         if scope["type"] == "http":
             named = parse_qs(scope["query_string"].decode("latin-1")).get("_method", [""])[0]
@@ -45,21 +46,21 @@ class MethodOverride:
 class RequestLog:
     """Every request as it came, in a log of the application's own."""
 
-    def __init__(self, app: Any, file: Path) -> None:  # noqa: ANN401  # any ASGI application
+    def __init__(self, app: ASGIApp, file: Path) -> None:
         self._app = app
         _requests.addHandler(logging.FileHandler(file))
         _requests.setLevel(logging.INFO)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # as the protocol has it
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Log the request before it is answered, with as much of its body as was read."""
         body = bytearray()
 
-        async def noting() -> Any:  # noqa: ANN401  # as the protocol has it
+        async def noting() -> Message:
             message = await receive()
             body.extend(message.get("body", b""))
             return message
 
-        async def logging_first(message: Any) -> None:  # noqa: ANN401  # as the protocol has it
+        async def logging_first(message: Message) -> None:
             if message["type"] == "http.response.start":
                 _log(scope, bytes(body))
             await send(message)
@@ -71,7 +72,7 @@ class RequestLog:
             raise
 
 
-def _log(scope: Any, body: bytes) -> None:  # noqa: ANN401  # as the protocol has it
+def _log(scope: Scope, body: bytes) -> None:
     target = scope["path"] + "?" + scope["query_string"].decode("latin-1")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     _requests.info("%s %s %s %s", scope.get("method"), target, headers, body)

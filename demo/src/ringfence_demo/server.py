@@ -10,7 +10,7 @@ import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import uvicorn
 
@@ -59,14 +59,17 @@ def serve(app: Any, listening: socket.socket, ready: Callable[[], None]) -> bool
         timeout_graceful_shutdown=3,
     )
     server = _Announcing(config, ready)
-    signal.signal(signal.SIGTERM, _interrupt)  # uvicorn raises it anew once it has shut down
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        """Called until the server listens to signals, and again once it has ended."""
+        if not server.should_exit:
+            raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     with (
         contextlib.suppress(KeyboardInterrupt, SystemExit),
         asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
     ):
         runner.run(server.serve([listening]))
     return server.started
-
-
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt

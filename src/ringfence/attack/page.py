@@ -17,6 +17,7 @@ from ringfence.attack.cell import Cell, Tone, cell, failures, verdicts
 from ringfence.attack.configuration import ALL, NONE, Configuration
 from ringfence.attack.outcome import Run, Tried
 from ringfence.attack.table import asides, short
+from ringfence.attack.transcript import exchanges
 
 _LEGEND: Final = (
     (Tone.HELD, "layer", "stopped it"),
@@ -124,7 +125,7 @@ def _note(text: str, mark: str, kind: str) -> str:
 
 def _report(matrix: Matrix) -> Iterator[str]:
     yield '<section class="card report"><h2>Payload by payload</h2>'
-    yield '<p class="soft">The last exchange of each, with nothing off and with all of it off.</p>'
+    yield '<p class="soft">What was sent and what came back: with nothing off, and all of it.</p>'
     for attack, runs in matrix.runs.items():
         row = matrix.rows[attack]
         yield f'<details id="{attack}"><summary><code>{attack}</code>'
@@ -142,8 +143,8 @@ def _payloads(configuration: Configuration, run: Run) -> Iterator[str]:
         yield '<div class="payload"><p>'
         yield f"{_chip(_outcome(tried, configuration))}<code>{escape(tried.name)}</code>"
         yield f'<span class="soft">off: {configuration.name}</span></p>'
-        if tried.sent:
-            yield f"<pre>{escape(chr(10).join(tried.sent[-1].shown()))}</pre>"
+        if lines := [*exchanges(tried.sent)]:
+            yield f"<pre>{escape(chr(10).join(lines))}</pre>"
         yield "</div>"
 
 

@@ -43,18 +43,17 @@ def listing() -> Iterator[str]:
 def _payload(tried: Tried) -> Iterator[str]:
     code = f" ({tried.stopped_by.name})" if tried.stopped_by is not None else ""
     yield f"    {tried.name!r}: {'through' if tried.through else 'stopped'}{code}"
-    shown = _shown(tried.sent)
-    for sent in shown:
-        if sent is None:
-            yield f"      … {len(tried.sent) - _FIRST - _LAST} more like these"
-        else:
-            yield from (f"      {line}" for line in sent.shown())
+    yield from (f"      {line}" for line in exchanges(tried.sent))
 
 
-def _shown(sent: Sequence[Sent]) -> list[Sent | None]:
-    if len(sent) <= _FIRST + _LAST:
-        return [*sent]
-    return [*sent[:_FIRST], None, *sent[-_LAST:]]
+def exchanges(sent: Sequence[Sent]) -> Iterator[str]:
+    """Requests and answers as lines; of hundreds the first and the last ones."""
+    left_out = max(0, len(sent) - _FIRST - _LAST)
+    for number, each in enumerate(sent):
+        if number == _FIRST and left_out:
+            yield f"… {left_out} more like these"
+        if not _FIRST <= number < _FIRST + left_out:
+            yield from each.shown()
 
 
 def _because(reason: str) -> str:

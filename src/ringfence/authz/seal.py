@@ -11,7 +11,6 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Self, SupportsIndex, TypeAlias
 
-from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 
 from ringfence.core.codes import Layer
@@ -90,14 +89,9 @@ class SealedRoutes(list[BaseRoute]):
         super().reverse()
 
 
-def watch(app: Starlette, changed: Callable[[], None]) -> None:
-    """``changed`` is told when another router takes the place of the application's."""
-    _tell(app, changed)
-
-
 def seal(router: Router, changed: Callable[[], None]) -> None:
     """Seal the lists of ``router``; ``changed`` is told of every change from here on."""
-    _tell(router, changed)
+    watch(router, changed)
     for name in _LISTS:
         routes = getattr(router, name, None)
         if routes is not None and not isinstance(routes, SealedRoutes):
@@ -106,7 +100,13 @@ def seal(router: Router, changed: Callable[[], None]) -> None:
         mark()  # what FastAPI had built of the handlers is built again, confirming
 
 
-def _tell(owner: object, changed: Callable[[], None]) -> None:
+def watch(owner: object, changed: Callable[[], None]) -> None:
+    """Tell ``changed`` when another router, or list of routes, takes the place of ``owner``'s.
+
+    Args:
+        owner: An application or a router.
+        changed: Told of every change from here on.
+    """
     if not hasattr(owner, _CHANGED):
         owner.__class__ = _sealed(type(owner))
     setattr(owner, _CHANGED, changed)

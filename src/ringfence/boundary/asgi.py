@@ -71,7 +71,9 @@ class Boundary:
         host = headers.get(b"host", b"")
         own = self._hosts.get(host) or self._hosts.get(host.lower(), b"")
         if not own and scope["path"] not in _WITHOUT_HOST_CHECK:
-            raise Refused("host.unknown")
+            served = " ".join(known.decode() for known in self._hosts)
+            asked = host.decode("latin-1")
+            raise Refused("host.unknown", facts={"asked": asked, "served": served})
         method = scope["method"] if scope["type"] == "http" else "WEBSOCKET"
         if verdict := csrf.verdict(method, headers, own, self._listed):
             raise Refused(verdict)

@@ -88,11 +88,14 @@ def _within(texts: Iterator[str], left: int) -> Iterator[str]:
 
 
 def sent(exchange: Exchange) -> list[str]:
-    """What the client sent, as it came and as handlers read it: for the log of a crash."""
+    """What the client sent, as it came and as handlers read it: for the log of a crash.
+
+    One level of what is within: deeper ones multiply, and hold the client's own words alone.
+    """
     query: bytes = exchange.scope.get("query_string", b"")
     path: bytes = exchange.scope.get("raw_path") or b""
     raw = [query.decode("latin-1"), *(path.decode("latin-1").split("/") if b"%" in path else ())]
-    return [*raw, *values(exchange), *_header_values(exchange)]
+    return [*raw, *values(exchange, 1), *_header_values(exchange, 1)]
 
 
 def values(exchange: Exchange, depth: int = _DEPTH) -> Iterator[str]:

@@ -87,10 +87,14 @@ class Places:
             if token.text == column.text and token.kind in ("word", "name"):
                 if is_same or not table:
                     return True
-            elif token.text == "*" and self._text_at(place - 1) in words.BEFORE_A_STAR:  # noqa: SIM102  # alike
-                if is_same or not (table or self._joins):
-                    return True
+            elif self._is_everything(place) and (is_same or not (table or self._joins)):
+                return True
         return False
+
+    def _is_everything(self, index: int) -> bool:
+        """Whether this is the star of ``SELECT *``, and no multiplication."""
+        star = self._scan.tokens[index].text == "*"
+        return star and self._text_at(index - 1) in words.BEFORE_A_STAR
 
     def _qualifier(self, index: int) -> str:
         """The table named before the column at ``index``; empty if there is none."""

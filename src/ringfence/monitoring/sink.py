@@ -65,8 +65,9 @@ class LogFile:
     Raises OSError if it cannot be opened.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, begin: Callable[[Path], int] = open_log) -> None:
         self._path: Final = Path(path).absolute()
+        self._begin: Final = begin
         self._open()
 
     def __call__(self, line: bytes) -> None:
@@ -83,7 +84,7 @@ class LogFile:
         self._descriptor.close()
 
     def _open(self) -> None:
-        descriptor = open_log(self._path)
+        descriptor = self._begin(self._path)
         self._descriptor = Descriptor(descriptor)
         self._file = os.fstat(descriptor)
 

@@ -25,7 +25,9 @@ from ringfence.core.exchange import SCOPE_KEY, Exchange, Scope, current, in_prog
 from ringfence.core.policy import Policy
 from ringfence.core.route import Entry
 from ringfence.core.settings import Environment, Settings, parse
+from ringfence.monitoring.asgi import Monitor
 from ringfence.output.guard import Guard
+from ringfence.stack.conversation import Conversation
 from ringfence.stack.explain import explain
 from ringfence.stack.layers import Check, Clock, Layers, Plan
 from ringfence.stack.lifespan import Lifespan, refused, say
@@ -126,11 +128,8 @@ class Ringfence:
             if exchange.refusals:
                 layers.monitor.swallowed(exchange)
             scope.pop(SCOPE_KEY, None)  # no cycle: the exchange is gone with the request
-            for close in exchange.closing:
-                try:
-                    await close()
-                except Exception as error:  # noqa: BLE001  # the next one is closed all the same
-                    layers.monitor.crashed(exchange, error)
+            if exchange.closing:
+                await _close(exchange, layers.monitor)
 
     def _request_id(self) -> str:
         """96 random bits, from a stock: the system is asked once for many requests."""
@@ -154,7 +153,8 @@ class Ringfence:
             if own is not None:
                 exchange.scope["path_params"] = dict(exchange.match.parameters)
             if exchange.scope["type"] == "websocket" and exchange.principal is not None:
-                await self._talk(layers, exchange, receive, send)
+                authn = layers.service.authn
+                await Conversation(exchange, authn, self._clock).run(self.app, receive, send)
                 return
             await (own or self.app)(exchange.scope, receive, send)
             if not send.started:
@@ -168,43 +168,6 @@ class Ringfence:
             layers.boundary.gather(exchange)  # and out of the log again
             layers.monitor.crashed(exchange, error)
             await layers.output.answer_crash(exchange, error, send)
-
-    async def _talk(
-        self, layers: Layers, exchange: Exchange, receive: Receive, send: Guard
-    ) -> None:
-        """Let somebody and the application talk, as long as the token holds (ATTACKS D01).
-
-        Raises:
-            Refused: At the first message, either way, after it was revoked or expired; also where
-                the application swallows that, or wraps it as a task group does.
-        """
-        refusals: list[Refused] = []
-
-        async def judge() -> None:
-            try:
-                await layers.service.authn.judge_again(exchange, self._clock())
-            except Refused as refused:
-                refusals.append(refused)
-                raise
-
-        async def listen() -> Any:  # noqa: ANN401  # as the protocol has it
-            message = await receive()
-            if message["type"] == "websocket.receive":
-                await judge()
-            return message
-
-        async def speak(message: Any) -> None:  # noqa: ANN401  # as the protocol has it
-            if message["type"] == "websocket.send":
-                await judge()
-            await send(message)
-
-        try:
-            await self.app(exchange.scope, listen, speak)
-        except Exception:
-            if not refusals:
-                raise
-        if refusals:
-            raise refusals[0]
 
     # ----------------------------------------------------------------------- the start, the end
 
@@ -288,6 +251,15 @@ class Ringfence:
         if self._layers is None:
             raise LookupError("the stack has not been started")
         return await explain(self._layers, who, method, path, self._clock())
+
+
+async def _close(exchange: Exchange, monitor: Monitor) -> None:
+    """Close what the request has opened, each whatever becomes of the others."""
+    for close in exchange.closing:
+        try:
+            await close()
+        except Exception as error:  # noqa: BLE001  # the next one is closed all the same
+            monitor.crashed(exchange, error)
 
 
 async def _not_started(scope: Scope, send: Send) -> None:

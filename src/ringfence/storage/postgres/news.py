@@ -58,13 +58,8 @@ class News:
     @property
     def count(self) -> int:
         """The number."""
-        if self._descriptor is None:
-            return self._heard
-        found = os.fstat(self._descriptor)
-        if not found.st_nlink:
-            self._begin_anew(found.st_size)
-            return self.count
-        return self._heard + found.st_size
+        told = self._told()
+        return self._heard + told  # in this order: a file that is gone raises what was heard
 
     def hear(self) -> None:
         """The feed may have grown, says another host."""
@@ -73,21 +68,29 @@ class News:
     def tell(self) -> None:
         """The feed may have grown, by us: every worker on this host is to look."""
         self._heard += 1
-        if self.count and self._descriptor is not None:  # asked first: the file may be gone
+        self._told()  # or nobody would hear it, in a file that is gone
+        if self._descriptor is not None:
             with suppress(OSError):  # no room for a byte: NOTIFY tells them
                 os.write(self._descriptor, b".")
 
-    def _begin_anew(self, size_bytes: int) -> None:
-        """Somebody tidied the folder up (systemd's RemoveIPC does): newcomers share another file.
+    def _told(self) -> int:
+        """The length of the file that is shared now.
 
-        What was said there meanwhile was not heard here. Without a file, NOTIFY brings the news.
+        Somebody may have tidied the folder up (systemd's RemoveIPC does), and newcomers share
+        another file: that one is opened, and counts as news, for what was said there was not heard
+        here. Without a file, NOTIFY brings the news.
         """
-        descriptor, self._descriptor = self._descriptor, None
-        self._heard += size_bytes + 1
-        if descriptor is not None:
-            os.close(descriptor)
+        if self._descriptor is None:
+            return 0
+        found = os.fstat(self._descriptor)
+        if found.st_nlink:
+            return found.st_size
+        self._heard += found.st_size + 1
+        os.close(self._descriptor)
+        self._descriptor = None
         with suppress(ConfigurationError):
             self.open()
+        return 0 if self._descriptor is None else os.fstat(self._descriptor).st_size
 
     def _open(self) -> int:
         """The file, ours and locked as everybody's who shares it."""
