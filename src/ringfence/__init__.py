@@ -16,14 +16,14 @@ from ringfence.core.secret import Secret
 from ringfence.core.settings import Settings
 
 if TYPE_CHECKING:
-    from ringfence.boundary import commands
-    from ringfence.boundary.files import FileRoot
-    from ringfence.boundary.outbound import Outbound
-    from ringfence.boundary.redirect import safe_location
-    from ringfence.boundary.schema import body
-    from ringfence.boundary.uploads import Uploads
+    from ringfence.boundary.files.root import FileRoot
+    from ringfence.boundary.files.uploads import Uploads
+    from ringfence.boundary.processes import commands
+    from ringfence.boundary.request.schema import body
+    from ringfence.boundary.urls.outbound import Outbound
+    from ringfence.boundary.urls.redirect import safe_location
     from ringfence.fastapi import Caller, MaybeCaller, Owned
-    from ringfence.network.database import migrating
+    from ringfence.network.sqlite import migrating
     from ringfence.output.html import rich_text
     from ringfence.output.page import attachment, csp, nonce
     from ringfence.stack import Ringfence
@@ -66,25 +66,25 @@ __all__ = [
 _LATER: Final = {
     "Caller": "ringfence.fastapi",
     "Database": "ringfence.storage.sqlalchemy",
-    "FileRoot": "ringfence.boundary.files",
+    "FileRoot": "ringfence.boundary.files.root",
     "MaybeCaller": "ringfence.fastapi",
-    "Outbound": "ringfence.boundary.outbound",
+    "Outbound": "ringfence.boundary.urls.outbound",
     "Owned": "ringfence.fastapi",
     "Ringfence": "ringfence.stack",
-    "Uploads": "ringfence.boundary.uploads",
+    "Uploads": "ringfence.boundary.files.uploads",
     "attachment": "ringfence.output.page",
-    "body": "ringfence.boundary.schema",
+    "body": "ringfence.boundary.request.schema",
     "csp": "ringfence.output.page",
-    "migrating": "ringfence.network.database",
+    "migrating": "ringfence.network.sqlite",
     "nonce": "ringfence.output.page",
     "rich_text": "ringfence.output.html",
-    "safe_location": "ringfence.boundary.redirect",
+    "safe_location": "ringfence.boundary.urls.redirect",
 }
 
 
 def __getattr__(name: str) -> object:
     if name == "commands":
-        return import_module("ringfence.boundary.commands")
+        return import_module("ringfence.boundary.processes.commands")
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(import_module(_LATER[name]), name)

@@ -8,6 +8,7 @@ import pytest
 from tests.architecture.tree import LAYERS, PACKAGE, ROOT, files, sources, syntax
 
 CORE = {
+    "asgi",
     "codes",
     "decision",
     "errors",

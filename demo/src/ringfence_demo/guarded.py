@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from ringfence import Database, Outbound, Ringfence, public
 from ringfence.authn.accounts import AccountStore
-from ringfence.boundary.outbound import Endpoint
+from ringfence.boundary.urls.outbound import Endpoint
 from ringfence.core.codes import CODES
 from ringfence.core.event import Event
 from ringfence.core.exchange import current

@@ -15,8 +15,8 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import select
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ringfence.core.asgi import ASGIApp, Message, Receive, Scope, Send
 from ringfence_demo.data import DataFolder
 from ringfence_demo.models import Order
 from ringfence_demo.shop import Session, TheShop

@@ -15,12 +15,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from ringfence.boundary.outbound import Endpoint
+from ringfence.boundary.urls.outbound import Endpoint
+from ringfence.core.asgi import Message
 from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError
 from ringfence_demo import nobody
@@ -28,8 +29,6 @@ from ringfence_demo.data import Databases, DataFolder
 from ringfence_demo.guarded import guard, settings
 from ringfence_demo.seed import first_start
 from ringfence_demo.server import bind, serve
-
-Message: TypeAlias = MutableMapping[str, Any]
 
 HOST: Final = "localhost"
 

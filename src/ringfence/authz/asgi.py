@@ -6,10 +6,11 @@ from typing import Any, Final
 from ringfence.authz.decide import decide
 from ringfence.authz.resources import Plan, ResourceLoader, plan
 from ringfence.authz.starlette import Routes, Survey
+from ringfence.core.asgi import Scope
 from ringfence.core.codes import Layer
 from ringfence.core.decision import Decision, Resource
 from ringfence.core.errors import ConfigurationError, Refused, StoreError
-from ringfence.core.exchange import Exchange, Scope
+from ringfence.core.exchange import Exchange
 from ringfence.core.policy import atoms
 from ringfence.core.route import Entry, Match, RouteTable
 

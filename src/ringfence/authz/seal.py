@@ -8,19 +8,15 @@ The check: a handler runs only for the entry that was decided upon, however the 
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final, Self, SupportsIndex, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Self, SupportsIndex
 
 from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 
+from ringfence.core.asgi import ASGIApp, Receive, Scope, Send
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import Scope, current
-
-Message: TypeAlias = Any
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+from ringfence.core.exchange import current
 
 #: Marks a route whose handler confirms already.
 _CONFIRMED: Final = "__ringfence_confirmed__"

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 
-from ringfence.authz.seal import FRONTENDS, ASGIApp, Confirmed, seal, watch
+from ringfence.authz.seal import FRONTENDS, Confirmed, seal, watch
+from ringfence.core.asgi import ASGIApp
 from ringfence.core.policy import RESOURCE_ATTRIBUTE, Owner, Policy, atoms, declared
 from ringfence.core.route import Entry, Kind
 

@@ -7,11 +7,12 @@ from collections.abc import Collection
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from ringfence.boundary import body, csrf, inputs, path, query
-from ringfence.boundary.body import BodyLimits, Message, Receive
-from ringfence.boundary.head import HeadLimits, check, origins_by_host
-from ringfence.boundary.malformed import MalformedError
-from ringfence.boundary.schema import Schema, declared_body
+from ringfence.boundary.request import body, csrf, inputs, path, query
+from ringfence.boundary.request.body import BodyLimits
+from ringfence.boundary.request.head import HeadLimits, check, origins_by_host
+from ringfence.boundary.request.malformed import MalformedError
+from ringfence.boundary.request.schema import Schema, declared_body
+from ringfence.core.asgi import Message, Receive
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import Exchange
@@ -133,7 +134,7 @@ class Boundary:
 def guard_sql() -> None:
     """Guard SQLAlchemy, if the application has it. Importing it is left to the application."""
     if importlib.util.find_spec("sqlalchemy") is not None:
-        from ringfence.boundary.sqlalchemy import install  # noqa: PLC0415  # it costs 0.5 s
+        from ringfence.boundary.sql.sqlalchemy import install  # noqa: PLC0415  # it costs 0.5 s
 
         install()
 

@@ -5,19 +5,18 @@ of it. A control that works by construction (an argument list, a sanitiser) asks
 with its layer off it hands the value on untreated; with it on, it leaves a trace.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
+from ringfence.core.asgi import Scope
 from ringfence.core.codes import CODES, Code, Layer
 from ringfence.core.decision import NO_RESOURCE
 from ringfence.core.errors import Refused
 from ringfence.core.event import EventSink
 from ringfence.core.principal import Principal
 from ringfence.core.route import NOTHING, Entry, Match
-
-Scope: TypeAlias = MutableMapping[str, Any]
 
 #: The key of the ASGI scope under which handlers and dependencies find their exchange.
 SCOPE_KEY: Final = "ringfence"

@@ -5,13 +5,14 @@ import traceback
 from typing import Final
 from urllib.parse import urlsplit
 
+from ringfence.core.asgi import Send
 from ringfence.core.codes import CODES, Layer, public
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import Exchange
 from ringfence.core.settings import Settings
 from ringfence.output import problem
 from ringfence.output.cookies import REFRESH_COOKIE, without_refresh
-from ringfence.output.guard import Guard, Send, respond
+from ringfence.output.guard import Guard, respond
 from ringfence.output.headers import REQUEST_ID, fixed
 from ringfence.output.site import Site, own
 

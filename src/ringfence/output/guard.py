@@ -6,10 +6,11 @@ then raises, and the exception may be a refusal with an answer of its own), a fr
 or 422 until the first piece of its body.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from enum import Enum, auto
-from typing import Final, TypeAlias
+from typing import Final
 
+from ringfence.core.asgi import Message, Send
 from ringfence.core.codes import CODES, Code, Layer
 from ringfence.core.exchange import Exchange
 from ringfence.output import problem
@@ -23,9 +24,7 @@ from ringfence.output.scrub import (
     fields,
     replacement,
 )
-from ringfence.output.site import Message, Site, tell
-
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
+from ringfence.output.site import Site, tell
 
 
 class _State(Enum):

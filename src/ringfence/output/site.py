@@ -4,10 +4,10 @@ The application's headers are walked once. What belongs to the layer is replaced
 corrected or dropped, the rest passes untouched.
 """
 
-from collections.abc import MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Final
 
+from ringfence.core.asgi import Message
 from ringfence.core.codes import CODES
 from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange
@@ -28,8 +28,6 @@ from ringfence.output.headers import (
 )
 from ringfence.output.page import attached, declared
 from ringfence.output.scrub import CLIENT_ERROR
-
-Message: TypeAlias = MutableMapping[str, Any]
 
 #: Where the handlers of Ringfence's own routes are defined. They alone set the refresh cookie.
 _OWN: Final = "ringfence."

@@ -11,8 +11,6 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from starlette.types import ASGIApp
-
 from ringfence.authn.accounts import AccountStore
 from ringfence.authn.asgi import Authn
 from ringfence.authn.budgets import Budgets
@@ -30,6 +28,7 @@ from ringfence.authn.sessions import Sessions, SessionStore
 from ringfence.authn.signin import SignIn
 from ringfence.authn.signup import SignUp
 from ringfence.authn.tokens import LIFETIME, AccessTokens
+from ringfence.core.asgi import ASGIApp
 from ringfence.core.policy import declared
 from ringfence.core.route import Entry
 from ringfence.core.settings import Settings
@@ -37,7 +36,7 @@ from ringfence.service import wire
 from ringfence.service.accounts import AccountHandlers
 from ringfence.service.call import Handler, answering
 from ringfence.service.courier import Courier, random_pause
-from ringfence.service.open import KDF, OpenHandlers
+from ringfence.service.public import KDF, PublicHandlers
 from ringfence.service.sessions import SessionHandlers
 from ringfence.service.static import PAGES, Static
 
@@ -121,7 +120,7 @@ class Service:
             limits=RefreshLimits(idle=settings.session_idle, absolute=settings.session_absolute),
             random=random,
         )
-        self._open: Final = OpenHandlers(
+        self._open: Final = PublicHandlers(
             config=_config(settings),
             jwks=self.tokens.jwks,
             ping=stores.ping,

@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ringfence.authn.sessions import Device
+from ringfence.core.asgi import ASGIApp, Receive, Scope, Send
 from ringfence.core.codes import CODES
 from ringfence.core.errors import Refused
 from ringfence.core.event import Event

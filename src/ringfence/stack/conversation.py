@@ -3,7 +3,7 @@
 from typing import Final
 
 from ringfence.authn.asgi import Authn
-from ringfence.authz.seal import ASGIApp, Message, Receive, Send
+from ringfence.core.asgi import ASGIApp, Message, Receive, Send
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import Exchange
 from ringfence.stack.layers import Clock

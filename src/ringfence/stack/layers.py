@@ -12,13 +12,13 @@ from ringfence.authn.mail import Mailer
 from ringfence.authz.asgi import Authz
 from ringfence.authz.resources import ResourceLoader
 from ringfence.authz.starlette import Routes, Survey
-from ringfence.boundary import processes
 from ringfence.boundary.asgi import Boundary, guard_sql
+from ringfence.boundary.processes import denial
 from ringfence.core.codes import Layer
 from ringfence.core.exchange import Exchange
 from ringfence.core.settings import Settings
 from ringfence.monitoring.asgi import Monitor
-from ringfence.network import database
+from ringfence.network import sqlite
 from ringfence.network.asgi import Network
 from ringfence.output.asgi import Output
 from ringfence.service.app import Service
@@ -46,9 +46,9 @@ class Layers:
     def freeze(self) -> None:
         """Hold the process to what it has become: no new programs, no DDL, SQL watched."""
         if Layer.BOUNDARY not in self.settings.layers_off:
-            processes.freeze()
+            denial.freeze()
         if Layer.NETWORK not in self.settings.layers_off:
-            database.freeze()
+            sqlite.freeze()
         guard_sql()
 
     async def close(self) -> None:
@@ -60,9 +60,9 @@ class Layers:
     def thaw(self) -> None:
         """Undo ``freeze``."""
         if Layer.BOUNDARY not in self.settings.layers_off:
-            processes.thaw()
+            denial.thaw()
         if Layer.NETWORK not in self.settings.layers_off:
-            database.thaw()
+            sqlite.thaw()
 
     @property
     def checks(self) -> tuple[Check, ...]:

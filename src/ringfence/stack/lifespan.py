@@ -9,9 +9,8 @@ on.
 from collections.abc import Callable
 from typing import Final
 
-from ringfence.authz.seal import ASGIApp, Message, Receive, Send
+from ringfence.core.asgi import ASGIApp, Message, Receive, Scope, Send
 from ringfence.core.errors import ConfigurationError, RingfenceError, StoreError
-from ringfence.core.exchange import Scope
 from ringfence.monitoring import crash
 from ringfence.monitoring.redaction import Redactor
 

@@ -17,11 +17,11 @@ from starlette.websockets import WebSocketDisconnect
 
 from ringfence.authn.mail import Mailer
 from ringfence.authz.resources import ResourceLoader
-from ringfence.authz.seal import ASGIApp, Receive, Send
 from ringfence.authz.starlette import Routes, Survey
+from ringfence.core.asgi import ASGIApp, Receive, Scope, Send
 from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError, Refused
-from ringfence.core.exchange import SCOPE_KEY, Exchange, Scope, current, in_progress
+from ringfence.core.exchange import SCOPE_KEY, Exchange, current, in_progress
 from ringfence.core.policy import Policy
 from ringfence.core.route import Entry
 from ringfence.core.settings import Environment, Settings, parse

@@ -24,7 +24,7 @@ SABOTAGES: Final = {
     ),
     "boundary": (
         "I02",
-        "import ringfence.boundary.sqlalchemy as guard\nguard.install = lambda: None\n",
+        "import ringfence.boundary.sql.sqlalchemy as guard\nguard.install = lambda: None\n",
     ),
     "authn": (
         "U08",

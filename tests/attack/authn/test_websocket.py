@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi import FastAPI, WebSocket
 
 from ringfence import allow, signed_in
 from ringfence.authn.accounts import Account
+from ringfence.core.asgi import Message
 from ringfence.core.codes import Layer
 from ringfence.storage import Stores, open_stores
 from tests.attack.authz.guarded import Site, guarded
@@ -41,8 +41,8 @@ class Talk:
     """One conversation: what is said to the server, and what it says."""
 
     def __init__(self, site: Site, path: str) -> None:
-        self._said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._said: asyncio.Queue[Message] = asyncio.Queue()
+        self.heard: asyncio.Queue[Message] = asyncio.Queue()
         self._said.put_nowait({"type": "websocket.connect"})
         token = site.bearer("alice")["authorization"].encode()
         scope = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ringfence.boundary.commands import Command, Parameter, argument_list, declare, run
+from ringfence.boundary.processes.commands import Command, Parameter, argument_list, declare, run
 from ringfence.core.codes import CODES, Layer
 from ringfence.core.errors import ConfigurationError, Refused
 from ringfence.core.event import Event

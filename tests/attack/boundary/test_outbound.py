@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ringfence.boundary.outbound import Outbound, resolve_by_system
+from ringfence.boundary.urls.outbound import Outbound, resolve_by_system
 from ringfence.core.codes import CODES, Layer
 from ringfence.core.errors import Refused
 from ringfence.core.event import Event

@@ -18,11 +18,11 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from ringfence.boundary import inputs
-from ringfence.boundary.injection import suspicion
-from ringfence.boundary.readings import prepare
-from ringfence.boundary.sql import Dialect
-from ringfence.boundary.sqlalchemy import install
+from ringfence.boundary.request import inputs
+from ringfence.boundary.sql.injection import suspicion
+from ringfence.boundary.sql.readings import prepare
+from ringfence.boundary.sql.scan import Dialect
+from ringfence.boundary.sql.sqlalchemy import install
 from ringfence.core.errors import Refused
 from tests.contract.server import Server, served
 from tests.unit.boundary.exchanges import during, exchange

@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from ringfence.boundary import inputs
 from ringfence.boundary.asgi import Boundary
-from ringfence.boundary.body import Fields, Message, Receive
-from ringfence.boundary.schema import body as declare
+from ringfence.boundary.request import inputs
+from ringfence.boundary.request.body import Fields
+from ringfence.boundary.request.schema import body as declare
+from ringfence.core.asgi import Message, Receive
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
 from ringfence.core.policy import public

@@ -1,11 +1,12 @@
 """The output layer alone around an application, called as the pipeline calls it."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from ringfence.core.asgi import Message
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
 from ringfence.core.event import Event
@@ -15,7 +16,6 @@ from ringfence.core.route import Entry
 from ringfence.core.settings import Settings
 from ringfence.output.asgi import Output
 
-Message: TypeAlias = MutableMapping[str, Any]
 Header: TypeAlias = tuple[bytes, bytes]
 App: TypeAlias = Callable[..., Awaitable[None]]
 

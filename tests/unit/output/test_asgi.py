@@ -1,10 +1,10 @@
 """The output layer around an application: every kind of answer, as it leaves."""
 
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 
+from ringfence.core.asgi import Send
 from ringfence.core.errors import Refused, StoreError
 from ringfence.core.policy import Policy, public, signed_in
 from ringfence.core.settings import Settings
@@ -23,8 +23,6 @@ JSON: Header = (b"content-type", b"application/json")
 HTML: Header = (b"content-type", b"text/html; charset=utf-8")
 PLAIN: Header = (b"content-type", b"text/plain")
 IMMUTABLE: Header = (b"cache-control", b"public, max-age=31536000, immutable")
-
-Send = Callable[[Message], Awaitable[None]]
 
 
 def raising(error: Exception, *first: Message) -> App:

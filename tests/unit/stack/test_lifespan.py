@@ -13,11 +13,11 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from ringfence import ConfigurationError, Ringfence, Settings, StoreError, allow, public
+from ringfence.core.asgi import Message
 from ringfence.core.settings import Environment
 from ringfence.stack.lifespan import Lifespan, refused
 from ringfence.storage import Stores, open_stores
 
-Message = dict[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 STARTUP, SHUTDOWN = {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}

@@ -16,7 +16,7 @@ from typing import Final, LiteralString
 from urllib.parse import unquote
 
 from ringfence.core.errors import ConfigurationError, StoreError
-from ringfence.network.database import guard
+from ringfence.network.sqlite import guard
 from ringfence.storage.rows import Row
 
 #: What a StoreError of this adapter names.

@@ -1,0 +1,1 @@
+"""File roots, uploads and images: what comes from a client and goes to a disk."""

@@ -1,0 +1,87 @@
+"""Uploads: recognised by content, whole, and kept under a name of ours (ATTACKS O03; ASVS 5.2.2).
+
+Neither the name nor the type that a client states is believed. What a file is, its own structure
+says: it must be one image of an allowed kind from its first byte to its last. So a signature alone
+is not enough, and nothing can be appended (an archive after a GIF). A file that holds the opening
+of an HTML, SVG or PHP document anywhere is refused even so, metadata included.
+
+What that does **not** promise: pixels are not decoded, so a decoder's flaw can still be aimed at,
+and a file can be an image and mean something in a language that nobody serves it as. That is why
+the output layer hands uploads out as attachments. To be sure of images, encode them anew.
+
+With the boundary layer off a file is kept under the name that the client chose.
+"""
+
+import asyncio
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from ringfence.boundary.files import images
+from ringfence.boundary.files.root import FileRoot
+from ringfence.core.exchange import refusal, seam
+
+#: How active documents begin; chance does not write this into an image (2^-40 for a megabyte).
+_ACTIVE: Final = re.compile(
+    rb"<(?:!doctype|html|head|body|script|svg|iframe|object|embed|meta|\?php|\?xml-stylesheet)[\s>/]",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file that was taken in: the name under which its root has it, and what it is."""
+
+    name: str
+    media_type: str
+    size_bytes: int
+
+
+class Uploads:
+    """Takes files into a root.
+
+    Args:
+        root: Where they are kept; nothing else should be there, and no server should serve it. The
+            folder is made when the first one comes.
+        limit_bytes: The largest file. The limit on request bodies comes first.
+    """
+
+    def __init__(self, root: FileRoot, *, limit_bytes: int = 5_242_880) -> None:
+        self.root: Final = root
+        self.limit_bytes: Final = limit_bytes
+
+    async def store(self, content: bytes, *, stated_name: str, stated_type: str) -> Upload:
+        """Keep ``content``.
+
+        Args:
+            content: The whole file.
+            stated_name: The client's name for it; not used.
+            stated_type: The client's type for it; not used.
+
+        Raises:
+            Refused: ``upload.refused``.
+        """
+        if not seam("upload.vetted"):
+            name, media_type = stated_name, stated_type
+        else:
+            if len(content) > self.limit_bytes:
+                raise refusal("upload.refused", reason="size")
+            media_type = recognise(content)
+            name = f"{secrets.token_hex(16)}.{media_type.partition('/')[2]}"
+        await asyncio.to_thread(self._keep, name, content)
+        return Upload(name=name, media_type=media_type, size_bytes=len(content))
+
+    def _keep(self, name: str, content: bytes) -> None:
+        self.root.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.root.write(name, content)
+
+
+def recognise(content: bytes) -> str:
+    """The media type of ``content``, by its structure. Raises ``upload.refused``."""
+    if _ACTIVE.search(content):
+        raise refusal("upload.refused", reason="active content")
+    media_type = images.recognise(content)
+    if media_type is None:
+        raise refusal("upload.refused", reason="not one whole image")
+    return media_type

@@ -1,0 +1,1 @@
+"""The command runner, and the denial of every other process."""

@@ -1,0 +1,1 @@
+"""What a request may be: its head, its target and its body, before a handler sees it."""

@@ -1,0 +1,1 @@
+"""The SQL guard: whether a statement may run."""

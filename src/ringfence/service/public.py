@@ -1,0 +1,60 @@
+"""What anybody may ask: the client's configuration, the public keys, and whether all is well."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from starlette.responses import Response
+
+from ringfence.authn.login import normalise
+from ringfence.authn.verifier import ARGON2ID, KEY_BYTES, salt
+from ringfence.core.policy import allow, public
+from ringfence.core.secret import Secret
+from ringfence.service import wire
+from ringfence.service.call import Call, answer
+
+KDF: Final = wire.Kdf(m=ARGON2ID.memory_kib, t=ARGON2ID.passes, p=ARGON2ID.lanes, len=KEY_BYTES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicHandlers:
+    """The handlers that need nobody signed in and change nothing."""
+
+    config: wire.Config
+    jwks: Callable[[], Mapping[str, object]]
+    ping: Callable[[], Awaitable[None]]
+    salt_key: Secret[bytes]
+    tenant: str
+
+    @allow(public)
+    async def configuration(self, _call: Call) -> Response:
+        """``GET /auth/config``."""
+        return answer(self.config)
+
+    @allow(public)
+    async def prelogin(self, call: Call) -> Response:
+        """``POST /auth/prelogin``: computed from the login alone, so alike for every one."""
+        message = await call.message(wire.Login)
+        derived = salt(self.salt_key, self.tenant, normalise(message.login))
+        return answer(wire.Prelogin(kdf=KDF, salt=wire.base64url(derived)))
+
+    @allow(public)
+    async def keys(self, _call: Call) -> Response:
+        """``GET /.well-known/jwks.json``. Cached briefly: a key that is removed must go."""
+        headers = {"cache-control": "public, max-age=60"}
+        return Response(msgspec.json.encode(self.jwks()), headers=headers, media_type=_JWK_SET)
+
+    @allow(public)
+    async def alive(self, _call: Call) -> Response:
+        """``GET /healthz``: the process answers."""
+        return answer(wire.Health())
+
+    @allow(public)
+    async def ready(self, _call: Call) -> Response:
+        """``GET /readyz``: the store answers too. Raises StoreError, which is 503."""
+        await self.ping()
+        return answer(wire.Health())
+
+
+_JWK_SET: Final = "application/jwk-set+json"  # RFC 7517 section 8.5.2

@@ -1,0 +1,232 @@
+"""The SQL guard in front of a real database: each way to it that SQLAlchemy has."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import orm
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from ringfence.boundary.request import inputs
+from ringfence.boundary.sql.sqlalchemy import install
+from ringfence.core.codes import Layer
+from ringfence.core.errors import Refused
+from ringfence.core.exchange import Exchange, in_progress
+from tests.unit.boundary.exchanges import during, exchange
+
+ATTACK = "x' OR 1=1 OR '"
+
+
+class Model(orm.DeclarativeBase):
+    pass
+
+
+class Product(Model):
+    __tablename__ = "products"
+    id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+    name: orm.Mapped[str]
+    secret: orm.Mapped[str] = orm.mapped_column(default="canary")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def guarded() -> None:
+    install()
+    install()
+
+
+@pytest.fixture
+def engine() -> sa.Engine:
+    made = sa.create_engine(
+        "sqlite://", poolclass=sa.StaticPool, connect_args={"check_same_thread": False}
+    )
+    Model.metadata.create_all(made)
+    return made
+
+
+@pytest.fixture
+def session(engine: sa.Engine) -> Iterator[orm.Session]:
+    with orm.Session(engine) as made:
+        made.add_all([Product(name="mug"), Product(name="jar")])
+        made.flush()
+        yield made
+
+
+def asking(*values: str, off: tuple[Layer, ...] = ()) -> Exchange:
+    made = exchange(off=off)
+    made.state[inputs.QUERY] = [(f"p{n}", value) for n, value in enumerate(values)]
+    return made
+
+
+CARELESS: dict[str, Callable[[orm.Session, str], object]] = {
+    "text": lambda s, q: s.execute(sa.text(f"SELECT secret FROM products WHERE name = '{q}'")),
+    "exec_driver_sql": lambda s, q: s.connection().exec_driver_sql(
+        f"SELECT secret FROM products WHERE name = '{q}'"
+    ),
+    "a condition": lambda s, q: s.scalars(sa.select(Product).where(sa.text(f"name = '{q}'"))),
+    "from_statement": lambda s, q: s.scalars(
+        sa.select(Product).from_statement(sa.text(f"SELECT * FROM products WHERE name = '{q}'"))
+    ),
+    "textual columns": lambda s, q: s.execute(
+        sa.text(f"SELECT id FROM products WHERE name = '{q}'").columns(Product.id)
+    ),
+    "literal_column": lambda s, q: s.scalars(
+        sa.select(Product).where(sa.literal_column(f"name = '{q}'", sa.Boolean))
+    ),
+    "an order": lambda s, q: s.scalars(sa.select(Product).order_by(sa.text(f"name = '{q}'"))),
+    "a prefix": lambda s, q: s.execute(sa.select(Product).prefix_with(f"DISTINCT name = '{q}',")),
+    "a suffix": lambda s, q: s.execute(sa.select(Product).suffix_with(f"WHERE name = '{q}'")),
+    "a hint": lambda s, q: s.execute(sa.select(Product).with_statement_hint(f"WHERE name = '{q}'")),
+    "an operator": lambda s, q: s.execute(
+        sa.select(Product).where(Product.name.op(f"= '{q}' OR 1 =")(1))
+    ),
+    "a loader's criterion": lambda s, q: s.execute(
+        sa.select(Product).options(
+            orm.with_loader_criteria(Product, sa.literal_column(f"name = '{q}'", sa.Boolean))
+        )
+    ),
+    "a bulk update": lambda s, q: s.execute(
+        sa.update(Product).where(sa.text(f"name = '{q}'")).values(name="x")
+    ),
+    "executemany": lambda s, q: s.connection().exec_driver_sql(
+        f"UPDATE products SET name = ? WHERE name = '{q}'", [("a",), ("b",)]
+    ),
+    "an insert of many": lambda s, q: s.execute(
+        sa.insert(Product).prefix_with(f"OR '{q}'"), [{"name": "a"}, {"name": "b"}]
+    ),
+    "a legacy query": lambda s, q: s.query(Product).filter(sa.text(f"name = '{q}'")).all(),
+}
+
+
+@pytest.mark.parametrize("act", CARELESS.values(), ids=CARELESS)
+def test_joined_text_is_refused_and_the_refusal_comes_out_as_it_is(
+    session: orm.Session, act: Callable[[orm.Session, str], object]
+) -> None:
+    """ATTACKS I02."""
+    with during(asking(ATTACK)), pytest.raises(Refused, match="sql.injected"):
+        act(session, ATTACK)
+
+
+@pytest.mark.parametrize("name", ["text", "exec_driver_sql", "a condition", "from_statement"])
+def test_with_the_layer_off_the_attack_reads_every_row(session: orm.Session, name: str) -> None:
+    with during(asking(ATTACK, off=(Layer.BOUNDARY,))):
+        result: sa.Result[tuple[object]] = CARELESS[name](session, ATTACK)  # pyright: ignore[reportAssignmentType]  # each gives rows
+        assert len(list(result)) == 2
+
+
+def test_a_session_goes_on_after_a_refusal(session: orm.Session) -> None:
+    with during(asking(ATTACK)):
+        with pytest.raises(Refused):
+            CARELESS["text"](session, ATTACK)
+        assert session.scalar(sa.select(sa.func.count()).select_from(Product)) == 2
+
+
+CAREFUL: dict[str, Callable[[orm.Session, str], object]] = {
+    "the ORM": lambda s, q: s.scalars(sa.select(Product).where(Product.name == q)).all(),
+    "a bound parameter": lambda s, q: s.execute(
+        sa.text("SELECT * FROM products WHERE name = :q"), {"q": q}
+    ).all(),
+    "a driver's parameter": lambda s, q: (
+        s.connection().exec_driver_sql("SELECT * FROM products WHERE name = ?", (q,)).all()
+    ),
+    "an insert": lambda s, q: s.execute(sa.insert(Product), [{"name": q}, {"name": q}]),
+    "the unit of work": lambda s, q: (s.add(Product(name=q)), s.flush()),
+    "a literal": lambda s, q: s.scalars(
+        sa.select(Product).where(Product.name == sa.literal(q, literal_execute=True))
+    ).all(),
+    "IN": lambda s, q: s.scalars(sa.select(Product).where(Product.name.in_([q, "mug"]))).all(),
+}
+
+
+@pytest.mark.parametrize("act", CAREFUL.values(), ids=CAREFUL)
+@pytest.mark.parametrize("q", [ATTACK, "'", "name", "products", "SELECT", "o'brien", "1=1--"])
+def test_a_bound_parameter_may_hold_anything(
+    session: orm.Session, act: Callable[[orm.Session, str], object], q: str
+) -> None:
+    with during(asking(q)):
+        act(session, q)
+
+
+@pytest.mark.parametrize("column", ["name", "id", "name desc"])
+def test_an_order_may_name_a_column_that_is_selected(session: orm.Session, column: str) -> None:
+    with during(asking(column)):
+        assert len(session.scalars(sa.select(Product).order_by(sa.text(column))).all()) == 2
+
+
+def test_an_order_may_not_name_one_that_is_not(session: orm.Session) -> None:
+    """ATTACKS I01."""
+    with during(asking("secret")), pytest.raises(Refused, match="sql.injected"):
+        session.execute(sa.select(Product.id).order_by(sa.text("secret")))
+
+
+AS_A_CONSTANT = sa.text("SELECT name, secret FROM products WHERE id = 1")
+AS_A_STRING = "SELECT name, secret FROM products WHERE id = 2"
+
+
+def test_a_statement_that_stands_in_the_source_is_the_applications_own(
+    session: orm.Session,
+) -> None:
+    """``secret`` is what the client sent, and by chance what the application reads."""
+    number = 4
+    with during(asking("secret", "name, secret", "'", "(")):
+        session.execute(sa.text("SELECT name, secret FROM products WHERE id = 3 AND '(' <> ''"))
+        session.execute(AS_A_CONSTANT)
+        session.connection().exec_driver_sql(AS_A_STRING)
+        with pytest.raises(Refused, match="sql.injected"):
+            session.execute(sa.text(f"SELECT name, secret FROM products WHERE id = {number}"))
+
+
+def test_a_part_of_a_statement_proves_nothing_by_standing_in_the_source(
+    session: orm.Session,
+) -> None:
+    with during(asking("secret")), pytest.raises(Refused, match="sql.injected"):
+        session.execute(sa.select(Product.id).where(sa.text("secret")))
+
+
+def test_outside_of_a_request_every_text_may_run(session: orm.Session) -> None:
+    session.execute(sa.text(f"SELECT * FROM products WHERE name = '{ATTACK}'"))
+
+
+def test_a_thread_without_the_request_is_guarded_too(engine: sa.Engine) -> None:
+    """Ledger 41: context variables do not follow ``run_in_executor``."""
+    made = asking(ATTACK)
+    in_progress.add(made)
+
+    def work() -> None:
+        with orm.Session(engine) as session:
+            CARELESS["text"](session, ATTACK)
+
+    with ThreadPoolExecutor() as threads:
+        with pytest.raises(Refused, match="sql.injected"):
+            threads.submit(work).result()
+        in_progress.discard(made)
+        threads.submit(work).result()
+
+
+class TestAnAsyncEngine:
+    @pytest.fixture
+    async def database(self) -> AsyncIterator[AsyncEngine]:
+        made = create_async_engine("sqlite+aiosqlite://", poolclass=sa.StaticPool)
+        async with made.begin() as connection:
+            await connection.run_sync(Model.metadata.create_all)
+        yield made
+        await made.dispose()
+
+    async def test_joined_text_is_refused(self, database: AsyncEngine) -> None:
+        async with AsyncSession(database) as session:
+            with during(asking(ATTACK)), pytest.raises(Refused, match="sql.injected"):
+                await session.execute(sa.text(f"SELECT id FROM products WHERE name = '{ATTACK}'"))
+
+    async def test_a_bound_parameter_may_hold_anything(self, database: AsyncEngine) -> None:
+        async with AsyncSession(database) as session:
+            with during(asking(ATTACK)):
+                await session.scalars(sa.select(Product).where(Product.name == ATTACK))
+
+    async def test_a_statement_that_stands_in_the_source_is_recognised(
+        self, database: AsyncEngine
+    ) -> None:
+        """The stack goes through a greenlet there."""
+        async with AsyncSession(database) as session:
+            with during(asking("secret")):
+                await session.execute(sa.text("SELECT secret FROM products"))
+                await session.execute(AS_A_CONSTANT)
