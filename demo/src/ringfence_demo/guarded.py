@@ -14,8 +14,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from ringfence import Database, Outbound, Ringfence, public
 from ringfence.authn.accounts import AccountStore
 from ringfence.boundary.urls.outbound import Endpoint
-from ringfence.core.codes import CODES
-from ringfence.core.event import Event
 from ringfence.core.exchange import current
 from ringfence.core.settings import Settings, parse
 from ringfence.storage import open_stores
@@ -44,20 +42,10 @@ class Accounts:
 
     async def disable(self, account_id: str) -> None:
         """Close an account: every session and token of it dies. Raises LookupError."""
-        now = datetime.now(UTC)
-        await self.store.disable(account_id, now)
+        await self.store.disable(account_id, datetime.now(UTC))
         exchange = current.get()
         if exchange is not None:
-            exchange.sink.emit(
-                Event(
-                    at=now,
-                    code=CODES["account.disabled"],
-                    request_id=exchange.request_id,
-                    client=exchange.client,
-                    subject=exchange.principal.subject if exchange.principal else None,
-                    facts={"account": account_id},
-                )
-            )
+            exchange.sink.emit(exchange.event("account.disabled", {"account": account_id}))
 
 
 def settings(

@@ -5,16 +5,16 @@ of it. A control that works by construction (an argument list, a sanitiser) asks
 with its layer off it hands the value on untreated; with it on, it leaves a trace.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Generic, Protocol, TypeVar, overload
 
 from ringfence.core.asgi import Scope
 from ringfence.core.codes import CODES, Code, Layer
 from ringfence.core.decision import NO_RESOURCE
 from ringfence.core.errors import Refused
-from ringfence.core.event import EventSink
+from ringfence.core.event import Event, EventSink
 from ringfence.core.principal import Principal
 from ringfence.core.route import NOTHING, Entry, Match
 
@@ -22,6 +22,34 @@ from ringfence.core.route import NOTHING, Entry, Match
 SCOPE_KEY: Final = "ringfence"
 
 _MOST_REFUSALS: Final = 100  # of one request; a WebSocket may stay for long
+
+T = TypeVar("T")
+
+
+class Slot(Generic[T]):
+    """The key under which one module keeps a value of type ``T`` with a request."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name: Final = name  # for people who look at ``Exchange.state``
+
+    def __repr__(self) -> str:
+        return f"Slot({self._name!r})"
+
+
+class State(Protocol):
+    """What modules keep with a request, each under its own ``Slot``: a dictionary, typed by key."""
+
+    @overload
+    def get(self, slot: Slot[T], /) -> T | None: ...
+    @overload
+    def get(self, slot: Slot[T], default: T, /) -> T: ...
+    def setdefault(self, slot: Slot[T], default: T, /) -> T: ...
+    def __getitem__(self, slot: Slot[T], /) -> T: ...
+    def __setitem__(self, slot: Slot[T], value: T, /) -> None: ...
+    def __contains__(self, slot: Slot[Any], /) -> bool: ...
+    def __len__(self) -> int: ...
 
 
 class Exchange:
@@ -72,8 +100,37 @@ class Exchange:
         self.resource = NO_RESOURCE  # authz: what the policy's loader found
         self.inputs: list[str] = []  # boundary: all that the client sent, where a crash is told
         self.traces: list[Code] = []  # what the seams did
-        self.state: dict[object, Any] = {}  # what the request opened: a database session
+        kept: dict[Any, Any] = {}
+        self.state: State = kept  # what modules keep with the request, such as a database session
         self.closing: list[Callable[[], Awaitable[None]]] = []  # and what closes it in the end
+
+    def event(
+        self,
+        code: str,
+        facts: Mapping[str, str | int] | None = None,
+        *,
+        subject: str | None = None,
+        status: int | None = None,
+    ) -> Event:
+        """An event about this request.
+
+        Args:
+            code: Name in the catalogue, such as ``"signin.done"``.
+            facts: What is known beside the request.
+            subject: Whom it is about, where that is not who asks.
+            status: HTTP status of the answer that it led to.
+        """
+        return Event(
+            at=self.now,
+            code=CODES[code],
+            request_id=self.request_id,
+            client=self.client or None,
+            subject=subject or (self.principal.subject if self.principal else None),
+            method=self.scope.get("method"),
+            route=self.entry.pattern if self.entry else None,
+            status=status,
+            facts=facts or {},
+        )
 
 
 #: The exchanges under way in this process: what a thread of theirs does has no current one.

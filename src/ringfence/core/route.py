@@ -43,6 +43,7 @@ class Entry:
     name: str = ""  # where the handler is defined, for people
     handler: object = field(default=None, repr=False)  # identity that the wrapper confirms
     through: tuple[object, ...] = field(default=(), repr=False)  # mounts on the way to it
+    own: bool = False  # one of Ringfence's own routes
 
     @property
     def parameters(self) -> tuple[str, ...]:

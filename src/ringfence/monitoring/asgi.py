@@ -9,7 +9,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -78,7 +77,8 @@ class Monitor:
         """Write down why a request was refused."""
         with contextlib.suppress(ValueError):
             exchange.refusals.remove(refused)
-        self._take(_event(exchange, refused.code.name, refused.facts), exchange)
+        code = refused.code
+        self._take(exchange.event(code.name, refused.facts, status=code.status), exchange)
 
     def swallowed(self, exchange: Exchange) -> None:
         """Write down what was refused to the application, which then answered all the same.
@@ -87,14 +87,14 @@ class Monitor:
         """
         for refused in exchange.refusals:
             facts = {**refused.facts, "answered": "by the application"}
-            event = _event(exchange, refused.code.name, facts)
-            self._take(replace(event, status=None), exchange)
+            self._take(exchange.event(refused.code.name, facts), exchange)
         exchange.refusals.clear()
 
     def crashed(self, exchange: Exchange, error: Exception) -> None:
         """Write down an exception that nobody meant."""
         facts = crash.facts(error, self._redactor, exchange.inputs)
-        self._take(_event(exchange, "server.error", facts), exchange, error)
+        status = CODES["server.error"].status
+        self._take(exchange.event("server.error", facts, status=status), exchange, error)
 
     def redacted(self, text: str) -> str:
         """``text`` of the application as it may be written down elsewhere."""
@@ -177,21 +177,6 @@ class Monitor:
             self._journal.retry()
         if self._journal.trouble:
             self._later()
-
-
-def _event(exchange: Exchange, code: str, facts: Mapping[str, str | int]) -> Event:
-    found = CODES[code]
-    return Event(
-        at=exchange.now,
-        code=found,
-        request_id=exchange.request_id,
-        client=exchange.client or None,
-        subject=exchange.principal.subject if exchange.principal else None,
-        method=exchange.scope.get("method"),
-        route=exchange.entry.pattern if exchange.entry else None,
-        status=found.status,
-        facts=facts,
-    )
 
 
 def _level(settings: Settings) -> str:

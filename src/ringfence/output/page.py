@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
-from ringfence.core.exchange import Exchange, current, seam
+from ringfence.core.exchange import Exchange, Slot, current, seam
 from ringfence.output.csp import declaration
 
-_DECLARED: Final = "output.csp"
-_NONCE: Final = "output.nonce"
-_ATTACHED: Final = "output.attachment"
+_DECLARED: Final = Slot[dict[str, str]]("output.csp")
+_NONCE: Final = Slot[str]("output.nonce")
+_ATTACHED: Final = Slot[bytes]("output.attachment")
 
 #: What RFC 8187 3.2.1 lets stand as it is, beside letters, digits and ``-._~``.
 _ATTR_CHAR: Final = "!#$&+^`|"
@@ -48,8 +48,7 @@ def nonce() -> str:
     exchange = current.get()
     if exchange is None:
         return secrets.token_urlsafe(16)
-    made: str = exchange.state.setdefault(_NONCE, secrets.token_urlsafe(16))
-    return made
+    return exchange.state.setdefault(_NONCE, secrets.token_urlsafe(16))
 
 
 def attachment(filename: str) -> None:

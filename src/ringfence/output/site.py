@@ -9,7 +9,6 @@ from typing import Final
 
 from ringfence.core.asgi import Message
 from ringfence.core.codes import CODES
-from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange
 from ringfence.core.policy import public
 from ringfence.output import csp
@@ -28,9 +27,6 @@ from ringfence.output.headers import (
 )
 from ringfence.output.page import attached, declared
 from ringfence.output.scrub import CLIENT_ERROR
-
-#: Where the handlers of Ringfence's own routes are defined. They alone set the refresh cookie.
-_OWN: Final = "ringfence."
 
 _COOKIE: Final = b"set-cookie"
 _READERS: Final = b"access-control-allow-origin"
@@ -112,27 +108,14 @@ class Site:
 
 
 def own(exchange: Exchange) -> bool:
-    """Whether the request goes to one of Ringfence's own routes."""
-    return exchange.entry is not None and exchange.entry.name.startswith(_OWN)
+    """Whether the request goes to one of Ringfence's own routes: they set the refresh cookie."""
+    return exchange.entry is not None and exchange.entry.own
 
 
 def tell(exchange: Exchange, code: str, start: Message, **facts: str) -> None:
     """Write down what was kept from leaving."""
-    found = CODES[code]
-    exchange.traces.append(found)
-    exchange.sink.emit(
-        Event(
-            at=exchange.now,
-            code=found,
-            request_id=exchange.request_id,
-            client=exchange.client,
-            subject=exchange.principal.subject if exchange.principal else None,
-            method=exchange.scope.get("method"),
-            route=exchange.entry.pattern if exchange.entry else None,
-            status=start.get("status"),
-            facts=facts,
-        )
-    )
+    exchange.traces.append(CODES[code])
+    exchange.sink.emit(exchange.event(code, facts, status=start.get("status")))
 
 
 def _stored(exchange: Exchange, start: Message, kept: list[Header], caching: list[Header]) -> bool:

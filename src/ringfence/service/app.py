@@ -211,6 +211,7 @@ def _entry(method: str, path: str, handler: Any) -> Entry:  # noqa: ANN401  # a 
         policy=declared(handler),
         name=f"{handler.__module__}.{handler.__qualname__}",
         handler=handler,
+        own=True,
     )
 
 

@@ -12,9 +12,7 @@ from starlette.responses import Response
 
 from ringfence.authn.sessions import Device
 from ringfence.core.asgi import ASGIApp, Receive, Scope, Send
-from ringfence.core.codes import CODES
 from ringfence.core.errors import Refused
-from ringfence.core.event import Event
 from ringfence.core.exchange import SCOPE_KEY, Exchange, seam
 from ringfence.core.principal import Principal
 from ringfence.service import wire
@@ -101,20 +99,7 @@ class Call:
 
     def note(self, code: str, *, subject: str | None = None, **facts: str) -> None:
         """Write down what happened."""
-        exchange = self.exchange
-        signed_in = exchange.principal.subject if exchange.principal else None
-        exchange.sink.emit(
-            Event(
-                at=exchange.now,
-                code=CODES[code],
-                request_id=exchange.request_id,
-                client=exchange.client or None,
-                subject=subject or signed_in,
-                method=self.request.method,
-                route=exchange.entry.pattern if exchange.entry else None,
-                facts=facts,
-            )
-        )
+        self.exchange.sink.emit(self.exchange.event(code, facts, subject=subject))
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]

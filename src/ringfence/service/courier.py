@@ -8,13 +8,12 @@ in silence. A process that is killed loses what waits: whoever misses a mail ask
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from secrets import SystemRandom
 from typing import Final, TypeAlias
 
-from ringfence.core.codes import CODES
 from ringfence.core.errors import Refused
-from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange
 
 Errand: TypeAlias = Callable[[], Awaitable[None]]
@@ -90,14 +89,5 @@ class Courier:
             self._lost(exchange, type(error).__name__)
 
     def _lost(self, exchange: Exchange, reason: str) -> None:
-        exchange.sink.emit(
-            Event(
-                at=self._clock(),
-                code=CODES["mail.failed"],
-                request_id=exchange.request_id,
-                client=exchange.client or None,
-                method=exchange.scope["method"],
-                route=exchange.entry.pattern if exchange.entry else None,
-                facts={"reason": reason},
-            )
-        )
+        event = exchange.event("mail.failed", {"reason": reason})
+        exchange.sink.emit(replace(event, at=self._clock()))  # the request is long over

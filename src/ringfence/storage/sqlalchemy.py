@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.types import TypeEngine
 
 from ringfence.core.errors import ConfigurationError, StoreError
-from ringfence.core.exchange import current
+from ringfence.core.exchange import Slot, current
 
 ModelT = TypeVar("ModelT")
 
@@ -28,6 +28,7 @@ class Database:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine: Final = engine
+        self._session: Final = Slot[AsyncSession]("database.session")
 
     async def __call__(self) -> AsyncIterator[AsyncSession]:
         """The session of the current request; for FastAPI, ``Depends(database)``."""
@@ -42,10 +43,10 @@ class Database:
         exchange = current.get()
         if exchange is None:
             raise LookupError("no request is under way")
-        session = exchange.state.get(self)
+        session = exchange.state.get(self._session)
         if session is None:
             session = AsyncSession(self.engine, expire_on_commit=False)
-            exchange.state[self] = session
+            exchange.state[self._session] = session
             exchange.closing.append(session.close)
         return session
 

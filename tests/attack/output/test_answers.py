@@ -217,9 +217,7 @@ class TestAnApplicationThatLeaksItsCookies:
         }
 
     async def test_ringfences_own_routes_see_it(self) -> None:
-        answer = await get(
-            "/cookies", off=False, headers=self.HEADERS, handler="ringfence.service.app.refresh"
-        )
+        answer = await get("/cookies", off=False, headers=self.HEADERS, own=True)
         assert b"rf_rt_secret" in answer.body
 
     async def test_with_the_layer_off_it_is_leaked(self) -> None:

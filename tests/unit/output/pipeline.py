@@ -80,7 +80,7 @@ async def through(
     headers: Iterable[Header] = (),
     body: bytes = b"",
     policy: Policy = signed_in,
-    handler: str = "shop.handler",
+    own: bool = False,
 ) -> Answer:
     """Send one request through ``before``, ``guard``, the application and ``finish``."""
     answer = Answer()
@@ -100,7 +100,7 @@ async def through(
     if kind == "http":
         scope["method"] = method
     exchange = Exchange(scope, request_id=REQUEST_ID, now=NOW, off=off, sink=answer)
-    exchange.entry = Entry(pattern=path, policy=policy, name=handler)
+    exchange.entry = Entry(pattern=path, policy=policy, own=own)
     answer.exchange = exchange
     output = Output(settings)
 

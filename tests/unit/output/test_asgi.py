@@ -367,9 +367,7 @@ async def test_a_201_may_name_a_resource_elsewhere() -> None:
 
 async def test_the_cookies_of_ringfences_own_routes_are_theirs() -> None:
     cookie = b"__Host-rf_refresh=rf_rt_x; Path=/; Secure; HttpOnly; SameSite=Strict"
-    answer = await through(
-        answering(200, [(b"set-cookie", cookie)]), handler="ringfence.service.app.sign_in"
-    )
+    answer = await through(answering(200, [(b"set-cookie", cookie)]), own=True)
     assert answer.value("set-cookie") == cookie.decode()
 
 

@@ -17,16 +17,17 @@ from typing import Final
 from urllib.parse import unquote
 
 from ringfence.boundary.request.body import Content, Fields
+from ringfence.boundary.request.query import Pairs
 from ringfence.boundary.request.strict_json import Json
 from ringfence.boundary.sql.readings import Inputs, prepare
 from ringfence.core.codes import Layer
-from ringfence.core.exchange import Exchange, current, in_progress, refusal
+from ringfence.core.exchange import Exchange, Slot, current, in_progress, refusal
 
-#: Keys of ``Exchange.state``: what the checks of head and body leave behind.
-QUERY: Final = "boundary.query"
-BODY: Final = "boundary.body"
-MESSAGES: Final = "boundary.messages"
-_PREPARED: Final = "boundary.inputs"
+#: What the checks of head and body leave behind.
+QUERY: Final = Slot[Pairs]("boundary.query")
+BODY: Final = Slot[Content]("boundary.body")
+MESSAGES: Final = Slot[deque[str]]("boundary.messages")
+_PREPARED: Final = Slot[tuple[bool, Inputs]]("boundary.inputs")
 
 #: Headers of the protocol: browsers send these with every request, and what they say has quotes,
 #: commas and words in it. Only what could end a string of SQL is looked at.
@@ -66,7 +67,7 @@ def of_current() -> Iterator[Inputs]:
 
 def _prepared(exchange: Exchange) -> Inputs:
     has_body = BODY in exchange.state  # a policy that loads its resource asks before it is read
-    kept: tuple[bool, Inputs] | None = exchange.state.get(_PREPARED)
+    kept = exchange.state.get(_PREPARED)
     if kept is not None and kept[0] is has_body:
         return kept[1]
     sent_characters = sum(map(len, (*values(exchange, 0), *names(exchange, 0))))
@@ -102,9 +103,9 @@ def values(exchange: Exchange, depth: int = _DEPTH) -> Iterator[str]:
     """What handlers take for data, and the texts within to that ``depth``."""
     for part in (*exchange.match.parameters.values(), *_segments(exchange)):
         yield from _with_nested(part, depth)
-    for _, value in exchange.state.get(QUERY, ()):
+    for _, value in exchange.state.get(QUERY, []):
         yield from _with_nested(value, depth)
-    body: Content = exchange.state.get(BODY)
+    body = exchange.state.get(BODY)
     if isinstance(body, Fields):
         for _, value in body.pairs:
             yield from _with_nested(value, depth)
@@ -113,14 +114,14 @@ def values(exchange: Exchange, depth: int = _DEPTH) -> Iterator[str]:
         yield from _with_nested(body.decode("utf-8", "replace"), depth)
     else:
         yield from _leaves(body, depth)
-    for message in exchange.state.get(MESSAGES, ()):
+    for message in exchange.state.get(MESSAGES, deque()):
         yield from _with_nested(message, depth)
 
 
 def names(exchange: Exchange, depth: int = _DEPTH) -> Iterator[str]:
     """Names of parameters and members, cookies, and other headers that a handler may read."""
-    yield from (name for name, _ in exchange.state.get(QUERY, ()))
-    body: Content = exchange.state.get(BODY)
+    yield from (name for name, _ in exchange.state.get(QUERY, []))
+    body = exchange.state.get(BODY)
     if isinstance(body, Fields):
         yield from (name for name, _ in body.pairs)
     elif not isinstance(body, bytes):

@@ -12,21 +12,32 @@ from ringfence.boundary.request.body import Fields
 from ringfence.boundary.request.inputs import of_current
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import in_progress
+from ringfence.core.exchange import Exchange, Slot, in_progress
 from ringfence.core.policy import public
 from ringfence.core.route import Entry, Match
 from tests.unit.boundary.exchanges import HOST, during, exchange
 
+SLOTS: dict[str, Slot[Any]] = {
+    "query": inputs.QUERY,
+    "body": inputs.BODY,
+    "messages": inputs.MESSAGES,
+}
+
+
+def keep(made: Exchange, parts: dict[str, Any]) -> None:
+    for name, part in parts.items():
+        made.state[SLOTS[name]] = part
+
 
 def values(**parts: Any) -> set[str]:
     made = exchange(path="/")
-    made.state.update({f"boundary.{name}": part for name, part in parts.items()})
+    keep(made, parts)
     return set(inputs.values(made))
 
 
 def names(*headers: tuple[bytes, bytes], **parts: Any) -> set[str]:
     made = exchange(headers=headers)
-    made.state.update({f"boundary.{name}": part for name, part in parts.items()})
+    keep(made, parts)
     return set(inputs.names(made))
 
 
@@ -132,7 +143,7 @@ def test_a_body_counts_although_the_inputs_were_asked_for_before_it_came() -> No
     made.state[inputs.QUERY] = [("q", "mug")]
     with during(made):
         (before,) = of_current()
-        made.state[inputs.BODY] = {"note": "jar"}
+        keep(made, {"body": {"note": "jar"}})
         (after,) = of_current()
     assert (before.words, after.words) == ({"mug"}, {"mug", "jar"})
 
@@ -141,7 +152,7 @@ def test_what_was_sent_is_known_as_it_came_and_as_it_is_read() -> None:
     headers = [HOST, (b"cookie", b"a=tea"), (b"x-note", b"jar")]
     made = exchange(path="/", query=b"q=a%20b", headers=headers)
     made.state[inputs.QUERY] = [("q", "a b")]
-    made.state[inputs.BODY] = {"note": "mug"}
+    keep(made, {"body": {"note": "mug"}})
     assert inputs.sent(made) == ["q=a%20b", "a b", "mug", "tea", "jar"]
 
 
@@ -203,7 +214,7 @@ def nested(levels: int, size: int) -> str:
 def test_texts_within_texts_do_not_multiply() -> None:
     """CWE-409: a body of 1 MB came to 70 MB of readings, and kept the loop for 20 seconds."""
     made = exchange(path="/")
-    made.state["boundary.body"] = [nested(3, 100_000)]
+    keep(made, {"body": [nested(3, 100_000)]})
     with during(made), pytest.raises(Refused) as refused:
         list(of_current())
     assert refused.value.code.name == "sql.injected"
@@ -215,7 +226,7 @@ def test_what_is_nested_as_applications_do_it_is_read(levels: int) -> None:
     for _ in range(levels):
         text = json.dumps({"q": text})
     made = exchange(path="/")
-    made.state["boundary.body"] = [text]
+    keep(made, {"body": [text]})
     with during(made):
         (found,) = of_current()
     assert found.phrases
