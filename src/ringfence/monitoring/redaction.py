@@ -97,7 +97,8 @@ _SHAPES: Final = (
     ),
     # [parameters: ('a', 'b')]    DETAIL: Key (login)=(a) already exists
     _shape(r"(\[parameters: ).*?(\]\s*$|$)", rf"\1{MASK}\2", "[parameters: "),
-    _shape(r"(Key \([^)]*\)=\()[^)]*", rf"\1{MASK}", "key ("),
+    # It ends where the next one begins, or a text full of them is read again from each (CWE-1333).
+    _shape(r"(Key \((?:(?!Key \()[^)])*+\)=\()[^)]*", rf"\1{MASK}", "key ("),
     # From where a run of such characters begins, and without a second look at it (CWE-1333).
     _shape(rf"(?<!{_OF_ADDRESSES}){_OF_ADDRESSES}++@[^\s@<>\"'(),:;=]+\.[^\W\d_]{{2,}}", MASK, "@"),
     _shape(r"\brf_[a-z]{2}_[\w-]+", MASK, "rf_"),

@@ -114,6 +114,7 @@ def test_what_the_client_sent_needs_no_name_and_no_shape_to_be_kept_out_of_a_cra
     )
     exchange.inputs.append(CANARIES[name])
     monitor.crashed(exchange, RuntimeError(f"odd: <{CANARIES[name]}>"))
+    assert b"odd: <" in log.bytes
     assert not {piece for piece in pieces(name) if piece.encode() in log.bytes}
 
 

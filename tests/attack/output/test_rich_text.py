@@ -35,6 +35,7 @@ ACTIVE = frozenset(NAMES.split())
 TRIMMED = "".join(map(chr, range(0x21)))
 SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):")
 DROPPED = {ord(character): None for character in "\t\n\r"}
+HARMLESS_SCHEMES = {"http", "https", "mailto"}
 HARMLESS_ATTRIBUTES = {"href", "title", "lang", "rel", "start", "colspan", "rowspan"}
 
 
@@ -95,54 +96,36 @@ def output_off() -> Iterator[Exchange]:
     current.reset(token)
 
 
-def judge(html: str) -> None:
+def acts(html: str) -> bool:
+    """Whether anything of it runs, loads, or leads away from the web."""
     seen = Seen(html)
-    assert not seen.tags & ACTIVE
-    assert not {tag for tag in seen.tags if not tag.isalnum()}
-    assert seen.attributes <= HARMLESS_ATTRIBUTES
-    for link in seen.links:
-        scheme = SCHEME.match(link.strip(TRIMMED).translate(DROPPED))
-        assert scheme is None or scheme[1].lower() in {"http", "https", "mailto"}
+    schemes = [SCHEME.match(link.strip(TRIMMED).translate(DROPPED)) for link in seen.links]
+    return bool(
+        seen.tags & ACTIVE
+        or any(not tag.isalnum() for tag in seen.tags)
+        or seen.attributes - HARMLESS_ATTRIBUTES
+        or any(scheme and scheme[1].lower() not in HARMLESS_SCHEMES for scheme in schemes)
+    )
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
-def test_a_payload_leaves_nothing_that_acts(guarded: Exchange, payload: str) -> None:
-    judge(rich_text(payload))
+def test_no_payload_leaves_anything_that_acts(guarded: Exchange) -> None:
+    """And nothing wakes up in a second parser (mutation XSS)."""
+    assert not [payload for payload in PAYLOADS if acts(rich_text(payload))]
+    assert not [payload for payload in PAYLOADS if acts(rich_text(rich_text(payload)))]
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
-def test_what_is_left_does_not_wake_up_when_it_is_read_again(
-    guarded: Exchange, payload: str
+def test_with_the_layer_off_the_payloads_are_shown_as_they_came_and_act(
+    output_off: Exchange,
 ) -> None:
-    """Mutation XSS: text that turns into elements in the second parser."""
-    once = rich_text(payload)
-    first, again = Seen(once), Seen(rich_text(once))
-    assert first.tags == again.tags
-    assert first.text == again.text
-
-
-@pytest.mark.parametrize("payload", PAYLOADS)
-def test_with_the_layer_off_the_payload_is_shown_as_it_came(
-    output_off: Exchange, payload: str
-) -> None:
-    assert rich_text(payload) == payload
+    assert [rich_text(payload) for payload in PAYLOADS] == PAYLOADS
     assert not output_off.traces
-
-
-def test_the_list_is_broad_and_the_judge_sees_what_it_is_for(output_off: Exchange) -> None:
-    caught = 0
-    for payload in PAYLOADS:
-        try:
-            judge(rich_text(payload))
-        except AssertionError:
-            caught += 1
     assert len(PAYLOADS) >= 200
-    assert caught >= 0.95 * len(PAYLOADS)
+    assert sum(map(acts, PAYLOADS)) >= 0.95 * len(PAYLOADS)
 
 
 @given(st.lists(st.sampled_from(PAYLOADS), min_size=2, max_size=4), st.integers(1, 40))
 def test_payloads_cut_and_joined_leave_nothing_that_acts(parts: list[str], cut: int) -> None:
-    judge(rich_text("".join(part[:cut] for part in parts) + parts[-1]))
+    assert not acts(rich_text("".join(part[:cut] for part in parts) + parts[-1]))
 
 
 def test_the_sanitiser_leaves_its_trace(guarded: Exchange) -> None:

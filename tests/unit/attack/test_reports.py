@@ -62,6 +62,7 @@ def test_the_table_names_who_stopped_what() -> None:
 
 
 def test_without_colour_there_is_no_escape() -> None:
+    assert "\x1b" in "\n".join(table(BAD, colour=True))
     assert "\x1b" not in "\n".join(table(BAD, colour=False))
 
 

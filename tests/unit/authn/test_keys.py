@@ -11,6 +11,7 @@ from joserfc.jwk import ECKey, RSAKey
 from ringfence.authn import keys
 from ringfence.authn.keys import KEPT_AFTER, PUBLISHED_BEFORE, Keys, rotate_signing
 from ringfence.core.errors import ConfigurationError
+from ringfence.core.secret import MASK
 from tests.unit.authn.flows import NOON
 
 SINGLE = ["salt.key", "sealing.key", "log.key", "pepper-1.key"]
@@ -93,6 +94,7 @@ def test_no_key_shows_in_a_repr(folder: Path) -> None:
     """ATTACKS M01."""
     loaded = Keys.load_or_create(folder)
     shown = repr(loaded)
+    assert shown.count(MASK) >= len(SINGLE)
     for name in SINGLE:
         assert repr((folder / name).read_bytes())[2:-1] not in shown
     assert "PRIVATE" not in shown

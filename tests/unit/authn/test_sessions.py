@@ -11,7 +11,7 @@ from ringfence.authn.refresh import RefreshLimits, RefreshToken
 from ringfence.authn.sessions import Device, Grant, Sessions
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
-from ringfence.core.secret import Secret
+from ringfence.core.secret import MASK, Secret
 from ringfence.storage import Stores, open_stores
 from tests.unit.authn.flows import NOON, account, counting, within
 
@@ -76,6 +76,7 @@ async def test_the_database_holds_no_token(desk: Desk) -> None:
     second = await desk.renew(first)
     tables = str(vars(desk.stores.sessions))
     for grant in (first, second):
+        assert grant.session in tables
         assert grant.refresh.reveal() not in tables
         assert grant.refresh.reveal()[6:] not in tables
 
@@ -240,5 +241,6 @@ async def test_a_session_that_reached_its_30_days_is_not_listed(desk: Desk) -> N
 
 async def test_a_grant_cannot_be_printed(desk: Desk) -> None:
     grant = await desk.begin()
+    assert repr(grant).count(MASK) == 2
     assert grant.refresh.reveal() not in repr(grant)
     assert grant.access.reveal() not in repr(grant)

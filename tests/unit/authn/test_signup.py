@@ -102,4 +102,6 @@ async def test_an_account_that_appears_meanwhile_is_not_overwritten(desk: Desk) 
 async def test_the_mail_holds_nothing_that_a_stranger_chose(desk: Desk) -> None:
     """Or we would carry advertisements to other people's mailboxes."""
     await desk.signup.ask(ALICE, "Cheap pills at https://evil.example", SITE, NOON)
-    assert "evil" not in str(desk.mailbox.mails)
+    mails = str(desk.mailbox.mails)
+    assert SITE in mails
+    assert "evil" not in mails

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from ringfence.core.secret import Secret
+from ringfence.core.secret import MASK, Secret
 from ringfence.core.settings import Settings
 
 VALUE = "canary-3f9a"
@@ -27,7 +27,9 @@ WAYS: dict[str, Callable[[Secret[str]], str]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_no_format_shows_the_value(way: str) -> None:
-    assert VALUE not in WAYS[way](Secret(VALUE))
+    shown = WAYS[way](Secret(VALUE))
+    assert MASK in shown.encode().decode("unicode_escape" if way == "json" else "utf-8")
+    assert VALUE not in shown
 
 
 def test_a_dataclass_that_holds_it_does_not_show_it() -> None:
@@ -35,15 +37,19 @@ def test_a_dataclass_that_holds_it_does_not_show_it() -> None:
     class Holder:
         key: Secret[bytes]
 
-    assert VALUE not in repr(Holder(Secret(VALUE.encode())))
+    shown = repr(Holder(Secret(VALUE.encode())))
+    assert MASK in shown
+    assert VALUE not in shown
 
 
 def test_a_log_record_and_a_traceback_do_not_show_it(caplog: pytest.LogCaptureFixture) -> None:
     secret = Secret(VALUE)
     with caplog.at_level(logging.INFO):
         logging.getLogger("x").info("key is %s", secret)
-    shown = traceback.format_exception(ValueError(secret))
-    assert VALUE not in caplog.text + "".join(shown)
+    shown = "".join(traceback.format_exception(ValueError(secret)))
+    assert MASK in caplog.text
+    assert MASK in shown
+    assert VALUE not in caplog.text + shown
 
 
 def test_it_is_not_pickled() -> None:

@@ -37,6 +37,7 @@ def test_a_traceback_begins_with_the_cause_and_keeps_each_exceptions_words_on_on
 
 def test_what_was_hidden_on_purpose_stays_hidden() -> None:
     error = failed()
+    assert "ValueError" in text(error, REDACTOR)
     error.__cause__ = None
     error.__suppress_context__ = True
     assert "ValueError" not in text(error, REDACTOR)

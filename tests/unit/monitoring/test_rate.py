@@ -72,6 +72,7 @@ def test_many_sources_take_bounded_memory_and_are_counted_together() -> None:
 def test_a_second_that_is_over_is_forgotten() -> None:
     rate = Rate()
     rate.admit("token.invalid", "192.0.2.7", 5.0)
+    assert rate._seen
     rate.turn(6.0)
     assert not rate._seen
 

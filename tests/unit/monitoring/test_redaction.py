@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 
 from ringfence.core.secret import MASK, Secret
 from ringfence.monitoring.redaction import Redactor
+from tests.growth import BEYOND_LINEAR, MORE, growth
 from tests.unit.monitoring.canaries import CANARIES, WAYS, pieces
 
 REDACTOR = Redactor()
+SENT = "blue teapot"
 
 
 def test_there_are_twelve_canaries() -> None:
@@ -92,10 +94,13 @@ def test_what_the_client_sent_is_taken_out_of_an_exceptions_words() -> None:
     assert text == f"no product called {MASK}"
 
 
-@given(st.text(max_size=200))
-def test_any_text_can_be_redacted(text: str) -> None:
-    redacted = REDACTOR.text(text)
-    assert isinstance(redacted, str)
+@given(st.text(max_size=100), st.text(max_size=100))
+def test_a_password_of_this_process_is_found_in_any_text(before: str, after: str) -> None:
+    """Whatever stands around it: no text is an error, and none is a place to hide in."""
+    secret = "violet kettle"
+    redacted = Redactor([secret]).text(before + secret + after)
+    assert secret not in redacted
+    assert MASK in redacted
 
 
 @given(st.sampled_from(WAYS), st.text(max_size=20), st.text(max_size=20))
@@ -109,40 +114,28 @@ def test_a_canary_is_found_between_other_words(
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["a.a-" * 100_000 + "://", "a://" * 100_000, "x." * 200_000 + " @", "aA1" * 130_000 + " @"],
-)
-def test_no_text_as_long_as_a_body_makes_redaction_slow(text: str) -> None:
-    """ATTACKS H08, CWE-1333: what took minutes is linear now."""
-    import time
-
-    started = time.process_time()
-    REDACTOR.text(text)
-    assert time.process_time() - started < 3
-
-
-def test_thousands_of_values_are_taken_out_of_a_text_at_once() -> None:
-    import time
-
-    started = time.process_time()
-    text = REDACTOR.text("no blue teapot", sent=[*map(str, range(10_000, 30_000)), "blue teapot"])
-    assert text == f"no {MASK}"
-    assert time.process_time() - started < 1
+    ("part", "end"),
+    [("a.a-", "://"), ("a://", ""), ("x.", " @"), ("aA1", " @"), ("password=", ""), ("a@", ""),
+     ("eyJ", ""), ("cookie: ", ""), ("otp ", ""), ("x", ""), ("://", ""), ("Aa1_", ""),
+     ("-----BEGIN PRIVATE KEY-----", ""), ("key (", ""), ("[parameters: ", ""), ("token_", "")],
+)  # fmt: skip
+def test_redaction_takes_as_long_as_its_text_is(part: str, end: str) -> None:
+    """ATTACKS H08, CWE-1333: a pattern that backtracks is a denial of service."""
+    texts = {times: part * times + end for times in (2_000, 2_000 * MORE)}
+    assert growth(lambda times: REDACTOR.text(texts[times]), 2_000) < BEYOND_LINEAR
 
 
-@pytest.mark.parametrize("text", ["password=" * 2000, "a@" * 5000, "eyJ" * 5000, "cookie: " * 2000,
-    "otp " * 4000, "x" * 20000, "://" * 5000, "-----BEGIN PRIVATE KEY-----" * 500, "Aa1_" * 5000,
-    "key (" * 4000, "[parameters: " * 2000, "token_" * 4000])  # fmt: skip
-def test_no_text_makes_redaction_slow(text: str) -> None:
-    """ATTACKS H08: a pattern that backtracks is a denial of service."""
-    import time
+def test_the_values_that_were_sent_are_taken_out_in_a_time_that_grows_with_their_number() -> None:
+    def redact(count: int) -> str:
+        return REDACTOR.text(
+            "no blue teapot", sent=[*map(str, range(10_000, 10_000 + count)), SENT]
+        )
 
-    started = time.process_time()
-    REDACTOR.text(text)
-    assert time.process_time() - started < 1
+    assert redact(10) == f"no {MASK}"
+    assert growth(redact, 2_500) < BEYOND_LINEAR
 
 
 def test_a_password_as_long_as_a_token_is_redacted() -> None:
     """Clouds sign tokens of 1,000 characters and more to be used as a database's password."""
     text = Redactor().text(f"postgresql://app:{'%2F' * 600}SIGNATURE@db/accounts")
-    assert "SIGNATURE" not in text
+    assert text == f"postgresql://{MASK}@db/accounts"

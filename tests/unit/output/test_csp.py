@@ -45,6 +45,7 @@ def test_a_worker_may_be_given_web_assembly() -> None:
     assert b"script-src 'self' 'wasm-unsafe-eval'" in policy(csp.API, declared)
 
 
+@pytest.mark.parametrize("directive", ["script-src", "worker-src"])
 @pytest.mark.parametrize(
     "sources",
     [
@@ -58,9 +59,9 @@ def test_a_worker_may_be_given_web_assembly() -> None:
         "blob:",
     ],
 )
-def test_scripts_cannot_be_allowed_inline_or_from_anywhere(sources: str) -> None:
-    with pytest.raises(ValueError, match="script-src must not hold"):
-        declaration("script_src", f"'self' {sources}")
+def test_scripts_cannot_be_allowed_inline_or_from_anywhere(directive: str, sources: str) -> None:
+    with pytest.raises(ValueError, match=f"{directive} must not hold"):
+        declaration(directive.replace("-", "_"), f"'self' {sources}")
 
 
 @pytest.mark.parametrize(

@@ -270,6 +270,7 @@ async def test_no_event_holds_a_login_a_password_or_a_token(house: House, visito
     await visitor.post("/auth/verify-email", {"token": token, "password": PASSWORD})
     await visitor.post("/auth/password/forgot", {"login": CAROL})
     written = str(house.sink.events)
+    assert "account.created" in house.sink.codes
     for secret in ("carol", PASSWORD, token, "rf_"):
         assert secret not in written
 
