@@ -16,11 +16,11 @@ from typing import Any, Final, TypeAlias
 from bench.contest import ASGIApp
 from ringfence import Ringfence, Settings
 from ringfence.authn.accounts import Account
-from ringfence.authn.keys import Keys
 from ringfence.authn.tokens import AccessTokens
 from ringfence.authz.resources import ResourceLoader
 from ringfence.core.policy import Policy
 from ringfence.core.settings import Environment
+from ringfence.storage.keys import load_or_create
 
 Message: TypeAlias = MutableMapping[str, Any]
 
@@ -102,7 +102,7 @@ def token(settings: Settings) -> str:
 def tokens(settings: Settings, subjects: Iterable[str]) -> Iterator[str]:
     """An access token for each subject, in a session of the same name."""
     now = datetime.now(UTC)
-    issuer = AccessTokens(Keys.load_or_create(settings.keys), settings)
+    issuer = AccessTokens(load_or_create(settings.keys), settings)
     for subject in subjects:
         account = Account(
             id=subject, login=f"{subject}@{HOST}", login_verified_at=now, created_at=now

@@ -14,9 +14,9 @@ from bench.contestants.guarded import person, settings_of
 from ringfence import Ringfence, Settings
 from ringfence.authn import verifier
 from ringfence.authn.accounts import Account, StoredVerifier
-from ringfence.authn.keys import Keys
 from ringfence.authn.passwords import encode
 from ringfence.storage import open_stores
+from ringfence.storage.keys import load_or_create
 
 PASSWORD: Final = "violet kettle orbits quietly"  # noqa: S105  # in no real place
 
@@ -24,7 +24,7 @@ PASSWORD: Final = "violet kettle orbits quietly"  # noqa: S105  # in no real pla
 def signing_in(case: Case, by: Literal["client_key", "password"]) -> Contestant:
     """One account for each connection, and its sign-in."""
     settings = settings_of(case)
-    keys = Keys.load_or_create(settings.keys)
+    keys = load_or_create(settings.keys)
     now = datetime.now(UTC)
     accounts: list[Account] = []
     requests: list[Request] = []

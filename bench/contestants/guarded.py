@@ -11,11 +11,11 @@ from bench.contest import Case, Contestant, Request
 from bench.shop import OWNED, Order, Orders, PlainOrder
 from ringfence import Database, Owned, Ringfence, Settings, allow, owner
 from ringfence.authn.accounts import Account, StoredVerifier
-from ringfence.authn.keys import Keys
 from ringfence.authn.opaque import new_id
 from ringfence.authn.tokens import AccessTokens
 from ringfence.authz.resources import ResourceLoader
 from ringfence.core.settings import Environment
+from ringfence.storage.keys import load_or_create
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class PlainLoader:
 def build(case: Case) -> Contestant:
     """``GET /orders/{id}`` by one account; every connection sends the same token."""
     settings = settings_of(case)
-    keys = Keys.load_or_create(settings.keys)
+    keys = load_or_create(settings.keys)
     now = datetime.now(UTC)
     account = person("somebody@example.com", now)
     orders = Orders(case.folder, account.id)

@@ -16,6 +16,7 @@ from ringfence.storage import Stores
 from ringfence.storage.postgres.database import Database, connect
 from ringfence.storage.postgres.news import News
 from ringfence.storage.postgres.revocations import PostgresRevocations
+from ringfence.storage.statements import Query
 from tests.contract.processes import worker
 from tests.contract.server import Server
 from tests.contract.stores import (
@@ -154,7 +155,7 @@ async def test_every_connection_brings_its_own_settings(
 ) -> None:
     database = Database(postgres.app_url)
     await database.open()
-    row = await database.one("SELECT current_setting($1)", setting)
+    row = await database.one(Query("SELECT current_setting($1)"), setting)
     await database.close()
     assert row is not None
     assert row[0] == value

@@ -65,13 +65,13 @@ def there(path: Path) -> bool:
 def writing(stores: Stores) -> sqlite3.Connection:
     """The very connection that the stores write on."""
     accounts: Any = stores.accounts
-    return accounts._writer._handle.get()
+    return accounts._database.writer._handle.get()
 
 
 def reading(stores: Stores) -> sqlite3.Connection:
     """The very connection that the stores read on."""
     accounts: Any = stores.accounts
-    return accounts._reader.connection()
+    return accounts._database.reader.connection()
 
 
 async def refuses(stores: Stores) -> None:

@@ -14,12 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from ringfence.authn.accounts import Account
 from ringfence.authn.hashing import HashingLimits
-from ringfence.authn.keys import Keys
 from ringfence.authn.opaque import new_id
 from ringfence.authn.passwords import Passwords, Policy
 from ringfence.core.settings import Settings
 from ringfence.service.hashing import HashingPool
 from ringfence.storage import Stores, open_stores
+from ringfence.storage.keys import load_or_create
 from ringfence_demo import pictures
 from ringfence_demo.data import Databases, DataFolder
 from ringfence_demo.models import Base, Order, Post, Product, Upload
@@ -90,7 +90,7 @@ async def _seed(folder: DataFolder, databases: Databases, settings: Settings) ->
 
 async def seed_accounts(stores: Stores, settings: Settings) -> dict[Person, str]:
     """Make the accounts; returns the id of each."""
-    keys = Keys.load_or_create(settings.keys)
+    keys = load_or_create(settings.keys)
     pool = HashingPool(HashingLimits(patience=timedelta(minutes=5)))  # however slow this machine
     passwords = Passwords(
         hashing=pool,

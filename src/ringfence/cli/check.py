@@ -104,12 +104,12 @@ def _found(check: str, look: Callable[[], _Found]) -> Finding:
 
 
 def _keys(settings: Settings) -> _Found:
-    from ringfence.authn.keys import Keys
+    from ringfence.storage.keys import load_or_create
 
     names = [file.name for file in settings.keys.iterdir()] if settings.keys.is_dir() else []
     if not names or "unfinished" in names:
         return (), "made by the next start"
-    keys = Keys.load_or_create(settings.keys)
+    keys = load_or_create(settings.keys)
     return (), f"{len(keys.signing)} to sign with, pepper {max(keys.peppers)}"
 
 
@@ -155,12 +155,13 @@ def _sqlite(url: str) -> _Found:
 async def _postgres(url: str) -> _Found:
     from ringfence.storage.migrations import HEAD
     from ringfence.storage.postgres.database import Database
+    from ringfence.storage.statements import Query
 
     database = Database(url)
     await database.open()
     try:
         revision = await database.revision()
-        row = await database.one(_PRIVILEGES)
+        row = await database.one(Query(_PRIVILEGES))
     finally:
         await database.close()
     if revision is None:

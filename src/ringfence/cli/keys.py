@@ -6,9 +6,9 @@ import os
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ringfence.authn.keys import Keys, rotate_signing
 from ringfence.cli.installation import note, open_monitor
 from ringfence.core.settings import parse
+from ringfence.storage.keys import load_or_create, rotate_signing
 
 HELP: Final = "rotate the key that signs access tokens"
 
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Rotate the signing key."""
     settings = parse(os.environ)
     rotate_signing(settings.keys, datetime.now(UTC))
-    newest = Keys.load_or_create(settings.keys).signing[-1]
+    newest = load_or_create(settings.keys).signing[-1]
     monitor = open_monitor(settings)
     note(monitor, "keys.rotated", kid=newest.kid[:8])
     monitor.close()

@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from ringfence.authn.accounts import Account
-from ringfence.authn.keys import Keys
 from ringfence.authn.login import normalise
 from ringfence.authn.opaque import new_id
 from ringfence.authn.passwords import Passwords, Policy
 from ringfence.cli.installation import Installation, opened
 from ringfence.core.errors import ConfigurationError
 from ringfence.service.hashing import HashingPool
+from ringfence.storage.keys import load_or_create
 
 HELP: Final = "create, list and disable accounts, and change their roles"
 
@@ -142,7 +142,7 @@ async def _all(installation: Installation) -> AsyncIterator[Account]:
 
 def _passwords(installation: Installation) -> Passwords:
     settings = installation.settings
-    keys = Keys.load_or_create(settings.keys)
+    keys = load_or_create(settings.keys)
     return Passwords(
         hashing=HashingPool(),
         policy=Policy.bundled(settings.origin),

@@ -25,6 +25,7 @@ from ringfence.service.app import Service
 from ringfence.service.hashing import HashingPool
 from ringfence.service.mailers import open_mailer
 from ringfence.storage import Stores, open_stores
+from ringfence.storage.keys import load_or_create
 
 Check: TypeAlias = Callable[[Exchange], Awaitable[None] | None]
 Clock: TypeAlias = Callable[[], datetime]
@@ -93,7 +94,7 @@ class Plan:
             ConfigurationError: What is wrong with the keys or the database, by name.
             StoreError: The store does not answer.
         """
-        keys = Keys.load_or_create(settings.keys)
+        keys = load_or_create(settings.keys)
         stores = self.stores or open_stores(settings.database, session_idle=settings.session_idle)
         monitor = Monitor(settings)
 
@@ -117,7 +118,7 @@ class Plan:
     def survey(self, settings: Settings) -> Survey:
         """The boundary as it would be, with every problem; nothing is opened, no key is read."""
         with TemporaryDirectory() as folder:
-            keys = Keys.load_or_create(Path(folder) / "keys")
+            keys = load_or_create(Path(folder) / "keys")
         authz = self._authz(self._service(settings, open_stores("memory:"), keys))
         problems = authz.build().problems
         return Survey([*authz.entries], problems)

@@ -14,6 +14,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ringfence.core.errors import StoreError
+from ringfence.storage import statements
+from ringfence.storage.rows import microseconds
+from ringfence.storage.statements import Change
+from ringfence.storage.transaction import Database, change
 
 EVERY: Final = timedelta(minutes=1)
 
@@ -42,6 +46,32 @@ class Deadlines:
     def at(cls, now: datetime, session_idle: timedelta) -> "Deadlines":
         """The deadlines at ``now``."""
         return cls(now - session_idle - GRACE, now - REVOCATIONS_KEPT)
+
+
+async def purge(database: Database, now: datetime, session_idle: timedelta) -> int:
+    """Remove everything that is dead at ``now``; returns how many rows."""
+    deadlines = Deadlines.at(now, session_idle)
+    return (
+        await purge_counters(database, now)
+        + await _purge(database, statements.PURGE_TOKENS, deadlines.tokens)
+        + await _purge(database, statements.PURGE_SESSIONS, deadlines.tokens)
+        + await _purge(database, statements.PURGE_LINKS, now)
+        + await _purge(database, statements.PURGE_REVOCATIONS, deadlines.revocations)
+    )
+
+
+async def purge_counters(database: Database, now: datetime) -> int:
+    """Remove counters that are out of debt at ``now``; returns how many."""
+    return await _purge(database, statements.PURGE_COUNTERS, now)
+
+
+async def _purge(database: Database, statement: Change, before: datetime) -> int:
+    """Remove what is older than ``before``, a piece in each transaction."""
+    removed, gone = 0, PIECE
+    while gone == PIECE:
+        gone = await database.perform(change(statement, microseconds(before), PIECE))
+        removed += gone
+    return removed
 
 
 class Maintenance:

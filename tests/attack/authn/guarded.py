@@ -21,6 +21,7 @@ from ringfence.core.settings import Environment, Settings
 from ringfence.service.wire import base64url
 from ringfence.stack import Ringfence
 from ringfence.storage import Stores, open_stores
+from ringfence.storage.keys import load_or_create
 
 ORIGIN = "https://shop.example"
 COOKIE = "__Host-rf_refresh"
@@ -119,7 +120,7 @@ async def guarded(tmp_path: Path, off: Iterable[Layer] = ()) -> AsyncGenerator[G
         Starlette(), settings=settings, stores=stores, mailer=mailbox, clock=lambda: times[0]
     )
     await app.start()
-    keys = Keys.load_or_create(settings.keys)
+    keys = load_or_create(settings.keys)
     house = Guarded(app, stores, keys, mailbox, tmp_path / "log", times)
     await house.add_account("alice", ALICE)
     try:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.authn.keys import Keys
+from ringfence.storage.keys import load_or_create
 
 START = """
 import sys
 from pathlib import Path
-from ringfence.authn.keys import Keys
-keys = Keys.load_or_create(Path(sys.argv[1]))
+from ringfence.storage.keys import load_or_create
+keys = load_or_create(Path(sys.argv[1]))
 secrets = (keys.peppers[1], keys.salt, keys.sealing, keys.log)
 print(keys.signing[0].kid, *(secret.reveal().hex() for secret in secrets))
 """
@@ -33,4 +33,4 @@ def start(folder: Path, program: str, processes: int = 4) -> set[str]:
 def test_processes_that_start_at_once_end_with_the_same_keys(tmp_path: Path, attempt: int) -> None:
     folder = tmp_path / "keys"
     (answer,) = start(folder, START)
-    assert answer.split()[0] == Keys.load_or_create(folder).signing[0].kid
+    assert answer.split()[0] == load_or_create(folder).signing[0].kid

@@ -10,11 +10,11 @@ import httpx2
 
 from ringfence import Ringfence, Settings
 from ringfence.authn.accounts import Account
-from ringfence.authn.keys import Keys
 from ringfence.authn.tokens import AccessTokens
 from ringfence.core.codes import Layer
 from ringfence.core.settings import Environment
 from ringfence.storage import Stores, open_stores
+from ringfence.storage.keys import load_or_create
 
 ORIGIN = "http://test.example"
 
@@ -72,7 +72,7 @@ async def guarded(
     )
     await guard.start()
     transport = httpx2.ASGITransport(guard, raise_app_exceptions=False, client=("203.0.113.7", 1))
-    tokens = AccessTokens(Keys.load_or_create(settings.keys), settings)
+    tokens = AccessTokens(load_or_create(settings.keys), settings)
     try:
         async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
             yield Site(guard, client, tokens)

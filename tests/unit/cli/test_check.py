@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.authn.keys import Keys
+from ringfence.storage.keys import load_or_create
 from tests.unit.cli.conftest import Shell
 
 
@@ -62,7 +62,7 @@ def test_every_wrong_setting_is_named(shell: Shell, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_key_that_others_can_read_is_found(shell: Shell) -> None:
-    Keys.load_or_create(Path("keys"))
+    load_or_create(Path("keys"))
     (shell.folder / "keys" / "salt.key").chmod(0o644)
     assert shell.run("check") == 1
     assert "keys         1 problem\n  keys/salt.key is open to other users\n" in shell.out

@@ -3,15 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ringfence.authn.keys import Keys
+from ringfence.storage.keys import load_or_create
 from tests.unit.cli.conftest import Shell
 
 
 def test_a_key_is_published_before_it_signs_and_the_rotation_is_written_down(shell: Shell) -> None:
     before = datetime.now(UTC)
-    Keys.load_or_create(Path("keys"))
+    load_or_create(Path("keys"))
     made = shell.json("keys", "rotate")
-    keys = Keys.load_or_create(Path("keys"))
+    keys = load_or_create(Path("keys"))
     assert [key.kid for key in keys.signing][1:] == [made["kid"]]
     assert datetime.fromisoformat(made["signs_from"]) - before >= timedelta(minutes=9)
     assert keys.signer(before) == keys.signing[0]
@@ -20,7 +20,7 @@ def test_a_key_is_published_before_it_signs_and_the_rotation_is_written_down(she
 
 
 def test_a_second_rotation_at_once_signs_after_the_first(shell: Shell) -> None:
-    Keys.load_or_create(Path("keys"))
+    load_or_create(Path("keys"))
     first = shell.json("keys", "rotate")
     second = shell.json("keys", "rotate")
     assert second["signs_from"] > first["signs_from"]

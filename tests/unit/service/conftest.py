@@ -6,12 +6,13 @@ import pytest
 
 from ringfence.authn.keys import Keys
 from ringfence.core.codes import Layer
+from ringfence.storage.keys import load_or_create
 from tests.unit.service.harness import House, Visitor, opened
 
 
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return Keys.load_or_create(tmp_path_factory.mktemp("keys") / "keys")
+    return load_or_create(tmp_path_factory.mktemp("keys") / "keys")
 
 
 @pytest.fixture

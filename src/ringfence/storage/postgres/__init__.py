@@ -1,18 +1,21 @@
 """PostgreSQL by asyncpg: for more than one machine (DESIGN section 5)."""
 
 from datetime import datetime, timedelta
+from typing import Final
 from urllib.parse import urlsplit
 
 from ringfence.core.errors import ConfigurationError, RingfenceError
-from ringfence.storage import Stores
-from ringfence.storage.maintenance import PIECE, Deadlines
+from ringfence.storage import Stores, maintenance
+from ringfence.storage.accounts import SqlAccounts
+from ringfence.storage.links import SqlLinks
 from ringfence.storage.migrations import HEAD
-from ringfence.storage.postgres.accounts import PostgresAccounts
 from ringfence.storage.postgres.counters import PostgresCounters
 from ringfence.storage.postgres.database import Database
-from ringfence.storage.postgres.links import PostgresLinks, purge_links
-from ringfence.storage.postgres.revocations import PostgresRevocations, purge_revocations
-from ringfence.storage.postgres.sessions import PostgresSessions, purge_sessions, purge_tokens
+from ringfence.storage.postgres.revocations import PostgresRevocations
+from ringfence.storage.postgres.sessions import PostgresSessions
+from ringfence.storage.statements import Query
+
+_PING: Final = Query("SELECT 1")
 
 
 def open_postgres(url: str, session_idle: timedelta) -> Stores:
@@ -27,7 +30,6 @@ def open_postgres(url: str, session_idle: timedelta) -> Stores:
         raise ConfigurationError("RINGFENCE_DATABASE: not an address of PostgreSQL") from None
     database = Database(url)
     revocations = PostgresRevocations(database)
-    counters = PostgresCounters(database)
 
     async def start() -> None:
         await database.open()
@@ -43,28 +45,16 @@ def open_postgres(url: str, session_idle: timedelta) -> Stores:
         await database.close()
 
     async def ping() -> None:
-        await database.one("SELECT 1")
+        await database.one(_PING)
 
     async def purge(now: datetime) -> int:
-        deadlines = Deadlines.at(now, session_idle)
-        removed = await counters.purge(now)
-        for work, before in (
-            (purge_tokens, deadlines.tokens),
-            (purge_sessions, deadlines.tokens),
-            (purge_links, now),
-            (purge_revocations, deadlines.revocations),
-        ):
-            gone = PIECE
-            while gone == PIECE:
-                gone = await work(database, before)
-                removed += gone
-        return removed
+        return await maintenance.purge(database, now, session_idle)
 
     return Stores(
-        accounts=PostgresAccounts(database),
+        accounts=SqlAccounts(database),
         sessions=PostgresSessions(database),
-        links=PostgresLinks(database),
-        counters=counters,
+        links=SqlLinks(database),
+        counters=PostgresCounters(database),
         revocations=revocations,
         start=start,
         close=close,

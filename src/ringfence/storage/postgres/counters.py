@@ -10,7 +10,7 @@ from typing import Final
 
 from ringfence.authn.counters import Change, T
 from ringfence.storage import rows
-from ringfence.storage.maintenance import PIECE
+from ringfence.storage.maintenance import purge_counters
 from ringfence.storage.postgres.database import Database
 from ringfence.storage.rows import microseconds
 
@@ -50,13 +50,4 @@ class PostgresCounters:
             return answer
 
     async def purge(self, now: datetime) -> int:
-        removed, gone = 0, PIECE
-        while gone == PIECE:
-            gone = await self._database.count(
-                "DELETE FROM counters WHERE key IN (SELECT key FROM counters"
-                " WHERE expires_us <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-                microseconds(now),
-                PIECE,
-            )
-            removed += gone
-        return removed
+        return await purge_counters(self._database, now)

@@ -6,7 +6,6 @@ with the connection and not taken from the server's configuration, where somebod
 otherwise. Whatever fails becomes ``StoreError``; the pool opens new connections by itself.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Final, LiteralString, Protocol
@@ -14,6 +13,8 @@ from typing import Any, Final, LiteralString, Protocol
 from ringfence.core.errors import ConfigurationError, StoreError
 from ringfence.storage.postgres.news import News
 from ringfence.storage.rows import Row
+from ringfence.storage.statements import APPEND_REVOCATION, Query
+from ringfence.storage.transaction import Step, Steps, T
 
 try:
     import asyncpg as _asyncpg  # pyright: ignore[reportMissingTypeStubs]  # it has none
@@ -34,6 +35,10 @@ FAILURES: Final[tuple[type[Exception], ...]] = (
     asyncpg.InternalClientError,
     OSError,
 )
+
+#: Where every host hears that the feed has grown.
+CHANNEL: Final = "ringfence_revocations"
+_TELL: Final = "SELECT pg_notify($1, '')"
 
 #: Connections of one worker process.
 _POOL: Final = 10
@@ -120,27 +125,19 @@ class Database:
         except FAILURES as error:
             raise failure(error) from error
 
-    async def one(self, sql: LiteralString, *parameters: object) -> Row | None:
+    async def one(self, query: Query, *parameters: object) -> Row | None:
         """The first row, or None."""
         pool = self._open_pool()
         try:
-            return await pool.fetchrow(sql, *parameters)
+            return await pool.fetchrow(query.postgres, *parameters)
         except FAILURES as error:
             raise failure(error) from error
 
-    async def all(self, sql: LiteralString, *parameters: object) -> list[Row]:
+    async def all(self, query: Query, *parameters: object) -> list[Row]:
         """All rows."""
         pool = self._open_pool()
         try:
-            return await pool.fetch(sql, *parameters)
-        except FAILURES as error:
-            raise failure(error) from error
-
-    async def count(self, sql: LiteralString, *parameters: object) -> int:
-        """How many rows a statement of its own changed."""
-        pool = self._open_pool()
-        try:
-            return changed(await pool.execute(sql, *parameters))
+            return await pool.fetch(query.postgres, *parameters)
         except FAILURES as error:
             raise failure(error) from error
 
@@ -157,16 +154,17 @@ class Database:
         except FAILURES as error:
             raise failure(error) from error
 
-    @asynccontextmanager
-    async def revoking(self) -> AsyncGenerator[Connection]:
-        """A transaction that ``announce`` is called in; every worker on this host hears of it."""
+    async def perform(self, steps: Steps[T]) -> T:
+        """Take the steps in one transaction."""
+        async with self.transaction() as connection:
+            return await _take(connection, steps)
+
+    async def revoke(self, steps: Steps[T]) -> T:
+        """``perform`` steps that append to the feed; every worker on this host hears of it."""
         try:
-            async with self.transaction() as connection:
-                yield connection
-        except (StoreError, asyncio.CancelledError):
-            self.news.tell()  # the answer to COMMIT may have been a yes
-            raise
-        self.news.tell()
+            return await self.perform(steps)
+        finally:
+            self.news.tell()  # whatever was raised: the answer to COMMIT may have been a yes
 
     def _open_pool(self) -> Any:  # noqa: ANN401  # asyncpg's own
         if self._pool is None:
@@ -174,9 +172,22 @@ class Database:
         return self._pool
 
 
-def changed(status: str) -> int:
-    """How many rows a command's status ("UPDATE 1") says were changed."""
-    return int(status.rpartition(" ")[2])
+async def _take(connection: Connection, steps: Steps[T]) -> T:
+    try:
+        step = next(steps)
+        while True:
+            step = steps.send(await _answer(connection, step))
+    except StopIteration as end:
+        return end.value
+
+
+async def _answer(connection: Connection, step: Step) -> Any:  # noqa: ANN401  # see ``Steps``
+    if isinstance(step.statement, Query):
+        return await connection.fetchrow(step.statement.postgres, *step.parameters)
+    if step.statement is APPEND_REVOCATION:
+        await connection.fetchrow(_TELL, CHANNEL)
+    status = await connection.execute(step.statement.postgres, *step.parameters)
+    return int(status.rpartition(" ")[2])  # "UPDATE 1"
 
 
 async def _keep(_connection: Connection) -> None:

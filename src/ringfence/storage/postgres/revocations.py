@@ -17,17 +17,15 @@ from typing import Final
 
 from ringfence.authn.revocation import Revocation
 from ringfence.storage import rows
-from ringfence.storage.maintenance import OVERLAP, PIECE
-from ringfence.storage.postgres.database import FAILURES, Connection, Database, connect
+from ringfence.storage.maintenance import OVERLAP
+from ringfence.storage.postgres.database import CHANNEL, FAILURES, Database, connect
 from ringfence.storage.rows import microseconds
+from ringfence.storage.statements import REVOCATIONS_SINCE
 
 #: Half of what is promised: the other half is for the read itself.
 _MAX_AGE_SECONDS: Final = 0.5
 
-_CHANNEL: Final = "ringfence_revocations"
 _LISTEN_AGAIN_SECONDS: Final = 1.0
-
-_SINCE: Final = rows.REVOCATION + " WHERE at_us >= $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,7 @@ class PostgresRevocations:
         return found
 
     async def _query(self, since: datetime) -> list[Revocation]:
-        found = await self._database.all(_SINCE, microseconds(since - OVERLAP))
+        found = await self._database.all(REVOCATIONS_SINCE, microseconds(since - OVERLAP))
         return [rows.revocation(row) for row in found]
 
     def _forget(self, reading: _Reading) -> None:
@@ -120,7 +118,7 @@ class PostgresRevocations:
         connection = await connect(self._database.url)
         try:
             connection.add_termination_listener(lose)
-            await connection.add_listener(_CHANNEL, self._hear)
+            await connection.add_listener(CHANNEL, self._hear)
             self._database.news.hear()  # whatever was said while nobody listened
             await lost.wait()
         finally:
@@ -129,35 +127,3 @@ class PostgresRevocations:
 
     def _hear(self, *_notification: object) -> None:
         self._database.news.hear()
-
-
-async def announce(
-    connection: Connection,
-    at_us: int,
-    session: str | None,
-    account: str | None,
-    token_version: int,
-    role_version: int,
-) -> None:
-    """Append to the feed, and wake the listeners when the transaction commits."""
-    await connection.execute(
-        "WITH entry AS (INSERT INTO revocations"
-        " (at_us, session, account, token_version, role_version)"
-        " VALUES ($1, $2, $3, $4, $5))"
-        " SELECT pg_notify('ringfence_revocations', '')",
-        at_us,
-        session,
-        account,
-        token_version,
-        role_version,
-    )
-
-
-async def purge_revocations(database: Database, before: datetime) -> int:
-    """Remove a piece of the entries from before ``before``."""
-    return await database.count(
-        "DELETE FROM revocations WHERE id IN"
-        " (SELECT id FROM revocations WHERE at_us < $1 LIMIT $2)",
-        microseconds(before),
-        PIECE,
-    )

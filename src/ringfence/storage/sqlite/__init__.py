@@ -2,17 +2,16 @@
 
 import asyncio
 from datetime import datetime, timedelta
-from functools import partial
 
 from ringfence.core.errors import StoreError
-from ringfence.storage import Stores
-from ringfence.storage.maintenance import PIECE, Deadlines
-from ringfence.storage.sqlite.accounts import SqliteAccounts
+from ringfence.storage import Stores, maintenance
+from ringfence.storage.accounts import SqlAccounts
+from ringfence.storage.links import SqlLinks
+from ringfence.storage.sessions import SqlSessions
 from ringfence.storage.sqlite.counters import SqliteCounters
+from ringfence.storage.sqlite.database import SqliteDatabase
 from ringfence.storage.sqlite.file import STORE, Handle, Reader, file_of
-from ringfence.storage.sqlite.links import SqliteLinks, purge_links
-from ringfence.storage.sqlite.revocations import SqliteRevocations, purge_revocations
-from ringfence.storage.sqlite.sessions import SqliteSessions, purge_sessions, purge_tokens
+from ringfence.storage.sqlite.revocations import SqliteRevocations
 from ringfence.storage.sqlite.start import prepare
 from ringfence.storage.sqlite.writer import Writer
 
@@ -26,7 +25,7 @@ def open_sqlite(url: str, session_idle: timedelta) -> Stores:
     path = file_of(url)
     reader = Reader(Handle(path, read_only=True))
     writer = Writer(Handle(path, read_only=False))
-    counters = SqliteCounters(writer)
+    database = SqliteDatabase(reader, writer)
 
     async def start() -> None:
         await asyncio.to_thread(prepare, path)
@@ -40,25 +39,13 @@ def open_sqlite(url: str, session_idle: timedelta) -> Stores:
             raise StoreError(STORE, "no schema")
 
     async def purge(now: datetime) -> int:
-        deadlines = Deadlines.at(now, session_idle)
-        removed = await counters.purge(now)
-        for work, before in (
-            (purge_tokens, deadlines.tokens),
-            (purge_sessions, deadlines.tokens),
-            (purge_links, now),
-            (purge_revocations, deadlines.revocations),
-        ):
-            gone = PIECE
-            while gone == PIECE:
-                gone = await writer.run(partial(work, before=before))
-                removed += gone
-        return removed
+        return await maintenance.purge(database, now, session_idle)
 
     return Stores(
-        accounts=SqliteAccounts(reader, writer),
-        sessions=SqliteSessions(reader, writer),
-        links=SqliteLinks(reader, writer),
-        counters=counters,
+        accounts=SqlAccounts(database),
+        sessions=SqlSessions(database),
+        links=SqlLinks(database),
+        counters=SqliteCounters(database),
         revocations=SqliteRevocations(reader),
         start=start,
         close=close,

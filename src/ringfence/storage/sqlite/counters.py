@@ -3,21 +3,20 @@
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from typing import Final
 
 from ringfence.authn.counters import Change, Counter, T
 from ringfence.storage import rows
-from ringfence.storage.maintenance import PIECE
+from ringfence.storage.maintenance import purge_counters
 from ringfence.storage.rows import microseconds
-from ringfence.storage.sqlite.writer import Writer
+from ringfence.storage.sqlite.database import SqliteDatabase
 
 
 class SqliteCounters:
     """``CounterStore`` in SQLite."""
 
-    def __init__(self, writer: Writer) -> None:
-        self._writer: Final = writer
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database: Final = database
 
     async def update(self, keys: Sequence[str], change: Change[T]) -> T:
         def work(connection: sqlite3.Connection) -> T:
@@ -27,14 +26,10 @@ class SqliteCounters:
                     _write(connection, key, counter)
             return answer
 
-        return await self._writer.run(work)
+        return await self._database.writer.run(work)
 
     async def purge(self, now: datetime) -> int:
-        removed, gone = 0, PIECE
-        while gone == PIECE:
-            gone = await self._writer.run(partial(_purge, now=now))
-            removed += gone
-        return removed
+        return await purge_counters(self._database, now)
 
 
 def _read(connection: sqlite3.Connection, key: str) -> Counter | None:
@@ -51,11 +46,3 @@ def _write(connection: sqlite3.Connection, key: str, counter: Counter) -> None:
         " expires_us = excluded.expires_us",
         (key, rows.marks(counter), microseconds(counter.expires_at)),
     )
-
-
-def _purge(connection: sqlite3.Connection, now: datetime) -> int:
-    return connection.execute(
-        "DELETE FROM counters WHERE key IN"
-        " (SELECT key FROM counters WHERE expires_us <= ? LIMIT ?)",
-        (microseconds(now), PIECE),
-    ).rowcount

@@ -14,12 +14,12 @@ from typing import Final
 from ringfence.authn.revocation import Revocation
 from ringfence.core.errors import StoreError
 from ringfence.storage import rows
-from ringfence.storage.maintenance import OVERLAP, PIECE
+from ringfence.storage.maintenance import OVERLAP
 from ringfence.storage.rows import microseconds
 from ringfence.storage.sqlite.file import Reader
+from ringfence.storage.statements import REVOCATIONS_SINCE
 
 _LOOK_SECONDS: Final = 0.02
-_SINCE: Final = rows.REVOCATION + " WHERE at_us >= ?"
 
 
 class SqliteRevocations:
@@ -50,7 +50,7 @@ class SqliteRevocations:
             version, newest = self._look(), self._highest()
         except (sqlite3.Error, OSError) as error:
             raise self._reader.handle.settle(error) from error
-        found = self._reader.all(_SINCE, microseconds(since - OVERLAP))
+        found = self._reader.all(REVOCATIONS_SINCE.sqlite, microseconds(since - OVERLAP))
         self._version, self._newest = version, newest  # what came later is news again
         return [rows.revocation(row) for row in found]
 
@@ -72,11 +72,3 @@ class SqliteRevocations:
         connection = self._reader.connection()
         (highest,) = connection.execute("SELECT max(id) FROM revocations").fetchone()
         return self._reader.handle.opened, highest or 0
-
-
-def purge_revocations(connection: sqlite3.Connection, before: datetime) -> int:
-    """Remove a piece of the entries from before ``before``."""
-    return connection.execute(
-        "DELETE FROM revocations WHERE id IN (SELECT id FROM revocations WHERE at_us < ? LIMIT ?)",
-        (microseconds(before), PIECE),
-    ).rowcount

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 
-from ringfence.authn import keys
-from ringfence.authn.keys import KEPT_AFTER, PUBLISHED_BEFORE, Keys, rotate_signing
+from ringfence.authn.keys import KEPT_AFTER, PUBLISHED_BEFORE, Keys
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.secret import MASK
+from ringfence.storage import keys
+from ringfence.storage.keys import load_or_create, rotate_signing
 from tests.unit.authn.flows import NOON
 
 SINGLE = ["salt.key", "sealing.key", "log.key", "pepper-1.key"]
@@ -22,7 +23,7 @@ ALL = [*SINGLE, "signing-0.pem"]
 def folder(tmp_path: Path) -> Path:
     """A folder of fresh keys."""
     made = tmp_path / "keys"
-    Keys.load_or_create(made)
+    load_or_create(made)
     return made
 
 
@@ -33,7 +34,7 @@ def material(loaded: Keys) -> tuple[object, ...]:
 
 def problems(folder: Path) -> str:
     with pytest.raises(ConfigurationError) as refused:
-        Keys.load_or_create(folder)
+        load_or_create(folder)
     return str(refused.value)
 
 
@@ -45,7 +46,7 @@ def test_the_first_start_makes_every_key_for_its_owner_alone(tmp_path: Path) -> 
     folder = tmp_path / "deep" / "keys"
     before = os.umask(0)  # the mode does not depend on the umask
     try:
-        Keys.load_or_create(folder)
+        load_or_create(folder)
     finally:
         os.umask(before)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -61,19 +62,19 @@ def test_each_key_is_another_one_of_32_bytes(folder: Path) -> None:
 
 
 def test_a_later_start_reads_the_same_keys(folder: Path) -> None:
-    assert material(Keys.load_or_create(folder)) == material(Keys.load_or_create(folder))
+    assert material(load_or_create(folder)) == material(load_or_create(folder))
 
 
 def test_a_folder_that_is_there_and_empty_is_filled(tmp_path: Path) -> None:
     """A volume that was mounted for it."""
     tmp_path.chmod(0o700)
-    Keys.load_or_create(tmp_path)
+    load_or_create(tmp_path)
     assert len(list(tmp_path.iterdir())) == 5
 
 
 def test_the_key_id_is_the_thumbprint(folder: Path) -> None:
     """RFC 7638."""
-    loaded = Keys.load_or_create(folder).signing[0]
+    loaded = load_or_create(folder).signing[0]
     key = ECKey.import_key((folder / "signing-0.pem").read_bytes())
     assert loaded.kid == key.thumbprint()
 
@@ -85,14 +86,14 @@ def test_a_first_start_that_was_cut_short_is_finished_by_the_next(folder: Path, 
         (folder / name).unlink()
     (folder / "unfinished").touch(0o600)
     (folder / f"{ALL[done]}.new").write_bytes(b"half")  # it fell here
-    Keys.load_or_create(folder)
+    load_or_create(folder)
     assert sorted(file.name for file in folder.iterdir()) == sorted(ALL)
     assert {name: (folder / name).read_bytes() for name in kept} == kept
 
 
 def test_no_key_shows_in_a_repr(folder: Path) -> None:
     """ATTACKS M01."""
-    loaded = Keys.load_or_create(folder)
+    loaded = load_or_create(folder)
     shown = repr(loaded)
     assert shown.count(MASK) >= len(SINGLE)
     for name in SINGLE:
@@ -194,9 +195,9 @@ def test_every_problem_is_named_at_once_and_no_value_is(folder: Path) -> None:
 
 
 def test_a_new_signing_key_is_published_before_it_signs(folder: Path) -> None:
-    old = Keys.load_or_create(folder).signing[0].kid
+    old = load_or_create(folder).signing[0].kid
     new = rotate_signing(folder, NOON)
-    loaded = Keys.load_or_create(folder)
+    loaded = load_or_create(folder)
     assert [key.kid for key in loaded.signing] == [old, new]
     begins = NOON + PUBLISHED_BEFORE
     assert loaded.signer(begins - timedelta(seconds=1)).kid == old
@@ -204,18 +205,18 @@ def test_a_new_signing_key_is_published_before_it_signs(folder: Path) -> None:
 
 
 def test_a_key_goes_once_no_token_of_it_can_be_valid(folder: Path) -> None:
-    old = Keys.load_or_create(folder).signing[0].kid
+    old = load_or_create(folder).signing[0].kid
     second = rotate_signing(folder, NOON)
     over = NOON + PUBLISHED_BEFORE + KEPT_AFTER
     third = rotate_signing(folder, over)
-    assert [key.kid for key in Keys.load_or_create(folder).signing] == [old, second, third]
+    assert [key.kid for key in load_or_create(folder).signing] == [old, second, third]
     fourth = rotate_signing(folder, over + timedelta(seconds=1))
-    assert [key.kid for key in Keys.load_or_create(folder).signing] == [second, third, fourth]
+    assert [key.kid for key in load_or_create(folder).signing] == [second, third, fourth]
 
 
 def test_keys_that_are_made_in_the_same_second_are_kept_apart(folder: Path) -> None:
     kids = [rotate_signing(folder, NOON) for _ in range(3)]
-    assert [key.kid for key in Keys.load_or_create(folder).signing][1:] == kids
+    assert [key.kid for key in load_or_create(folder).signing][1:] == kids
 
 
 def test_rotation_leaves_every_other_key_as_it_is(folder: Path) -> None:
@@ -238,10 +239,10 @@ def test_a_pepper_is_known_by_its_version(folder: Path) -> None:
     (folder / "pepper-2.key").write_bytes(b"q" * 32)
     (folder / "pepper-2.key").chmod(0o600)
     (folder / "pepper-0.key").write_bytes(b"ignored: versions count from 1")
-    assert set(Keys.load_or_create(folder).peppers) == {1, 2}
+    assert set(load_or_create(folder).peppers) == {1, 2}
 
 
 def test_the_first_signing_key_signs_from_the_beginning_of_time(folder: Path) -> None:
-    loaded = Keys.load_or_create(folder)
+    loaded = load_or_create(folder)
     assert loaded.signing[0].signs_from == datetime(1970, 1, 1, tzinfo=UTC)
     assert loaded.signer(NOON) == loaded.signing[0]

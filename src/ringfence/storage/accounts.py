@@ -1,0 +1,132 @@
+"""Accounts in a database. A change locks the account's row before it looks at anything."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from ringfence.authn.accounts import Account, StoredVerifier
+from ringfence.storage import rows, statements
+from ringfence.storage.rows import microseconds
+from ringfence.storage.transaction import Database, Steps, ask, change
+
+
+class SqlAccounts:
+    """``AccountStore`` in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database: Final = database
+
+    async def find(self, account_id: str) -> Account | None:
+        if not rows.findable(account_id):
+            return None
+        row = await self._database.one(statements.ACCOUNT_BY_ID, account_id)
+        return None if row is None else rows.account(row)
+
+    async def find_by_login(self, login: str) -> Account | None:
+        if not rows.findable(login):
+            return None
+        row = await self._database.one(statements.ACCOUNT_BY_LOGIN, login)
+        return None if row is None else rows.account(row)
+
+    async def list(self, *, after: str = "", limit: int = 50) -> Sequence[Account]:
+        page = await self._database.all(statements.ACCOUNTS_AFTER, after, limit)
+        return [rows.account(row) for row in page]
+
+    async def create(self, account: Account) -> bool:
+        return await self._database.perform(create(account))
+
+    async def set_verifier(
+        self, account_id: str, verifier: StoredVerifier, now: datetime
+    ) -> Account:
+        return await self._database.revoke(set_verifier(account_id, verifier, now))
+
+    async def set_roles(self, account_id: str, roles: frozenset[str], now: datetime) -> Account:
+        return await self._database.revoke(_set_roles(account_id, roles, now))
+
+    async def disable(self, account_id: str, now: datetime) -> Account:
+        return await self._database.revoke(_disable(account_id, now))
+
+    async def sign_out_everywhere(self, account_id: str, now: datetime) -> Account:
+        return await self._database.revoke(_sign_out_everywhere(account_id, now))
+
+
+def create(account: Account) -> Steps[bool]:
+    """Add the account; False if its login is taken, for which a rival's commit is awaited."""
+    added = yield from change(
+        statements.ADD_ACCOUNT,
+        account.id,
+        account.login,
+        microseconds(account.login_verified_at),
+        microseconds(account.created_at),
+        account.name,
+        rows.roles(account.roles),
+        account.token_version,
+        account.role_version,
+        None if account.disabled_at is None else microseconds(account.disabled_at),
+    )
+    if not added:
+        return False
+    if account.verifier is not None:
+        yield from _put_verifier(account.id, account.verifier)
+    return True
+
+
+def set_verifier(account_id: str, verifier: StoredVerifier, now: datetime) -> Steps[Account]:
+    """Replace the password, end every session and a reset under way. Raises LookupError.
+
+    The link first, as whoever redeems it does: else the two could wait for each other.
+    """
+    yield from change(statements.REMOVE_RESET_OF_ACCOUNT, account_id)
+    yield from _end_sessions(account_id, now)
+    yield from find(account_id)
+    yield from _put_verifier(account_id, verifier)
+    return (yield from _announce(account_id, now))
+
+
+def find(account_id: str) -> Steps[Account]:
+    """The account as this transaction sees it. Raises LookupError."""
+    row = yield from ask(statements.ACCOUNT_BY_ID, account_id)
+    if row is None:
+        raise LookupError(account_id)
+    return rows.account(row)
+
+
+def _set_roles(account_id: str, roles: frozenset[str], now: datetime) -> Steps[Account]:
+    yield from change(statements.SET_ROLES, account_id, rows.roles(roles))
+    return (yield from _announce(account_id, now))
+
+
+def _disable(account_id: str, now: datetime) -> Steps[Account]:
+    yield from change(statements.DISABLE, account_id, microseconds(now))
+    return (yield from _sign_out_everywhere(account_id, now))
+
+
+def _sign_out_everywhere(account_id: str, now: datetime) -> Steps[Account]:
+    yield from _end_sessions(account_id, now)
+    return (yield from _announce(account_id, now))
+
+
+def _put_verifier(account_id: str, verifier: StoredVerifier) -> Steps[int]:
+    return change(
+        statements.PUT_VERIFIER, account_id, verifier.digest, verifier.pepper, verifier.kdf
+    )
+
+
+def _end_sessions(account_id: str, now: datetime) -> Steps[None]:
+    """Lock the account, then end its sessions: whoever begins one waits for the same lock."""
+    yield from change(statements.RAISE_TOKEN_VERSION, account_id)
+    yield from change(statements.REVOKE_SESSIONS_OF_ACCOUNT, account_id, microseconds(now))
+
+
+def _announce(account_id: str, now: datetime) -> Steps[Account]:
+    """Tell the feed the versions that the account has now: the last step. Raises LookupError."""
+    account = yield from find(account_id)
+    yield from change(
+        statements.APPEND_REVOCATION,
+        microseconds(now),
+        None,
+        account.id,
+        account.token_version,
+        account.role_version,
+    )
+    return account

@@ -1,0 +1,110 @@
+"""Sessions and their refresh families in a database. A family's lock is its session's row."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from ringfence.authn.refresh import RefreshToken
+from ringfence.authn.sessions import Session
+from ringfence.storage import rows, statements
+from ringfence.storage.rows import microseconds
+from ringfence.storage.transaction import Database, Steps, ask, change
+
+
+class SqlSessions:
+    """``SessionStore`` in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database: Final = database
+
+    async def find(self, digest: bytes) -> RefreshToken | None:
+        row = await self._database.one(statements.TOKEN_BY_DIGEST, digest)
+        return None if row is None else rows.token(row)
+
+    async def revoke_family(self, family: str, now: datetime) -> None:
+        await self._database.revoke(_revoke_family(family, now))
+
+    async def succeed(self, old: RefreshToken, new: RefreshToken, sealed: bytes) -> bool:
+        return await self._database.perform(self._succeed(old, new, sealed))
+
+    async def begin(self, session: Session, first: RefreshToken, token_version: int) -> bool:
+        return await self._database.perform(_begin(session, first, token_version))
+
+    async def get(self, session_id: str) -> Session | None:
+        if not rows.findable(session_id):
+            return None
+        row = await self._database.one(statements.LIVE_SESSION, session_id)
+        return None if row is None else rows.session(row)
+
+    async def of_account(self, account_id: str) -> Sequence[Session]:
+        found = await self._database.all(statements.SESSIONS_OF_ACCOUNT, account_id)
+        return [rows.session(row) for row in found]
+
+    async def end(self, session_id: str, account_id: str, now: datetime) -> bool:
+        if not rows.findable(session_id):
+            return False
+        return await self._database.revoke(_end(session_id, account_id, now))
+
+    def _succeed(self, old: RefreshToken, new: RefreshToken, sealed: bytes) -> Steps[bool]:
+        live = yield from ask(statements.LOCK_LIVE_SESSION, old.family)
+        return live is not None and (yield from self._spend(old, new, sealed))
+
+    def _spend(self, old: RefreshToken, new: RefreshToken, sealed: bytes) -> Steps[bool]:
+        """Spend ``old`` for ``new``; nothing, unless it is there to be spent."""
+        issued_us = microseconds(new.issued_at)
+        spent = yield from change(statements.SPEND_TOKEN, old.digest, old.family, issued_us, sealed)
+        if not spent:
+            return False
+        yield from _add_token(new, parent=old.digest)
+        yield from change(statements.RAISE_LAST_USE, old.family, issued_us)
+        return True
+
+
+def _begin(session: Session, first: RefreshToken, token_version: int) -> Steps[bool]:
+    # The lock that a change of the account takes too: it comes before, and the version differs
+    # here, or after, and revokes this session with the others (Ledger 9).
+    current = yield from ask(statements.LOCK_ACCOUNT_OF_VERSION, session.account, token_version)
+    if current is None:
+        return False
+    yield from change(
+        statements.ADD_SESSION,
+        session.id,
+        session.account,
+        microseconds(session.signed_in_at),
+        microseconds(session.last_used_at),
+        session.user_agent,
+        session.client,
+    )
+    yield from _add_token(first, parent=None)
+    return True
+
+
+def _add_token(token: RefreshToken, parent: bytes | None) -> Steps[int]:
+    return change(
+        statements.ADD_TOKEN,
+        token.digest,
+        token.family,
+        parent,
+        microseconds(token.signed_in_at),
+        microseconds(token.issued_at),
+    )
+
+
+def _revoke_family(family: str, now: datetime) -> Steps[None]:
+    revoked = yield from change(statements.REVOKE_SESSION, family, microseconds(now))
+    if revoked:
+        yield from _announce(family, now)
+
+
+def _end(session_id: str, account_id: str, now: datetime) -> Steps[bool]:
+    ended = yield from change(
+        statements.REVOKE_OWN_SESSION, session_id, account_id, microseconds(now)
+    )
+    if ended:
+        yield from _announce(session_id, now)
+    return ended == 1
+
+
+def _announce(family: str, now: datetime) -> Steps[int]:
+    """Tell the feed: the last step."""
+    return change(statements.APPEND_REVOCATION, microseconds(now), family, None, 0, 0)

@@ -1,0 +1,158 @@
+"""Every statement that both databases run, stated once.
+
+They stand in PostgreSQL's words: parameters are numbered (``$1``), and a row that rivals share is
+locked. SQLite has the same words but for two: it numbers with ``?1``, and it has no lock on a row,
+because its one write lock, which a transaction holds from its beginning, is the lock on every row.
+
+A SELECT stands with its columns in ``rows``, beside the reader that takes them in their order.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final, LiteralString
+
+from ringfence.storage import rows
+
+
+def _for_sqlite(text: LiteralString) -> LiteralString:
+    for lock in (" FOR UPDATE SKIP LOCKED", " FOR NO KEY UPDATE", " FOR UPDATE"):
+        text = text.replace(lock, "")
+    return text.replace("$", "?")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement, in the words of each database."""
+
+    postgres: LiteralString
+    sqlite: LiteralString = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sqlite", _for_sqlite(self.postgres))
+
+
+class Query(Statement):
+    """A statement that answers rows."""
+
+    __slots__ = ()
+
+
+class Change(Statement):
+    """A statement that answers how many rows it changed."""
+
+    __slots__ = ()
+
+
+# ------------------------------------------------------------------------------------ accounts
+
+ACCOUNT_BY_ID: Final = Query(rows.ACCOUNT + " WHERE a.id = $1")
+ACCOUNT_BY_LOGIN: Final = Query(rows.ACCOUNT + " WHERE a.login = $1")
+ACCOUNTS_AFTER: Final = Query(rows.ACCOUNT + " WHERE a.id > $1 ORDER BY a.id LIMIT $2")
+
+ADD_ACCOUNT: Final = Change(
+    "INSERT INTO accounts (id, login, login_verified_us, created_us, name, roles,"
+    " token_version, role_version, disabled_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+    " ON CONFLICT (login) DO NOTHING"
+)
+PUT_VERIFIER: Final = Change(
+    "INSERT INTO verifiers (account, digest, pepper, kdf) VALUES ($1, $2, $3, $4)"
+    " ON CONFLICT (account) DO UPDATE SET digest = excluded.digest,"
+    " pepper = excluded.pepper, kdf = excluded.kdf"
+)
+SET_ROLES: Final = Change(
+    "UPDATE accounts SET roles = $2, role_version = role_version + 1 WHERE id = $1"
+)
+DISABLE: Final = Change("UPDATE accounts SET disabled_us = coalesce(disabled_us, $2) WHERE id = $1")
+RAISE_TOKEN_VERSION: Final = Change(
+    "UPDATE accounts SET token_version = token_version + 1 WHERE id = $1"
+)
+
+# ------------------------------------------------------------------------------------ sessions
+
+TOKEN_BY_DIGEST: Final = Query(rows.REFRESH + " WHERE t.digest = $1")
+LIVE_SESSION: Final = Query(rows.SESSION + " WHERE id = $1 AND revoked_us IS NULL")
+SESSIONS_OF_ACCOUNT: Final = Query(
+    rows.SESSION + " WHERE account = $1 AND revoked_us IS NULL ORDER BY last_used_us DESC, id DESC"
+)
+
+LOCK_ACCOUNT_OF_VERSION: Final = Query(
+    "SELECT 1 FROM accounts WHERE id = $1 AND token_version = $2 AND disabled_us IS NULL"
+    " FOR NO KEY UPDATE"
+)
+ADD_SESSION: Final = Change(
+    "INSERT INTO sessions (id, account, signed_in_us, last_used_us, user_agent, client)"
+    " VALUES ($1, $2, $3, $4, $5, $6)"
+)
+ADD_TOKEN: Final = Change(
+    "INSERT INTO refresh_tokens (digest, family, parent, signed_in_us, issued_us)"
+    " VALUES ($1, $2, $3, $4, $5)"
+)
+LOCK_LIVE_SESSION: Final = Query(
+    "SELECT 1 FROM sessions WHERE id = $1 AND revoked_us IS NULL FOR NO KEY UPDATE"
+)
+SPEND_TOKEN: Final = Change(
+    "UPDATE refresh_tokens SET spent_us = $3, sealed_successor = $4"
+    " WHERE digest = $1 AND family = $2 AND spent_us IS NULL"
+)
+RAISE_LAST_USE: Final = Change(
+    "UPDATE sessions SET last_used_us = $2 WHERE id = $1 AND last_used_us < $2"
+)
+REVOKE_SESSION: Final = Change(
+    "UPDATE sessions SET revoked_us = $2 WHERE id = $1 AND revoked_us IS NULL"
+)
+REVOKE_OWN_SESSION: Final = Change(
+    "UPDATE sessions SET revoked_us = $3 WHERE id = $1 AND account = $2 AND revoked_us IS NULL"
+)
+REVOKE_SESSIONS_OF_ACCOUNT: Final = Change(
+    "UPDATE sessions SET revoked_us = $2 WHERE account = $1 AND revoked_us IS NULL"
+)
+
+# --------------------------------------------------------------------------------------- links
+
+PUT_LINK: Final = Change(
+    "INSERT INTO links (digest, purpose, login, name, created_us, expires_us)"
+    " VALUES ($1, $2, $3, $4, $5, $6)"
+    " ON CONFLICT (purpose, login) DO UPDATE SET digest = excluded.digest,"
+    " name = excluded.name, created_us = excluded.created_us, expires_us = excluded.expires_us"
+)
+USABLE_LINK: Final = Query(rows.LINK + " WHERE digest = $1 AND purpose = $2 AND expires_us > $3")
+LOCK_USABLE_LINK: Final = Query(
+    rows.LINK + " WHERE digest = $1 AND purpose = $2 AND expires_us > $3 FOR UPDATE"
+)
+LOCK_ENABLED_ACCOUNT: Final = Query(
+    "SELECT id FROM accounts WHERE login = $1 AND disabled_us IS NULL FOR NO KEY UPDATE"
+)
+REMOVE_LINK: Final = Change("DELETE FROM links WHERE digest = $1")
+REMOVE_RESET_OF_ACCOUNT: Final = Change(
+    "DELETE FROM links WHERE purpose = 'reset'"
+    " AND login = (SELECT login FROM accounts WHERE id = $1)"
+)
+
+# ------------------------------------------------------------------------------------ the feed
+
+APPEND_REVOCATION: Final = Change(
+    "INSERT INTO revocations (at_us, session, account, token_version, role_version)"
+    " VALUES ($1, $2, $3, $4, $5)"
+)
+REVOCATIONS_SINCE: Final = Query(rows.REVOCATION + " WHERE at_us >= $1")
+
+# --------------------------------------------- what is dead: a piece of $2 rows, older than $1
+
+PURGE_TOKENS: Final = Change(
+    "DELETE FROM refresh_tokens WHERE digest IN (SELECT digest FROM refresh_tokens"
+    " WHERE issued_us < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"
+)
+PURGE_SESSIONS: Final = Change(  # with what tokens they have
+    "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions"
+    " WHERE last_used_us < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"
+)
+PURGE_LINKS: Final = Change(
+    "DELETE FROM links WHERE digest IN (SELECT digest FROM links"
+    " WHERE expires_us <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"
+)
+PURGE_COUNTERS: Final = Change(
+    "DELETE FROM counters WHERE key IN (SELECT key FROM counters"
+    " WHERE expires_us <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"
+)
+PURGE_REVOCATIONS: Final = Change(
+    "DELETE FROM revocations WHERE id IN (SELECT id FROM revocations WHERE at_us < $1 LIMIT $2)"
+)

@@ -1,0 +1,62 @@
+"""A write, as the steps of one transaction: stated once, taken by each adapter in its own way.
+
+A write is a generator: it yields a step, is given what the database answered, and goes on. So the
+order of locking, comparing and setting stands in one place, whether the adapter waits for a server
+or runs inside a group of other requests' writes. It knows no connection and waits for nothing.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from ringfence.storage.rows import Row
+from ringfence.storage.statements import Change, Query
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement of a transaction and its parameters."""
+
+    statement: Query | Change
+    parameters: tuple[object, ...]
+
+
+#: What comes back is of the type that ``ask`` or ``change`` names.
+Steps: TypeAlias = Generator[Step, Any, T]
+
+
+def ask(query: Query, *parameters: object) -> Steps[Row | None]:
+    """The first row that ``query`` answers, or None."""
+    row: Row | None = yield Step(query, parameters)
+    return row
+
+
+def change(statement: Change, *parameters: object) -> Steps[int]:
+    """How many rows ``statement`` changed."""
+    changed: int = yield Step(statement, parameters)
+    return changed
+
+
+class Database(Protocol):
+    """What the stores need of an adapter. Each method raises StoreError if it fails."""
+
+    async def one(self, query: Query, *parameters: object) -> Row | None:
+        """The first row, or None."""
+        ...
+
+    async def all(self, query: Query, *parameters: object) -> list[Row]:
+        """All rows."""
+        ...
+
+    async def perform(self, steps: Steps[T]) -> T:
+        """Take the steps in one transaction: all of them are on the disk, or none.
+
+        The transaction sees what was committed while it waited for a lock (Ledger 10, 11).
+        """
+        ...
+
+    async def revoke(self, steps: Steps[T]) -> T:
+        """``perform`` steps that may append to the feed; whoever follows it is woken."""
+        ...
