@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Final
 
 from ringfence.core.errors import StoreError
 from ringfence.storage import Stores, maintenance
@@ -14,6 +15,9 @@ from ringfence.storage.sqlite.file import STORE, Handle, Reader, file_of
 from ringfence.storage.sqlite.revocations import SqliteRevocations
 from ringfence.storage.sqlite.start import prepare
 from ringfence.storage.sqlite.writer import Writer
+from ringfence.storage.statements import Query
+
+_PING: Final = Query("SELECT 1 FROM alembic_version")
 
 
 def open_sqlite(url: str, session_idle: timedelta) -> Stores:
@@ -35,7 +39,7 @@ def open_sqlite(url: str, session_idle: timedelta) -> Stores:
         reader.close()
 
     async def ping() -> None:
-        if reader.one("SELECT 1 FROM alembic_version") is None:
+        if await database.one(_PING) is None:
             raise StoreError(STORE, "no schema")
 
     async def purge(now: datetime) -> int:
@@ -46,7 +50,7 @@ def open_sqlite(url: str, session_idle: timedelta) -> Stores:
         sessions=SqlSessions(database),
         links=SqlLinks(database),
         counters=SqliteCounters(database),
-        revocations=SqliteRevocations(reader),
+        revocations=SqliteRevocations(database),
         start=start,
         close=close,
         ping=ping,

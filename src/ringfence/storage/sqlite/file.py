@@ -12,12 +12,11 @@ place of a lost one would be the worse answer.
 import os
 import sqlite3
 from pathlib import Path
-from typing import Final, LiteralString
+from typing import Final
 from urllib.parse import unquote
 
 from ringfence.core.errors import ConfigurationError, StoreError
 from ringfence.network.sqlite import guard
-from ringfence.storage.rows import Row
 
 #: What a StoreError of this adapter names.
 STORE: Final = "sqlite"
@@ -141,26 +140,11 @@ class Handle:
 
 
 class Reader:
-    """Reads in the loop, directly: 4 µs beside the 50 of a thread per query (DESIGN section 5)."""
+    """The connection that reads, until it is closed."""
 
     def __init__(self, handle: Handle) -> None:
         self.handle: Final = handle
         self._closed = False
-
-    def one(self, sql: LiteralString, *parameters: object) -> Row | None:
-        """The first row, or None."""
-        try:
-            row: Row | None = self.connection().execute(sql, parameters).fetchone()
-        except (sqlite3.Error, OSError) as error:
-            raise self.handle.settle(error) from error
-        return row
-
-    def all(self, sql: LiteralString, *parameters: object) -> list[Row]:
-        """All rows."""
-        try:
-            return self.connection().execute(sql, parameters).fetchall()
-        except (sqlite3.Error, OSError) as error:
-            raise self.handle.settle(error) from error
 
     def connection(self) -> sqlite3.Connection:
         """The connection; raises what ``Handle.get`` raises, or StoreError after ``close``."""

@@ -16,7 +16,7 @@ from ringfence.core.errors import StoreError
 from ringfence.storage import rows
 from ringfence.storage.maintenance import OVERLAP
 from ringfence.storage.rows import microseconds
-from ringfence.storage.sqlite.file import Reader
+from ringfence.storage.sqlite.database import SqliteDatabase
 from ringfence.storage.statements import REVOCATIONS_SINCE
 
 _LOOK_SECONDS: Final = 0.02
@@ -25,8 +25,9 @@ _LOOK_SECONDS: Final = 0.02
 class SqliteRevocations:
     """``RevocationSource`` in SQLite."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader: Final = reader
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database: Final = database
+        self._reader: Final = database.reader
         self._version = (0, 0)  # the connection, and its data_version when last looked at
         self._newest = (0, 0)  # the connection, and the highest id when last read
         self._connection: sqlite3.Connection | None = None  # as the file was last looked at
@@ -50,7 +51,7 @@ class SqliteRevocations:
             version, newest = self._look(), self._highest()
         except (sqlite3.Error, OSError) as error:
             raise self._reader.handle.settle(error) from error
-        found = self._reader.all(REVOCATIONS_SINCE.sqlite, microseconds(since - OVERLAP))
+        found = await self._database.all(REVOCATIONS_SINCE, microseconds(since - OVERLAP))
         self._version, self._newest = version, newest  # what came later is news again
         return [rows.revocation(row) for row in found]
 
