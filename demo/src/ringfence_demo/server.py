@@ -1,7 +1,6 @@
 """How the shop and its twin are served: uvicorn, one worker, on a socket that is bound beforehand.
 
-The server trusts no forwarded header (Ringfence's network layer judges those), names itself in no
-answer and writes no access log: Ringfence's events are the log.
+How, ``ringfence.server`` says.
 """
 
 import asyncio
@@ -13,6 +12,8 @@ from types import FrameType
 from typing import Any, Final
 
 import uvicorn
+
+from ringfence.server import config
 
 BACKLOG: Final = 512
 
@@ -48,17 +49,8 @@ class _Announcing(uvicorn.Server):
 
 def serve(app: Any, listening: socket.socket, ready: Callable[[], None]) -> bool:  # noqa: ANN401  # an ASGI application
     """Serve until Ctrl-C or SIGTERM; False if the application refused to start."""
-    config = uvicorn.Config(
-        app,
-        access_log=False,
-        date_header=True,
-        lifespan="on",
-        log_level="error",
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=3,
-    )
-    server = _Announcing(config, ready)
+    configured = config(app, secure=False, log_level="error", timeout_graceful_shutdown=3)
+    server = _Announcing(configured, ready)
 
     def interrupt(_signal: int, _frame: object) -> None:
         """Called until the server listens to signals, and again once it has ended."""
@@ -69,7 +61,7 @@ def serve(app: Any, listening: socket.socket, ready: Callable[[], None]) -> bool
         signal.signal(number, interrupt)
     with (
         contextlib.suppress(KeyboardInterrupt, SystemExit),
-        asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
+        asyncio.Runner(loop_factory=configured.get_loop_factory()) as runner,
     ):
         runner.run(server.serve([listening]))
     return server.started

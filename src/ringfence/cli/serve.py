@@ -21,7 +21,6 @@ from ringfence.core.settings import parse
 HELP: Final = "run the auth service alone"
 
 _BACKLOG: Final = 512
-_GRACEFUL_SECONDS: Final = 10
 
 
 def add_parser(subparsers: Any) -> None:  # noqa: ANN401  # argparse keeps its type private
@@ -47,26 +46,19 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ringfence.monitoring.journal import open_journal
     from ringfence.monitoring.logs import logging_setup
+    from ringfence.server import config
     from ringfence.stack import Ringfence
 
     journal = open_journal(settings.log)
     logging_setup(journal.log, settings.log_level or "INFO")
     entrance = Starlette(routes=[Route("/", _to_the_account)])
     app = _Started(Ringfence(entrance, settings=settings, policies={"/": public}))
-    config = uvicorn.Config(
-        app,
-        access_log=False,  # Ringfence's events are the log
-        lifespan="on",
-        log_config=None,
-        proxy_headers=False,  # the network layer judges forwarded headers
-        server_header=False,
-        timeout_graceful_shutdown=_GRACEFUL_SECONDS,
-    )
+    configured = config(app, secure=settings.secure, log_config=None)
     with _listening(arguments.host, arguments.port) as listening:
         host, port = listening.getsockname()[:2]
         app.greeting = f"{settings.origin} is served on {host} port {port}"
         with contextlib.suppress(SystemExit):  # a start that was refused
-            uvicorn.Server(config).run([listening])
+            uvicorn.Server(configured).run([listening])
     journal.close()
     if app.refused:
         raise ConfigurationError(*app.refused)

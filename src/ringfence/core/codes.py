@@ -53,6 +53,7 @@ _CODES = (
     Code("path.malformed", Layer.BOUNDARY, 400, "The path is not in canonical form.", "input_validation_fail"),
     Code("head.too_large", Layer.BOUNDARY, 431, "The request head is too large.", "input_validation_fail"),
     Code("head.malformed", Layer.BOUNDARY, 400, "The request head is malformed.", "input_validation_fail"),
+    Code("head.too_slow", Layer.BOUNDARY, 408, "The request head took too long.", "input_validation_fail"),
     Code("query.malformed", Layer.BOUNDARY, 400, "The query is malformed.", "input_validation_fail"),
     Code("query.invalid", Layer.BOUNDARY, 422, "The query does not fit.", "input_validation_fail"),
     Code("host.unknown", Layer.BOUNDARY, 421, "This host is not served here.", "input_validation_fail"),

@@ -1,0 +1,193 @@
+"""uvicorn as Ringfence serves: one reading of each request, and bounds on what is held.
+
+uvicorn judges no head, so a client may send one without an end, or never finish it; trailers of a
+chunked body are added to the headers that were judged already; and of a target in absolute form,
+``GET http://other.example/ HTTP/1.1``, the application sees the path alone. ``StrictHttp`` refuses
+the first and the last, and leaves trailers out. What it refuses is answered as every other refusal
+is: a problem with a request id.
+
+    uvicorn shop:app --http ringfence.server:StrictHttp --no-proxy-headers --ws-max-size 1048576
+
+Sources: RFC 9110 section 6.5.1 (trailers), RFC 9112 section 3.2.2 (absolute form); ASVS 4.2.1;
+ATTACKS H01, H08.
+"""
+
+import asyncio
+import secrets
+from typing import Any, Final
+
+import httptools
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ringfence.core.asgi import ASGIApp
+from ringfence.core.codes import CODES, public
+from ringfence.output import csp, problem
+from ringfence.output.headers import CSP, NO_STORE, REQUEST_ID, Header, fixed
+
+#: Of the whole head: more than the boundary reads, which says so to whom it can.
+_HEAD_BYTES: Final = 65_536
+_HEAD_SECONDS: Final = 10.0
+_MESSAGE_BYTES: Final = 1_048_576  # of a WebSocket
+_MESSAGES_WAITING: Final = 4  # of a WebSocket, until the application takes them
+_GRACEFUL_SECONDS: Final = 10
+
+
+def config(app: ASGIApp, *, secure: bool, **options: Any) -> uvicorn.Config:  # noqa: ANN401  # uvicorn's own
+    """How to serve ``app``.
+
+    Args:
+        app: Guarded.
+        secure: Whether browsers reach the site by TLS: the server's own answers then say so.
+        options: Of ``uvicorn.Config``; they go before what is set here.
+    """
+    ours: dict[str, Any] = {
+        "access_log": False,  # Ringfence's events are the log
+        "http": SecureStrictHttp if secure else StrictHttp,
+        "interface": "asgi3",
+        "lifespan": "on",
+        "proxy_headers": False,  # the network layer judges forwarded headers
+        "server_header": False,
+        "timeout_graceful_shutdown": _GRACEFUL_SECONDS,
+        "ws_max_queue": _MESSAGES_WAITING,
+        "ws_max_size": _MESSAGE_BYTES,
+        "ws_per_message_deflate": False,  # a small message must not become a large one (CWE-409)
+    }
+    return uvicorn.Config(app, **(ours | options))
+
+
+class _RefusedError(Exception):
+    """The head is refused; raised through the parser, which gives up."""
+
+
+class StrictHttp(HttpToolsProtocol):
+    """One connection of a client."""
+
+    #: Headers of the server's own answers.
+    own_headers: tuple[Header, ...] = fixed(secure=False)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Begin to wait for a first request."""
+        super().connection_made(transport)
+        self._code = "head.malformed"
+        self._head_bytes = 0
+        self._unread_bytes = 0  # that came since the parser last made something of them
+        self._is_head = True
+        self._deadline: asyncio.TimerHandle | None = None
+        self._wait_for_a_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing any more."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, which would collect a header, or a chunk's extension, without an end."""
+        self._unread_bytes += len(data)
+        super().data_received(data)
+        if self._unread_bytes > _HEAD_BYTES and not self.transport.is_closing():
+            self._code = "head.too_large"
+            self.send_400_response("no end")
+
+    def on_body(self, body: bytes) -> None:
+        """Read a piece of the body."""
+        self._unread_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Read no more of this request."""
+        self._unread_bytes = 0
+        super().on_message_complete()
+
+    def on_message_begin(self) -> None:
+        """Begin to read a head."""
+        super().on_message_begin()
+        self._head_bytes = 0
+        self._is_head = True
+        self._wait_for_a_head()
+
+    def on_url(self, url: bytes) -> None:
+        """Read a piece of the target."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Read a header; a trailer is counted and left out (RFC 9110 section 6.5.1)."""
+        self._count(len(name) + len(value))
+        if self._is_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Judge the head, and begin to answer."""
+        self._is_head = False
+        self._unread_bytes = 0
+        self._stop_waiting()
+        if not self.url.startswith(b"/"):
+            self._judge_target()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's words; ours are the code's
+        """Refuse what the parser gave up on."""
+        self._stop_waiting()
+        if self._is_answering() and self.cycle.response_started:
+            self.transport.close()  # in the middle of an answer there is no place for another one
+            return
+        code = CODES[self._code]
+        request_id = secrets.token_hex(12)
+        body = problem.body(code, request_id)
+        headers = [
+            *problem.headers(code),
+            (b"content-length", b"%d" % len(body)),
+            *self.own_headers,
+            (CSP, csp.policy(csp.API)),
+            NO_STORE,
+            (REQUEST_ID, request_id.encode()),
+            (b"connection", b"close"),
+        ]
+        lines = [b"HTTP/1.1 %d %s" % (code.status, public(code).title.encode())]
+        lines += [name + b": " + value for name, value in headers]
+        self.transport.write(b"\r\n".join([*lines, b"", body]))
+        self.transport.close()
+
+    def _judge_target(self) -> None:
+        """A target in absolute form names the host that ``Host`` names (RFC 9112 section 3.2.2)."""
+        target = httptools.parse_url(self.url)  # raises on what is no URL
+        authority = b"%s:%d" % (target.host, target.port) if target.port else target.host
+        if [v.lower() for k, v in self.headers if k == b"host"] != [authority.lower()]:
+            raise _RefusedError
+
+    def _is_answering(self) -> bool:
+        return bool(self.cycle) and not self.cycle.response_complete  # None before the first
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > _HEAD_BYTES:
+            self._code = "head.too_large"
+            raise _RefusedError
+
+    def _wait_for_a_head(self) -> None:
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(_HEAD_SECONDS, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        """The head has taken too long; who said nothing at all is told nothing."""
+        self._deadline = None
+        if self._is_answering():  # nothing is read meanwhile: the next head waits for us
+            self._wait_for_a_head()
+        elif not self.transport.is_closing():
+            self._code = "head.too_slow"
+            if self._head_bytes:
+                self.send_400_response("the head took too long")
+            else:
+                self.transport.close()
+
+
+class SecureStrictHttp(StrictHttp):
+    """The same, for a site that browsers reach by TLS."""
+
+    own_headers = fixed(secure=True)
