@@ -34,8 +34,9 @@ SOURCES = (LOCK, DEV_LOCK, BENCH_LOCK, ROOT / "pyproject.toml", ROOT / "demo/pyp
 #: side stand on the same one.
 BENCH_OVERRIDE = "sqlalchemy[asyncio]>=2.1\n"
 
-#: Chromium for the browser tests, and what Playwright's driver links to.
-BROWSER = ("apt-get", "install", "-y", "--no-install-recommends", "chromium", "libatomic1")
+#: Chromium for the browser tests, what Playwright's driver links to, and git for those of `check`.
+PROGRAMS = ("chromium", "git")
+INSTALL = ("apt-get", "install", "-y", "--no-install-recommends", *PROGRAMS, "libatomic1")
 
 #: How pip, uv and npm say that there is no network.
 UNREACHABLE = ("Failed to establish", "NameResolution", "dns error", "tcp connect", "EAI_AGAIN")
@@ -81,7 +82,7 @@ def test(arguments: list[str]) -> None:
     prepare("dev")
     prepare_web()
     if not arguments:
-        prepare_browser()
+        prepare_programs()
         ruff()
         types([])
         compare_web()
@@ -237,8 +238,8 @@ def install_uv() -> None:
     step("installer", *pip, "--require-hashes", "--no-deps", "-r", "/dev/stdin", text=pinned)
 
 
-def prepare_browser() -> None:
-    """Install Chromium as root; tell anybody else what root has to type."""
+def prepare_programs() -> None:
+    """Install Chromium and git as root; tell anybody else what root has to type."""
     import ctypes
     import shutil
 
@@ -247,21 +248,21 @@ def prepare_browser() -> None:
     except OSError:
         found = False
     else:
-        found = shutil.which("chromium") is not None
+        found = all(shutil.which(program) for program in PROGRAMS)
     if found:
         return
     if shutil.which("apt-get") is None:
-        raise Failed("The browser tests need Chromium (`chromium`) and libatomic.so.1.")
+        raise Failed("The tests need Chromium (`chromium`), libatomic.so.1 and git.")
     if os.geteuid() != 0:
         raise Failed(
-            "The browser tests need Chromium. As root:\n"
-            f"  apt-get update && {' '.join(BROWSER)}\n"
-            "All other tests run without it:\n"
-            '  python3 dev.py test -m "not browser"'
+            "The tests need Chromium and git. As root:\n"
+            f"  apt-get update && {' '.join(INSTALL)}\n"
+            "All other tests run without them:\n"
+            '  python3 dev.py test -m "not browser and not git"'
         )
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     step("package lists", "apt-get", "update", environment=quiet)
-    step("Chromium", *BROWSER, environment=quiet)
+    step("Chromium and git", *INSTALL, environment=quiet)
 
 
 def prepare_web() -> None:

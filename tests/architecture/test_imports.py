@@ -12,7 +12,11 @@ import pytest
 from tests.architecture.tree import LAYERS, PACKAGE, ROOT, sources, syntax
 
 #: The distribution that each imported name comes from, where the two differ.
-DISTRIBUTIONS = {"argon2": "argon2-cffi", "multipart": "python-multipart"}
+DISTRIBUTIONS = {
+    "argon2": "argon2-cffi",
+    "detect_secrets": "detect-secrets",
+    "multipart": "python-multipart",
+}
 
 
 def test_the_import_contracts_hold() -> None:

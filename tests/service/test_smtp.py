@@ -21,7 +21,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from ringfence.cli.check.finding import Finding
+from ringfence.cli.check.mail import mail as check_mail
 from ringfence.core.secret import Secret
+from ringfence.core.settings import Settings
 from ringfence.service.mailers import SmtpMailer
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -59,7 +62,8 @@ class Relay:
                 await writer.start_tls(self.certificate)
                 self.encrypted = True
             elif verb == "AUTH":
-                writer.write(b"235 welcome\r\n")
+                welcome = b"535 no\r\n" if self.refuses else b"235 welcome\r\n"
+                writer.write(welcome)
             elif verb == "RCPT" and self.refuses:
                 writer.write(b"550 no such mailbox\r\n")
             elif verb == "DATA":
@@ -168,3 +172,44 @@ async def test_a_refusal_of_the_relay_is_not_taken_for_success(pem: Path) -> Non
     async with running(pem, refuses=True) as relay:
         with pytest.raises(SMTPException):
             await mailer(relay, trusts=pem).send("alice@example.com", "Hello", "Hello\n")
+
+
+# --------------------------------------------------------------------------- ``ringfence check``
+
+
+async def checked(relay: Relay, *, trusts: Path | None, scheme: str = "smtp") -> Finding:
+    settings = Settings(
+        mail=f"{scheme}://shop:relay%27s@127.0.0.1:{relay.port}", mail_from="a@shop.example"
+    )
+    context = ssl.create_default_context(cafile=trusts) if trusts else None
+    return await asyncio.to_thread(check_mail, settings, context)
+
+
+@pytest.mark.parametrize(("scheme", "implicit_tls"), [("smtp", False), ("smtps", True)])
+async def test_the_check_signs_in_to_the_relay_and_sends_nothing(
+    pem: Path, scheme: str, *, implicit_tls: bool
+) -> None:
+    async with running(pem, implicit_tls=implicit_tls) as relay:
+        finding = await checked(relay, trusts=pem, scheme=scheme)
+    assert (finding.ok, finding.note) == (True, "the relay lets us in")
+    assert relay.encrypted
+    verbs = [line.split(" ")[0].upper() for line in relay.heard]
+    assert "AUTH" in verbs
+    assert not {"MAIL", "RCPT", "DATA"} & set(verbs)
+
+
+async def test_the_check_says_why_the_relay_is_of_no_use(pem: Path) -> None:
+    async with running(pem, refuses=True) as relay:
+        refused = await checked(relay, trusts=pem)
+    async with running(pem) as relay:
+        unknown = await checked(relay, trusts=None)
+    async with running(pem, offers_tls=False) as relay:
+        plain = await checked(relay, trusts=pem)
+    gone = await checked(relay, trusts=pem)
+    assert [each.problems[0].text for each in (refused, unknown, plain, gone)] == [
+        "the relay refuses the user or the password",
+        "the certificate of the relay is not trusted here, or of another host",
+        "the relay offers no TLS, or no sign-in",
+        "the relay does not answer: ConnectionRefusedError",
+    ]
+    assert not any("AUTH" in line for line in relay.heard)

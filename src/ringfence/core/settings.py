@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NoReturn, TypeAlias, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError
@@ -29,15 +29,24 @@ PREFIX: Final = "RINGFENCE_"
 WEAK: Final = frozenset(
     (
         "",
+        "123456",
+        "12345678",
         "admin",
+        "admin123",
+        "changeit",
         "changeme",
         "default",
         "example",
+        "mysecretpassword",
+        "passw0rd",
         "password",
+        "password123",
+        "pgpass",
         "postgres",
         "root",
         "secret",
         "test",
+        "toor",
     )
 )
 
@@ -233,10 +242,13 @@ def _database(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("sqlite", "postgresql", "memory"):
         raise ValueError
-    if parts.password is not None and (
-        parts.password.lower() in WEAK or parts.password == parts.username
-    ):
-        raise _WeakError
+    # asyncpg takes both from the query, too.
+    query = parse_qs(parts.query, keep_blank_values=True)
+    users = {unquote(parts.username or ""), *query.get("user", ())}
+    written = [] if parts.password is None else [unquote(parts.password)]
+    for password in (*written, *query.get("password", ())):
+        if password.lower() in WEAK or password in users:
+            raise _WeakError
     return text
 
 
@@ -244,7 +256,7 @@ def _mail(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("smtp", "smtps", "file") or not (parts.hostname or parts.path):
         raise ValueError
-    if parts.password is not None and parts.password.lower() in WEAK:
+    if parts.password is not None and unquote(parts.password).lower() in WEAK:
         raise _WeakError
     return text
 
