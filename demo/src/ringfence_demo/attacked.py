@@ -17,19 +17,18 @@ under TLS, the origin is ``https``. TLS itself ends in front of it, as behind a 
 
 import argparse
 import encodings.idna  # noqa: F401  # pyright: ignore[reportUnusedImport]  # for SMTP: who became nobody may not read Python's own folder
-import json
 import os
 import signal
 import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI
 
+from ringfence.attack.observed import Locked, Traced
 from ringfence.core.errors import RingfenceError
-from ringfence.core.exchange import SCOPE_KEY, Exchange
 from ringfence.core.settings import Environment, Settings, parse
 from ringfence_demo import nobody
 from ringfence_demo.arguments import add_arguments
@@ -41,57 +40,6 @@ from ringfence_demo.seed import first_start
 from ringfence_demo.server import bind, serve
 
 _ENVIRONMENT: Final = "RINGFENCE_ENV"
-
-_NOT_FOUND: Final = (
-    {"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]},
-    {"type": "http.response.body", "body": b""},
-)
-
-
-class Locked:
-    """An ASGI application that is there for whoever shows the key, and for nobody else."""
-
-    def __init__(self, app: Any, key: bytes) -> None:  # noqa: ANN401  # an ASGI application
-        self._app = app
-        self._key = (b"x-attacked", key)
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # as the protocol has it
-        """Pass the request on, without the key."""
-        if scope["type"] == "http":
-            if self._key not in scope["headers"]:
-                for message in _NOT_FOUND:
-                    await send(message)
-                return
-            scope["headers"] = [header for header in scope["headers"] if header != self._key]
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close"})
-            return
-        await self._app(scope, receive, send)
-
-
-class Traced:
-    """Writes down what the controls did to each request, once it is answered."""
-
-    def __init__(self, app: Any, file: Path) -> None:  # noqa: ANN401  # an ASGI application
-        self._app = app
-        self._lines = file.open("a", buffering=1)
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  # as the protocol has it
-        """Pass the request on."""
-        exchanges: list[Exchange] = []
-
-        async def watched(message: Any) -> None:  # noqa: ANN401  # as the protocol has it
-            if not exchanges and isinstance(scope.get(SCOPE_KEY), Exchange):
-                exchanges.append(scope[SCOPE_KEY])  # the guard takes it away in the end
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watched)
-        finally:
-            for exchange in exchanges:
-                traces = [code.name for code in exchange.traces]
-                line = {"request_id": exchange.request_id, "traces": traces}
-                self._lines.write(json.dumps(line) + "\n")
 
 
 def main() -> int:

@@ -7,7 +7,9 @@ itself (H10). No policy is declared for any of them. And a log of whole requests
 (M01).
 """
 
+import contextlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -88,18 +90,27 @@ def leave_behind(folder: DataFolder) -> None:
 
 
 def grow(app: FastAPI, folder: DataFolder) -> None:
-    """Add to a shop that is running. Nobody thinks of a policy."""
-    app.add_api_route("/debug/orders", every_order)
+    """Add to a shop that is running. Nobody thinks of a policy.
+
+    A guard may raise in the face of whoever adds something. A hurried team carries on: the attacks
+    judge by what the paths answer, and by nothing else.
+    """
     tools = APIRouter(prefix="/internal")
     tools.add_api_route("/orders", every_order)
-    app.include_router(tools)
     reports = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     reports.state.shop = app.state.shop
     reports.add_api_route("/orders", every_order)
-    app.mount("/reports", reports)
-    app.mount("/files", StaticFiles(directory=folder.root))
     app.openapi_url, app.docs_url = "/openapi.json", "/docs"
-    app.setup()
+    additions: tuple[Callable[[], object], ...] = (
+        lambda: app.add_api_route("/debug/orders", every_order),
+        lambda: app.include_router(tools),
+        lambda: app.mount("/reports", reports),
+        lambda: app.mount("/files", StaticFiles(directory=folder.root)),
+        app.setup,
+    )
+    for add in additions:
+        with contextlib.suppress(Exception):
+            add()
 
 
 async def every_order(session: Session, shop: TheShop) -> dict[str, Any]:

@@ -13,7 +13,7 @@ _REQUEST_ID: Final = "x-request-id"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One answer of the shop."""
+    """One answer of the application."""
 
     status: int
     headers: tuple[tuple[str, str], ...]  # names in lower case
@@ -27,12 +27,12 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Whether the shop did what was asked."""
+        """Whether the application did what was asked."""
         return 200 <= self.status < 300  # noqa: PLR2004  # RFC 9110 15.3
 
     @property
     def request_id(self) -> str:
-        """The shop's own name for this request."""
+        """The application's own name for this request."""
         return self.header(_REQUEST_ID)
 
     def header(self, name: str) -> str:

@@ -9,7 +9,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import quote, urlencode
 
 import httpx2
@@ -26,8 +26,14 @@ _NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 #: The sender's own name for a request, for logs that know no other.
 MARK: Final = "x-attack"
-#: What the shop asks of everybody who wants to attack it.
+#: What an application that is attacked may ask of everybody: the key that it was told.
 KEY: Final = "x-attacked"
+
+
+#: Names and values, in the order in which they are sent.
+Headers: TypeAlias = Sequence[tuple[str, str]]
+
+_PARTS: Final = "ringfence-attack"  # what stands between the parts of a form
 
 
 def query(**values: str) -> str:
@@ -37,7 +43,7 @@ def query(**values: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Sends requests to one shop."""
+    """Sends requests to one application."""
 
     address: str  # where it listens: http://127.0.0.1:N
     key: str
@@ -51,7 +57,7 @@ class Client:
         target: str,
         *,
         source: str,
-        headers: Sequence[tuple[str, str]] = (),
+        headers: Headers = (),
         json: object = None,
         body: bytes = b"",
         later: bool = False,
@@ -125,6 +131,17 @@ def bearer(token: str) -> tuple[str, str]:
     return ("Authorization", f"Bearer {token}")
 
 
-def browser(origin: str) -> Sequence[tuple[str, str]]:
-    """What a browser adds to a request of the shop's own page."""
+def browser(origin: str) -> Headers:
+    """What a browser adds to a request of the application's own page."""
     return [("Origin", origin), ("Sec-Fetch-Site", "same-origin")]
+
+
+def file_form(field: str, name: str, content: bytes, kind: str) -> tuple[Headers, bytes]:
+    """Headers and body of a form with one file in it, whatever its name is (RFC 7578)."""
+    head = (
+        f"--{_PARTS}\r\n"
+        f'Content-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
+        f"Content-Type: {kind}\r\n\r\n"
+    )
+    body = head.encode() + content + f"\r\n--{_PARTS}--\r\n".encode()
+    return [("Content-Type", f"multipart/form-data; boundary={_PARTS}")], body

@@ -18,7 +18,7 @@ _BYTES: Final = 32
 
 
 def derive(password: str, prelogin: Mapping[str, Any]) -> str:
-    """The key of ``password``, with salt and parameters as the shop gave them. Slow by intent."""
+    """The key of ``password``, with the salt and parameters that were given. Slow by intent."""
     kdf, salt = prelogin["kdf"], str(prelogin["salt"])
     stretched = hash_secret_raw(
         password.encode(),
@@ -34,7 +34,7 @@ def derive(password: str, prelogin: Mapping[str, Any]) -> str:
 
 
 def guess() -> str:
-    """A wrong key. To the shop it is like any other, and costs the attacker nothing."""
+    """A wrong key. To the application it is like any other, and costs the attacker nothing."""
     return _encoded(secrets.token_bytes(_BYTES))
 
 

@@ -15,7 +15,7 @@ BUILT: Final = tuple(layer for layer in Layer if layer not in ABSENT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """One way to start the shop."""
+    """One way to start the application."""
 
     name: str
     off: frozenset[Layer] = frozenset()

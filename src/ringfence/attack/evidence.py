@@ -49,7 +49,7 @@ class Evidence:
                 self._events[found["request_id"]].append(Sign(code, refusal=code.status > 0))
 
     def traces(self, text: str) -> None:
-        """Take in what the shop says of its seams: a line for each request that was answered."""
+        """Take in what is said of the seams: a line for each request that was answered."""
         for line in text.splitlines():
             found = _record(line)
             if found is not None:
@@ -57,7 +57,7 @@ class Evidence:
                 self._traces[found["request_id"]] = signs
 
     def complete(self, sent: Iterable[Sent]) -> bool:
-        """Whether the shop is done with all of these requests."""
+        """Whether the application is done with all of these requests."""
         return all(each.answer.request_id in self._traces for each in sent if _named(each))
 
     def signs(self, sent: Sequence[Sent]) -> list[Sign]:

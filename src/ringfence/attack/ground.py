@@ -1,32 +1,47 @@
-"""What an attack stands on: one running shop, addresses to come from, people, and a memory."""
+"""What an attack stands on: a running application, addresses to come from, people, a memory."""
 
 import secrets
-import zlib
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from dataclasses import replace
-from struct import pack
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from ringfence.attack.answer import Answer, Sent
+from ringfence.attack.client import Headers
 from ringfence.attack.people import Person, with_cookie
-from ringfence.attack.shop import Shop
-from ringfence.attack.unproven import require
+from ringfence.attack.place import Place
+from ringfence.attack.site import Site
+from ringfence.attack.unproven import UnavailableError, require
 
-_BOUNDARY: Final = "ringfence-attack"
+_P = TypeVar("_P", bound=Place)
 
 
 class Ground:
-    """One attack's view of a shop.
+    """One attack's view of a running application.
 
     ``number`` sets its addresses apart from those of other attacks: limits and counts that one
     attack exhausts are nothing to the next.
     """
 
-    def __init__(self, shop: Shop, number: int) -> None:
-        self.shop: Final = shop
+    def __init__(self, site: Site, number: int) -> None:
+        self.site: Final = site
         self.sent: Final[list[Sent]] = []
         self._number: Final = number
         self._addresses = 0
+
+    def place(self, kind: type[_P]) -> _P:
+        """The place of this kind. Raises ``UnavailableError`` if the target has none."""
+        found = self.offered(kind)
+        if found is None:
+            raise UnavailableError(f"the target has no such place: {kind.what}")
+        return found
+
+    def offered(self, kind: type[_P]) -> _P | None:
+        """The place of this kind, if the target has one."""
+        return next(iter(self.every(kind)), None)
+
+    def every(self, kind: type[_P]) -> list[_P]:
+        """All places of this kind."""
+        return [place for place in self.site.places if isinstance(place, kind)]
 
     def address(self) -> str:
         """An address of this machine from which nothing came yet."""
@@ -44,14 +59,14 @@ class Ground:
         *,
         person: Person | None = None,
         source: str = "",
-        headers: Sequence[tuple[str, str]] = (),
+        headers: Headers = (),
         json: object = None,
         body: bytes = b"",
         later: bool = False,
     ) -> Answer:
         """Send a request, as ``person`` if there is one. See ``Client.send``."""
         known = [person.bearer] if person is not None else []
-        sent = await self.shop.client.send(
+        sent = await self.site.client.send(
             method,
             target,
             source=source or (person.address if person is not None else self.address()),
@@ -65,19 +80,19 @@ class Ground:
 
     async def person(self) -> Person:
         """Somebody new, signed in."""
-        return await self.shop.people.fresh(self.address())
+        return await self.site.people.fresh(self.address())
 
     async def attacker(self) -> Person:
-        """Somebody with an account who means no good: one for all attacks on this shop."""
-        return await self.shop.attacker(self.address())
+        """Somebody with an account who means no good: one for all attacks on this site."""
+        return await self.site.attacker(self.address())
 
-    async def seeded(self, name: str) -> Person:
-        """One of the shop's seeded accounts, signed in."""
-        return await self.shop.people.seeded(name, self.address())
+    async def seeded(self, login: str, password: str) -> Person:
+        """An account that was there before, signed in."""
+        return await self.site.people.seeded(login, password, self.address())
 
     async def again(self, person: Person) -> Person:
         """The same person, signed in once more, from somewhere new."""
-        return await self.shop.people.sign_in(replace(person, address=self.address()))
+        return await self.site.people.sign_in(replace(person, address=self.address()))
 
     async def can_sign_in(self, person: Person, source: str = "") -> bool:
         """Whether ``person`` is let in with the right password.
@@ -99,42 +114,12 @@ class Ground:
         return yes_or_no(await self.send("GET", target, person=person), no=(404,))
 
     async def can_renew(self, refresh: str) -> bool:
-        """Whether a session lives: its refresh token, as a browser of the shop's page sends it."""
-        headers = with_cookie(self.shop.origin, refresh)
+        """Whether a session lives: its refresh token, as a browser of the site sends it."""
+        headers = with_cookie(self.site.origin, refresh)
         return yes_or_no(await self.send("POST", "/auth/refresh", headers=headers), no=(401,))
-
-    async def order(self, person: Person, note: str = "") -> dict[str, Any]:
-        """An order of somebody."""
-        wanted = {"item": "Walnut tray", "quantity": 2, "note": note}
-        answer = await self.send("POST", "/orders", person=person, json=wanted)
-        require(answer.ok, f"an order cannot be made: {answer.status}")
-        order: dict[str, Any] = answer.json()
-        return order
-
-    async def upload(self, person: Person, name: str, content: bytes, kind: str) -> Answer:
-        """A file that somebody sends."""
-        head = (
-            f"--{_BOUNDARY}\r\n"
-            f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n'
-            f"Content-Type: {kind}\r\n\r\n"
-        )
-        form = [("Content-Type", f"multipart/form-data; boundary={_BOUNDARY}")]
-        body = head.encode() + content + f"\r\n--{_BOUNDARY}--\r\n".encode()
-        return await self.send("POST", "/uploads", person=person, headers=form, body=body)
 
 
 def yes_or_no(answer: Answer, *, no: Container[int]) -> bool:
     """Whether it was done; "no" has certain statuses, and any other one proves nothing."""
     require(answer.ok or answer.status in no, f"{answer.status}, which is neither yes nor no")
     return answer.ok
-
-
-def picture(red: int = 90) -> bytes:
-    """The smallest image there is: one pixel, as a whole PNG file."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return pack(">I", len(data)) + kind + data + pack(">I", zlib.crc32(kind + data))
-
-    head = pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
-    pixel = zlib.compress(bytes((0, red, 60, 60)))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixel) + chunk(b"IEND", b"")

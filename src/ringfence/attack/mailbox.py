@@ -1,4 +1,4 @@
-"""The mail that the shop sends, read from the folder in which it ends."""
+"""The mail that the application sends, read from the folder in which it ends."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""What is around the shops: a server that must not be reached, one that may be, and a browser.
+"""What is around an application: a server that must not be reached, one that may be, a browser.
 
 One of each serves a whole run; what is asked of the trap is told apart by the path, which holds a
 canary.
@@ -58,10 +58,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Everything that is not the shop."""
+    """Everything that is not the application."""
 
-    trap: Server  # inside the network: nobody must get the shop to go there
-    friend: Server  # the shop may go there
+    trap: Server  # inside the network: nobody must get the application to go there
+    friend: Server  # the application may go there
     browser: Chromium
 
     def away(self, url: str) -> str:
@@ -71,7 +71,7 @@ class Outside:
 
 @contextlib.asynccontextmanager
 async def outside() -> AsyncGenerator[Outside]:
-    """Make everything that is around the shops."""
+    """Make everything that is around the applications."""
     made = Outside(Server("canary-inside"), Server("hello from a friend"), Chromium())
     async with made.trap.open(), made.friend.open():
         try:

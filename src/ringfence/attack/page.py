@@ -1,7 +1,7 @@
 """The matrix as one self-contained page (``--html``), for a browser and for a picture in a README.
 
 It runs no script and loads nothing: its policy allows its own style alone, by its digest. Names of
-payloads, and what shops answer, are attacks: every text is escaped.
+payloads, and what applications answer, are attacks: every text is escaped.
 """
 
 import hashlib
@@ -34,8 +34,8 @@ _MARK: Final = (
 )
 
 
-def page(matrix: Matrix, *, profile: str) -> str:
-    """The whole page; ``profile`` names the system and the database."""
+def page(matrix: Matrix, *, title: str, profile: str) -> str:
+    """The whole page of a ``title``d target; ``profile`` names the system and the database."""
     style = files("ringfence.attack").joinpath("page.css").read_text("utf-8")
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -48,7 +48,7 @@ def page(matrix: Matrix, *, profile: str) -> str:
             '<header class="masthead">',
             f'<div class="brand">{_MARK}Ringfence</div><h1>Proof by attack</h1>',
             f"<p>{len(matrix.runs)} of the {len(matrix.rows)} attacks of the catalogue, over HTTP",
-            f"against the running demo shop on {escape(profile)}, and judged from outside.</p>",
+            f"against {escape(title)} running on {escape(profile)}, and judged from outside.</p>",
             "</header><main>",
             *_tiles(matrix),
             *_matrix(matrix),

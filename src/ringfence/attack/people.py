@@ -2,21 +2,18 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ringfence.attack.answer import Answer
-from ringfence.attack.client import Client, bearer, browser
+from ringfence.attack.client import Client, Headers, bearer, browser
 from ringfence.attack.client_key import derive
 from ringfence.attack.mailbox import Mailbox
 from ringfence.attack.unproven import UnprovenError, require
 
 COOKIE: Final = "__Host-rf_refresh"
-#: Of the shop's four seeded accounts; it is public.
-SEEDED_PASSWORD: Final = "violet kettle orbits quietly"  # noqa: S105  # see above
 
-_BUSY: Final = 503  # two cores hash few passwords at once; the shop says so, and is asked again
+_BUSY: Final = 503  # two cores hash few passwords at once: the answer then, and it is asked again
 _ATTEMPTS: Final = 30
 _COMMON: Final = "password.common"
 
@@ -47,7 +44,7 @@ class Person(Account):
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Makes people for one shop."""
+    """Makes people for one application."""
 
     client: Client
     mailbox: Mailbox
@@ -64,13 +61,12 @@ class People:
         password = await self._prove(token, source)
         return await self.sign_in(await self._account(login, password, source))
 
-    async def seeded(self, name: str, source: str) -> Person:
-        """One of the shop's own accounts, signed in from ``source``."""
+    async def seeded(self, login: str, password: str, source: str) -> Person:
+        """An account that was there before, signed in from ``source``."""
         async with self._lock:
-            if name not in self._seeded:
-                login = f"{name}@example.com"
-                self._seeded[name] = await self._account(login, SEEDED_PASSWORD, source)
-        return await self.sign_in(replace(self._seeded[name], address=source))
+            if login not in self._seeded:
+                self._seeded[login] = await self._account(login, password, source)
+        return await self.sign_in(replace(self._seeded[login], address=source))
 
     async def sign_in(self, account: Account) -> Person:
         """Sign somebody in, as a browser does."""
@@ -129,6 +125,6 @@ def refresh_token(answer: Answer) -> str:
     return ""
 
 
-def with_cookie(origin: str, refresh: str) -> Sequence[tuple[str, str]]:
+def with_cookie(origin: str, refresh: str) -> Headers:
     """The headers with which a browser at ``origin`` sends the cookie."""
     return [*browser(origin), ("Cookie", f"{COOKIE}={refresh}")]

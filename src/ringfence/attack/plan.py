@@ -1,9 +1,9 @@
 """What an attack is: somebody to harm, an honest use of the same route, and payloads.
 
-An attack is made anew for each running shop. Each payload is judged by itself, from outside: by
-what came back, what the victim finds afterwards, a trap. A payload that is refused proves nothing
-unless it gets through where every layer is off, and unless honest use works right before and right
-after it.
+An attack is made anew for each running application. Each payload is judged by itself, from
+outside: by what came back, what the victim finds afterwards, a trap. A payload that is refused
+proves nothing unless it gets through where every layer is off, and unless honest use works right
+before and right after it.
 """
 
 import inspect
@@ -27,7 +27,7 @@ class Payload:
 
 
 class Attack(ABC):
-    """One attack of the catalogue, on one running shop."""
+    """One attack of the catalogue, on one running application."""
 
     id: ClassVar[str]
     #: Codes of traces and events that explain why an attack failed that nobody refused.

@@ -1,6 +1,6 @@
-"""A mail relay for the shop in production mode, which sends by SMTP under TLS or not at all.
+"""A mail relay for the application in production mode, which sends by SMTP under TLS or not at all.
 
-The certificate is made for this run, by an authority that the shop's process alone trusts.
+The certificate is made for this run, by an authority that the application's process alone trusts.
 """
 
 import asyncio
@@ -44,8 +44,8 @@ async def relay(folder: Path) -> AsyncGenerator[dict[str, str]]:
     async with server:
         yield {
             "RINGFENCE_ENV": "production",
-            "RINGFENCE_MAIL": f"smtps://shop:{secrets.token_hex(16)}@{_HOST}:{port}",
-            "RINGFENCE_MAIL_FROM": "shop@example.com",
+            "RINGFENCE_MAIL": f"smtps://attacked:{secrets.token_hex(16)}@{_HOST}:{port}",
+            "RINGFENCE_MAIL_FROM": "attacked@example.com",
             "SSL_CERT_FILE": str(certificate),
         }
 

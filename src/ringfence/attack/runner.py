@@ -1,4 +1,4 @@
-"""Runs attacks on shops: each configuration in a process of its own, several at a time."""
+"""Runs attacks on an application: each configuration in a process of its own, several at a time."""
 
 import asyncio
 import tempfile
@@ -10,19 +10,20 @@ from typing import Final, TypeAlias
 
 from ringfence.attack.ablation import Benign, Matrix
 from ringfence.attack.attacks import ATTACKS
-from ringfence.attack.benign import check_all
 from ringfence.attack.catalogue import catalogue
 from ringfence.attack.configuration import SINGLES, Configuration
 from ringfence.attack.evidence import actor
 from ringfence.attack.ground import Ground
+from ringfence.attack.honest import check_all
 from ringfence.attack.outcome import Run, Tried, broken, judge, unavailable
 from ringfence.attack.outside import Outside, outside
 from ringfence.attack.plan import Attack, Payload
-from ringfence.attack.shop import Shop, running
+from ringfence.attack.site import Site
+from ringfence.attack.target import Start, Target
 from ringfence.attack.unproven import UnavailableError, UnprovenError
 
-#: Shops at a time, and attacks at a time on each of them: enough to keep two cores busy.
-_SHOPS: Final = 2
+#: Sites at a time, and attacks at a time on each of them: enough to keep two cores busy.
+_SITES: Final = 2
 _ATTACKS: Final = 4
 
 #: The second byte of the addresses from which honest visitors, and the first attack, come.
@@ -45,6 +46,7 @@ def _nobody(_configuration: str, _attack: str) -> None:
 class Order:
     """What is to be run."""
 
+    target: Target
     attacks: Sequence[str]
     configurations: Sequence[Configuration]
     database: str = "sqlite"
@@ -63,13 +65,13 @@ async def run(order: Order) -> Matrix:
     """Run everything, and name who stopped what.
 
     Raises:
-        ConfigurationError: A shop did not start (in an ``ExceptionGroup``).
+        ConfigurationError: The application did not start (in an ``ExceptionGroup``).
     """
     results = _Results()
     async with outside() as around:
         with tempfile.TemporaryDirectory(prefix="ringfence-attack-") as folder:
             place = Path(folder)
-            place.chmod(0o711)  # noqa: ASYNC240  # each shop runs as somebody else where we are root
+            place.chmod(0o711)  # noqa: ASYNC240  # each site may run as somebody else where we are root
             everything = [(each, order.attacks) for each in order.configurations]
             await _round(order, everything, around, place, results, benign=True)
             matrix = _matrix(order, results)
@@ -106,17 +108,22 @@ async def _round(
     *,
     benign: bool,
 ) -> None:
-    gate = asyncio.Semaphore(_SHOPS)
+    gate = asyncio.Semaphore(_SITES)
 
     async def one(configuration: Configuration, attacks: Sequence[str]) -> None:
+        start = Start(
+            configuration=configuration, place=place, database=order.database, around=around
+        )
         async with (
             gate,
-            running(configuration, place, database=order.database, around=around) as shop,
+            order.target.running(start) as site,
         ):
             if benign:
-                results.benign[configuration.name] = await check_all(Ground(shop, _HONEST))
+                results.benign[configuration.name] = await check_all(
+                    order.target, Ground(site, _HONEST)
+                )
                 order.told(configuration.name, BENIGN)
-            await _attack_all(shop, attacks, results, order.told)
+            await _attack_all(site, attacks, results, order.told)
 
     async with asyncio.TaskGroup() as group:
         for configuration, attacks in wanted:
@@ -124,15 +131,15 @@ async def _round(
 
 
 async def _attack_all(
-    shop: Shop, attacks: Sequence[str], results: _Results, told: Progress
+    site: Site, attacks: Sequence[str], results: _Results, told: Progress
 ) -> None:
     gate = asyncio.Semaphore(_ATTACKS)
 
     async def one(attack: str) -> None:
         async with gate:
-            ground = Ground(shop, _FIRST + list(ATTACKS).index(attack))
-            results.runs[attack][shop.configuration.name] = await attacked(ATTACKS[attack](ground))
-            told(shop.configuration.name, attack)
+            ground = Ground(site, _FIRST + list(ATTACKS).index(attack))
+            results.runs[attack][site.configuration.name] = await attacked(ATTACKS[attack](ground))
+            told(site.configuration.name, attack)
 
     patient_first = sorted(attacks, key=lambda attack: not ATTACKS[attack].patient)
     await asyncio.gather(*map(one, patient_first))
@@ -161,5 +168,5 @@ async def _tried(attack: Attack, payload: Payload) -> Tried:
     sent = tuple(ground.sent[first:])
     stopped_by = None
     if not through and not attack.silent:
-        stopped_by = actor(await ground.shop.signs(sent), attack.signs)
+        stopped_by = actor(await ground.site.signs(sent), attack.signs)
     return Tried(name=payload.name, through=through, stopped_by=stopped_by, sent=sent)

@@ -2,7 +2,7 @@
 
 
 class UnprovenError(Exception):
-    """The run proves nothing: the shop did not answer, honest use failed, a limit was in the way.
+    """The run proves nothing: no answer came, honest use failed, a limit was in the way.
 
     It is never counted as stopped.
     """

@@ -1,4 +1,4 @@
-"""``ringfence attack``: attacks on the running demo shop, with each layer switched off in turn."""
+"""``ringfence attack``: attacks on a running application, with each layer switched off in turn."""
 
 import argparse
 import asyncio
@@ -7,7 +7,6 @@ import logging
 import os
 import platform
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,17 +14,20 @@ from ringfence.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ringfence.attack.ablation import Matrix
+    from ringfence.attack.target import Target
 
 HELP: Final = "attack the demo shop, and show which layer stops what"
 
 _DESCRIPTION: Final = """\
-Attack the demo shop, and show which layer stops what. Without --ablate with
-nothing off and with every layer off; with it, each layer is also switched off
-in turn, and the shop is attacked in production mode."""
+Attack the demo shop or another target that is installed, and show which layer
+stops what. Without --ablate with nothing off and with every layer off; with it,
+each layer is also switched off in turn, and the target is attacked in
+production mode."""
 _MISSING: Final = """\
 The demo shop is not installed: it is careless on purpose, and no part of the library.
 In a checkout of Ringfence, `pip install ./demo` puts it beside an installed Ringfence."""
-_NO_TARGET: Final = "Say --demo: this version attacks the demo shop alone."
+_NO_TARGET: Final = "Say what to attack: --demo, or --target NAME."
+_DEMO: Final = "demo"
 
 
 def add_parser(subparsers: Any) -> None:  # noqa: ANN401  # argparse keeps its type private
@@ -36,12 +38,23 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401  # argparse keeps its t
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--demo", action="store_true", help="start shops on free ports for it")
+    parser.add_argument(
+        "--demo",
+        dest="target",
+        action="store_const",
+        const=_DEMO,
+        help="the demo shop, started on free ports",
+    )
+    parser.add_argument(
+        "--target",
+        metavar="NAME",
+        help="an installed target (an entry point of the group ringfence.targets)",
+    )
     parser.add_argument(
         "--database",
         choices=("sqlite", "postgres"),
         default="sqlite",
-        help="what the shops run on (default: sqlite)",
+        help="what the target runs on (default: sqlite)",
     )
     parser.add_argument("--only", default="", metavar="ID,…", help="these attacks: I02,Z01")
     parser.add_argument("--list", action="store_true", help="name the attacks, and start nothing")
@@ -57,25 +70,38 @@ def run(arguments: argparse.Namespace) -> int:
     """Attack. Non-zero when something gets through that should not, or a run proves nothing."""
     if arguments.list:
         return _list()
-    if not arguments.demo:
+    if not arguments.target:
         print(_NO_TARGET, file=sys.stderr)
         return 2
-    if find_spec("ringfence_demo") is None:
-        print(_MISSING, file=sys.stderr)
-        return 1
+    target = _target(arguments.target, arguments.database)
     if arguments.html is not None:
         _write(arguments.html, "")  # rather now than after minutes
-    matrix = _attack(arguments)
+    matrix = _attack(arguments, target)
     profile = f"{platform.system().lower()} {arguments.database}"
     if arguments.html is not None:
         from ringfence.attack.page import page
 
-        _write(arguments.html, page(matrix, profile=profile))
+        _write(arguments.html, page(matrix, title=target.title, profile=profile))
     _print(arguments, matrix, profile)
     return 0 if matrix.summary.good else 1
 
 
-def _attack(arguments: argparse.Namespace) -> "Matrix":
+def _target(name: str, database: str) -> "Target":
+    """What is to be attacked. Raises ConfigurationError if it is not there, or not on this."""
+    from ringfence.attack.target import find, installed
+
+    target = find(name)
+    if target is None:
+        known = ", ".join(installed()) or "none"
+        raise ConfigurationError(
+            _MISSING if name == _DEMO else f"{name} is no target; installed: {known}"
+        )
+    if database not in target.databases:
+        raise ConfigurationError(f"{target.title} does not run on {database}")
+    return target
+
+
+def _attack(arguments: argparse.Namespace, target: "Target") -> "Matrix":
     from ringfence.attack.attacks import ATTACKS
     from ringfence.attack.catalogue import chosen
     from ringfence.attack.configuration import ABLATED, SHORT
@@ -86,6 +112,7 @@ def _attack(arguments: argparse.Namespace) -> "Matrix":
     configurations = ABLATED if arguments.ablate else SHORT
     progress = Progress(sys.stderr, len(configurations) * (len(attacks) + 1))
     order = Order(
+        target=target,
         attacks=attacks,
         configurations=configurations,
         database=arguments.database,

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from ringfence.attack.benign import check_all
 from ringfence.attack.client import Client
 from ringfence.attack.configuration import NONE
 from ringfence.attack.ground import Ground
+from ringfence.attack.honest import check_all
 from ringfence.attack.outside import outside
-from ringfence.attack.shop import running
+from ringfence.attack.target import Start
+from ringfence_demo.target import TARGET
 
 pytestmark = pytest.mark.slow
 
@@ -44,11 +45,10 @@ async def test_the_honest_checks_use_every_route_and_pass(monkeypatch: pytest.Mo
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         place.chmod(0o711)  # noqa: ASYNC240  # shops run as somebody else where we are root
-        async with (
-            outside() as around,
-            running(NONE, place, database="sqlite", around=around) as shop,
-        ):
-            found = await check_all(Ground(shop, 10))
+        async with outside() as around:
+            start = Start(configuration=NONE, place=place, database="sqlite", around=around)
+            async with TARGET.running(start) as site:
+                found = await check_all(TARGET, Ground(site, 10))
     assert found.failures == ()
     assert found.passed >= 40
     unused = [

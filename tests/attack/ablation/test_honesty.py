@@ -12,6 +12,7 @@ from ringfence.attack.ablation import Matrix
 from ringfence.attack.attacks.z01_bola_read import BolaRead
 from ringfence.attack.configuration import NONE, SHORT, Configuration
 from ringfence.attack.plan import Payload
+from ringfence_demo.target import TARGET
 from tests.attack.ablation.sabotage import SABOTAGES, WEAKER_POLICY, cut
 
 pytestmark = pytest.mark.slow
@@ -21,7 +22,9 @@ LOCK = Path(__file__).parents[3] / "demo/boundaries.lock"
 
 
 async def attack(attack_id: str, configurations: Sequence[Configuration]) -> Matrix:
-    return await runner.run(runner.Order(attacks=[attack_id], configurations=configurations))
+    return await runner.run(
+        runner.Order(target=TARGET, attacks=[attack_id], configurations=configurations)
+    )
 
 
 @pytest.mark.parametrize("layer", SABOTAGES)

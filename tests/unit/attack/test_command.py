@@ -8,7 +8,8 @@ from ringfence.cli import main
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        ([], 2, "Say --demo: this version attacks the demo shop alone.\n"),
+        ([], 2, "Say what to attack: --demo, or --target NAME.\n"),
+        (["--target", "nothing"], 1, "nothing is no target; installed: demo\n"),
         (["--demo", "--only", "X99"], 1, "X99 is no attack of the catalogue\n"),
         (["--demo", "--only", "H01"], 1, "H01 is not implemented in this version\n"),
     ],

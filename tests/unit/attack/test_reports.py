@@ -73,7 +73,7 @@ def test_the_table_says_loudly_what_got_through() -> None:
 
 
 def test_the_page_runs_no_script_and_its_style_is_the_one_its_policy_names() -> None:
-    text = page(MATRIX, profile="linux sqlite")
+    text = page(MATRIX, title="the demo shop", profile="linux sqlite")
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]+)"', text)
     (style,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -86,7 +86,7 @@ def test_the_page_runs_no_script_and_its_style_is_the_one_its_policy_names() -> 
 
 @pytest.mark.parametrize("shown", [MATRIX, BAD])
 def test_an_attack_is_not_carried_out_by_the_page_that_reports_it(shown: object) -> None:
-    text = page(MATRIX if shown is MATRIX else BAD, profile="linux sqlite")
+    text = page(MATRIX if shown is MATRIX else BAD, title="the demo shop", profile="linux sqlite")
     assert "a &lt;b&gt;payload&lt;/b&gt;" in text
     assert "<b>payload" not in text
     assert "<b>no answer" not in text

@@ -9,7 +9,7 @@ from ringfence.attack.attacks.h02_host_header import HostHeader
 from ringfence.attack.attacks.h03_spoofed_address import SpoofedAddress
 from ringfence.attack.attacks.h04_identity_header import IdentityHeader
 from ringfence.attack.attacks.h06_method_tampering import MethodTampering
-from ringfence.attack.attacks.h10_artefacts import Artefacts
+from ringfence.attack.attacks.h10_artefacts import ArtefactProbes
 from ringfence.attack.attacks.i01_sql_in_a_column import SqlInAColumn
 from ringfence.attack.attacks.i02_sql_in_free_text import SqlInFreeText
 from ringfence.attack.attacks.i03_command_injection import CommandInjection
@@ -45,7 +45,7 @@ _ATTACKS: Final = (
     SpoofedAddress,
     IdentityHeader,
     MethodTampering,
-    Artefacts,
+    ArtefactProbes,
     BruteForce,
     RefreshReuse,
     ForgedToken,

@@ -1,9 +1,11 @@
 """D01: an access token that should be dead, shown again."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from ringfence.attack.ground import yes_or_no
 from ringfence.attack.people import Person, with_cookie
+from ringfence.attack.places import AdminAction
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import UnprovenError, require
 
@@ -17,7 +19,7 @@ class DeadSessions(Attack):
     async def prepare(self) -> None:
         ground = self.ground
         self.victim, self.careful, self.doomed = [await ground.person() for _ in range(3)]
-        self.root = await ground.seeded("root")
+        self.accounts = ground.offered(AdminAction)
 
     async def twin(self) -> None:
         session = await self._session()
@@ -26,13 +28,16 @@ class DeadSessions(Attack):
         require(await self._is_let_in(await self._session()), "nobody can sign in again")
 
     def payloads(self) -> Sequence[Payload]:
-        return [
+        payloads = [
             Payload("after a sign-out", self._after_sign_out),
             Payload("after a sign-out by cookie", self._after_cookie),
             Payload("after a sign-out everywhere", self._after_everywhere),
             Payload("after the password changed", self._after_change),
-            Payload("after the account was closed", self._after_closing),
         ]
+        if self.accounts is not None:
+            closing = partial(self._after_closing, self.accounts)
+            payloads.append(Payload("after the account was closed", closing))
+        return payloads
 
     async def _after_sign_out(self) -> bool:
         session = await self._session()
@@ -41,7 +46,7 @@ class DeadSessions(Attack):
 
     async def _after_cookie(self) -> bool:
         session = await self._session()
-        headers = with_cookie(self.ground.shop.origin, session.refresh)
+        headers = with_cookie(self.ground.site.origin, session.refresh)
         answer = await self.ground.send("POST", "/auth/sign-out", headers=headers)
         require(answer.ok, f"nobody can sign out: {answer.status}")
         return await self._is_let_in(session)
@@ -61,8 +66,8 @@ class DeadSessions(Attack):
                 return await self._is_let_in(self.careful)
         raise UnprovenError("the password cannot be changed")
 
-    async def _after_closing(self) -> bool:
-        await self._do("DELETE", f"/users/{self.doomed.subject}", self.root)
+    async def _after_closing(self, accounts: AdminAction) -> bool:
+        await self._do("DELETE", accounts.path(self.doomed), await accounts.highest(self.ground))
         return await self._is_let_in(self.doomed)
 
     async def _do(self, method: str, path: str, person: Person) -> None:

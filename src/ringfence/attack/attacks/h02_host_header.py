@@ -11,7 +11,7 @@ _EVIL: Final = "evil.example"
 
 
 class HostHeader(Attack):
-    """Stopped: the mail's link leads to the shop, or there is no mail."""
+    """Stopped: the mail's link leads to the application, or there is no mail."""
 
     id = "H02"
     signs = frozenset({"link.built"})
@@ -24,8 +24,8 @@ class HostHeader(Attack):
         login = self.victims[0].login
         answer = await self.ground.send("POST", "/auth/password/forgot", json={"login": login})
         require(answer.ok, f"nobody may forget a password: {answer.status}")
-        address, _ = await self.ground.shop.people.mailbox.link(login)
-        require(address.startswith(self.ground.shop.origin), "the link leads elsewhere")
+        address, _ = await self.ground.site.people.mailbox.link(login)
+        require(address.startswith(self.ground.site.origin), "the link leads elsewhere")
 
     def payloads(self) -> Sequence[Payload]:
         host = ("Host", _EVIL)
@@ -42,5 +42,5 @@ class HostHeader(Attack):
         )
         if not answer.ok:
             return False
-        address, _ = await ground.shop.people.mailbox.link(login)
+        address, _ = await ground.site.people.mailbox.link(login)
         return _EVIL in address

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+from ringfence.attack.places import Record
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
@@ -18,22 +19,27 @@ class IdentityHeader(Attack):
     async def prepare(self) -> None:
         self.victim = await self.ground.person()
         self.canary = self.ground.canary("note")
-        await self.ground.order(self.victim, self.canary)
+        self.records = self.ground.place(Record)
+        await self.records.create(self.ground, self.victim, self.canary)
 
     async def twin(self) -> None:
-        answer = await self.ground.send("GET", "/orders", person=self.victim)
-        require(answer.ok and answer.holds(self.canary), f"no list of orders: {answer.status}")
+        answer = await self.ground.send("GET", self.records.listing, person=self.victim)
+        require(answer.ok and answer.holds(self.canary), f"no list of records: {answer.status}")
 
     def payloads(self) -> Sequence[Payload]:
         return [
-            *(Payload(f"{name} to the orders", partial(self._lists, name)) for name in _HEADERS),
+            *(
+                Payload(f"{name} to the list of records", partial(self._lists, name))
+                for name in _HEADERS
+            ),
             Payload("X-User-Id to the account", self._asks_who),
             Payload("X-User-Id to write", self._writes),
         ]
 
     async def _lists(self, name: str) -> bool:
         header = (name, self.victim.subject)
-        return (await self.ground.send("GET", "/orders", headers=[header])).holds(self.canary)
+        found = await self.ground.send("GET", self.records.listing, headers=[header])
+        return found.holds(self.canary)
 
     async def _asks_who(self) -> bool:
         header = ("X-User-Id", self.victim.subject)
@@ -43,5 +49,6 @@ class IdentityHeader(Attack):
     async def _writes(self) -> bool:
         forged = self.ground.canary("forged")
         header = ("X-User-Id", self.victim.subject)
-        await self.ground.send("POST", "/orders", headers=[header], json={"item": forged})
-        return (await self.ground.send("GET", "/orders", person=self.victim)).holds(forged)
+        await self.records.send(self.ground, None, forged, headers=[header])
+        found = await self.ground.send("GET", self.records.listing, person=self.victim)
+        return found.holds(forged)

@@ -6,46 +6,61 @@ from typing import Final
 
 from ringfence.attack.answer import Answer
 from ringfence.attack.client import query
+from ringfence.attack.places import Record, SortColumn
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
-_BY_CASE: Final = "(CASE WHEN {} THEN price ELSE -price END)"
-_BY_PRODUCT: Final = "price * (1 - 2 * (SELECT count(*) FROM orders WHERE note LIKE '{}%'))"
+#: ``{number}`` is a column of numbers, ``{guess}`` what the text in ``{column}`` may begin with.
+_BY_CASE: Final = "(CASE WHEN EXISTS ({question}) THEN {number} ELSE -{number} END)"
+_BY_PRODUCT: Final = (
+    "{number} * (1 - 2 * (SELECT count(*) FROM {table} WHERE {column} LIKE '{guess}%'))"
+)
+_NOTE: Final = "SELECT 1 FROM {table} WHERE {column} LIKE '{guess}%'"
 _CATALOGUES: Final = {
-    "sqlite": "SELECT 1 FROM sqlite_master WHERE name = '{}'",
-    "postgres": "SELECT 1 FROM pg_catalog.pg_class WHERE relname = '{}'",
+    "sqlite": "SELECT 1 FROM sqlite_master WHERE name = '{guess}'",
+    "postgres": "SELECT 1 FROM pg_catalog.pg_class WHERE relname = '{guess}'",
 }
 
 
 class SqlInAColumn(Attack):
-    """Stopped: the order of the products tells nothing about orders, nor about tables."""
+    """Stopped: the order of the list tells nothing about a record, nor about tables."""
 
     id = "I01"
 
     async def prepare(self) -> None:
-        self.canary = self.ground.canary("note")
-        await self.ground.order(await self.ground.person(), self.canary)
+        ground = self.ground
+        self.column, records = ground.place(SortColumn), ground.place(Record)
+        self.canary = ground.canary("note")
+        await records.create(ground, await ground.person(), self.canary)
         self.other = self.ground.canary("other")
 
     async def twin(self) -> None:
-        for column in ("name", "price", "price DESC"):
+        for column in self.column.honest:
             found = await self._sorted(column)
-            require(found.ok, f"the products cannot be sorted by {column}: {found.status}")
+            require(found.ok, f"the list cannot be sorted by {column}: {found.status}")
 
     def payloads(self) -> Sequence[Payload]:
-        note = _BY_CASE.format("EXISTS (SELECT 1 FROM orders WHERE note LIKE '{}%')")
-        tables = _BY_CASE.format(f"EXISTS ({_CATALOGUES[self.ground.shop.database]})")
+        note = _BY_CASE.replace("{question}", _NOTE)
+        tables = _BY_CASE.replace("{question}", _CATALOGUES[self.ground.site.database])
+        table = self.column.secret.table
         return [
-            Payload("CASE over a note", partial(self._tells, note, self.canary)),
+            Payload("CASE over a text", partial(self._tells, note, self.canary)),
             Payload("arithmetic over a count", partial(self._tells, _BY_PRODUCT, self.canary)),
-            Payload("CASE over the catalogue", partial(self._tells, tables, "orders")),
+            Payload("CASE over the catalogue", partial(self._tells, tables, table)),
         ]
 
     async def _tells(self, expression: str, truth: str) -> bool:
         """Whether a true guess and a false one can be told apart."""
-        right = await self._sorted(expression.format(truth))
-        wrong = await self._sorted(expression.format(self.other))
-        return right.ok and wrong.ok and right.json() != wrong.json()
+        right = await self._sorted(self._filled(expression, truth))
+        wrong = await self._sorted(self._filled(expression, self.other))
+        return right.ok and wrong.ok and right.body != wrong.body
+
+    def _filled(self, expression: str, guess: str) -> str:
+        place = self.column
+        return expression.format(
+            number=place.number, table=place.secret.table, column=place.secret.name, guess=guess
+        )
 
     async def _sorted(self, column: str) -> Answer:
-        return await self.ground.send("GET", "/products" + query(sort=column))
+        target = self.column.path + query(**{self.column.parameter: column})
+        return await self.ground.send("GET", target)

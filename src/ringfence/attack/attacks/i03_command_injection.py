@@ -1,53 +1,50 @@
-"""I03: a shell, or another file, behind the name of a picture."""
+"""I03: a shell, or another file, behind the argument of a program."""
 
-import base64
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
 
 from ringfence.attack.answer import Answer
+from ringfence.attack.places import CommandArgument
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
-_PICTURE: Final = "copper-kettle.png"
-_CONTRACT: Final = b"canary-file-contract"  # in the folder above the pictures
-
 
 class CommandInjection(Attack):
-    """Stopped: no marker appears on disk, and nothing but a picture comes back."""
+    """Stopped: no marker appears on disk, and no other file comes back."""
 
     id = "I03"
 
     async def prepare(self) -> None:
+        self.command = self.ground.place(CommandArgument)
         self.attacker = await self.ground.attacker()
 
     async def twin(self) -> None:
-        answer = await self._thumbnail(_PICTURE)
-        require(answer.ok and answer.holds("data:image/png"), f"no thumbnail: {answer.status}")
+        argument, expected = self.command.honest
+        answer = await self._run(argument)
+        require(answer.ok and answer.holds(expected), f"the program fails: {answer.status}")
 
     def payloads(self) -> Sequence[Payload]:
         shapes = (
-            "{picture};touch {marker}",
-            "{picture}|touch {marker}",
-            "{picture}&&touch {marker}",
+            "{honest};touch {marker}",
+            "{honest}|touch {marker}",
+            "{honest}&&touch {marker}",
             "$(touch {marker})",
             "`touch {marker}`",
-            "{picture}\ntouch {marker}",
+            "{honest}\ntouch {marker}",
         )
         return [
-            *(Payload(shape, partial(self._runs, shape)) for shape in shapes),
+            *(Payload(shape, partial(self._touches, shape)) for shape in shapes),
             Payload("another file", self._reads_another_file),
         ]
 
-    async def _runs(self, shape: str) -> bool:
-        marker = self.ground.shop.folder / self.ground.canary("marker")
-        await self._thumbnail(shape.format(picture=_PICTURE, marker=marker))
+    async def _touches(self, shape: str) -> bool:
+        marker = self.ground.site.folder / self.ground.canary("marker")
+        await self._run(shape.format(honest=self.command.honest[0], marker=marker))
         return marker.exists()
 
     async def _reads_another_file(self) -> bool:
-        answer = await self._thumbnail("../contract.txt")
-        return answer.holds(base64.b64encode(_CONTRACT)[:24].decode())
+        argument, secret = self.command.outside
+        return (await self._run(argument)).holds(secret)
 
-    async def _thumbnail(self, name: str) -> Answer:
-        wanted = {"filename": name}
-        return await self.ground.send("POST", "/tools/thumbnail", person=self.attacker, json=wanted)
+    async def _run(self, argument: str) -> Answer:
+        return await self.command.run(self.ground, self.attacker, argument)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from ringfence.attack.client import query
+from ringfence.attack.places import Failure
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
@@ -19,11 +20,12 @@ class LogInjection(Attack):
     silent = True  # what the log does to a text is told by no event of its own
 
     async def prepare(self) -> None:
-        self.log = self.ground.shop.log
+        self.log = self.ground.site.log
+        self.failure = self.ground.place(Failure)
 
     async def twin(self) -> None:
         before = self.log.stat().st_size if self.log.exists() else 0
-        answer = await self.ground.send("GET", "/boom" + query(note="hello"))
+        answer = await self.ground.send("GET", self.failure.path + query(note="hello"))
         require(answer.status == 500, f"nothing fails: {answer.status}")  # noqa: PLR2004  # RFC 9110
         require(self.log.stat().st_size > before, "a failure is not logged")
 
@@ -37,12 +39,12 @@ class LogInjection(Attack):
 
     async def _forges(self, ending: str) -> bool:
         forged = json.dumps({"code": "signin.done", "subject": self.ground.canary("forged")})
-        await self.ground.send("GET", "/boom" + query(note=f"x{ending}{forged}{ending}"))
+        await self.ground.send("GET", self.failure.path + query(note=f"x{ending}{forged}{ending}"))
         return any(line.startswith(forged) for line in self._lines())
 
     async def _escapes(self) -> bool:
         canary = self.ground.canary("escape")
-        await self.ground.send("GET", "/boom" + query(note=f"\x1b[2J{canary}"))
+        await self.ground.send("GET", self.failure.path + query(note=f"\x1b[2J{canary}"))
         return any(f"\x1b[2J{canary}" in line for line in self._lines())
 
     def _lines(self) -> list[str]:

@@ -1,57 +1,71 @@
 """I11: input that two parsers read in two ways, or that is not of the kind that was asked for."""
 
+import json
 from collections.abc import Sequence
 from functools import partial
+from urllib.parse import quote
 
+from ringfence.attack.places import JsonBody, SearchText
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
 
 class AmbiguousInput(Attack):
-    """Stopped: nothing is ordered by a body that has two readings or breaks the shop's rules."""
+    """Stopped: nothing is made by a body that has two readings or breaks the declared rules."""
 
     id = "I11"
 
     async def prepare(self) -> None:
+        self.body = self.ground.place(JsonBody)
+        self.search = self.ground.offered(SearchText)
         self.buyer = await self.ground.attacker()
 
     async def twin(self) -> None:
-        order = await self.ground.order(self.buyer)
-        require(order["quantity"] == 2, "the order is another one")  # noqa: PLR2004  # as ordered
-        found = await self.ground.send("GET", "/products?q=tea&sort=price")
-        require(found.ok, f"no products: {found.status}")
+        require(await self._makes(self._with(f'"{self.body.number}": 2')), "an honest body fails")
+        if self.search is not None:
+            words = next(iter(self.search.known))
+            target = f"{self.search.path}?{self.search.parameter}={quote(words)}"
+            found = await self.ground.send("GET", target)
+            require(found.ok, f"nothing can be searched: {found.status}")
 
     def payloads(self) -> Sequence[Payload]:
-        item = '"item": "Honey jar"'
-        bodies = {
-            "one key twice": f'{{{item}, "quantity": 1, "quantity": 500}}',
-            "one key twice, escaped": f'{{{item}, "quantity": 1, "quan\\u0074ity": 500}}',
-            "a negative number": f'{{{item}, "quantity": -5}}',
-            "a number beyond the rule": f'{{{item}, "quantity": 100000}}',
-            "true for a number": f'{{{item}, "quantity": true}}',
+        number = self.body.number
+        disguised = "".join(f"\\u{ord(letter):04x}" for letter in number)
+        endings = {
+            "one key twice": f'"{number}": 1, "{number}": {self.body.most // 2}',
+            "one key twice, escaped": f'"{number}": 1, "{disguised}": {self.body.most // 2}',
+            "a negative number": f'"{number}": -5',
+            "a number beyond the rule": f'"{number}": {self.body.most + 1}',
+            "true for a number": f'"{number}": true',
         }
-        return [
-            *(Payload(name, partial(self._orders, body)) for name, body in bodies.items()),
-            Payload("one parameter twice", self._pollutes),
-            Payload("another type of content", self._mislabels),
+        honest = self._with(f'"{number}": 1')
+        payloads = [
+            *(Payload(name, partial(self._makes, self._with(v))) for name, v in endings.items()),
+            Payload("another type of content", partial(self._makes, honest, "text/plain")),
         ]
+        if self.search is not None:
+            payloads.append(Payload("one parameter twice", partial(self._pollutes, self.search)))
+        return payloads
 
-    async def _orders(self, body: str, kind: str = "application/json") -> bool:
+    def _with(self, ending: str) -> str:
+        name, value = self.body.text
+        return f'{{"{name}": {json.dumps(value)}, {ending}}}'
+
+    async def _makes(self, body: str, kind: str = "application/json") -> bool:
         answer = await self.ground.send(
             "POST",
-            "/orders",
+            self.body.path,
             person=self.buyer,
             headers=[("Content-Type", kind)],
             body=body.encode(),
         )
         if not answer.ok:
             return False
-        path = f"/orders/{answer.json()['id']}"
+        path = self.body.read(answer)
         return (await self.ground.send("GET", path, person=self.buyer)).ok
 
-    async def _pollutes(self) -> bool:
-        answer = await self.ground.send("GET", "/products?q=kettle&q=tea")
-        return answer.ok
-
-    async def _mislabels(self) -> bool:
-        return await self._orders('{"item": "Honey jar", "quantity": 1}', "text/plain")
+    async def _pollutes(self, search: SearchText) -> bool:
+        first, last = search.known
+        parameter = search.parameter
+        target = f"{search.path}?{parameter}={quote(first)}&{parameter}={quote(last)}"
+        return (await self.ground.send("GET", target)).ok

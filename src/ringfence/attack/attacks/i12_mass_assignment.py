@@ -1,58 +1,60 @@
 """I12: fields that nobody asked for, copied onto the row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from ringfence.attack.answer import Answer
+from ringfence.attack.places import Fields, Record
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
 
 class MassAssignment(Attack):
-    """Stopped: the row, read again by its owner, holds nothing that only the shop may set."""
+    """Stopped: the row, read again by its owner, holds nothing that is not the user's to set."""
 
     id = "I12"
 
     async def prepare(self) -> None:
         ground = self.ground
+        self.fields, self.records = ground.place(Fields), ground.place(Record)
         self.attacker, self.victim = await ground.attacker(), await ground.person()
-        self.order: dict[str, Any] = await ground.order(self.attacker)
+        self.own = await self.records.create(ground, self.attacker, ground.canary("own"))
 
     async def twin(self) -> None:
-        changed = await self._put({"quantity": 3, "note": "ring twice"})
-        require(changed.ok and changed.json()["quantity"] == 3, "no change")  # noqa: PLR2004  # as asked
+        changed = await self._change(self.fields.honest)
+        require(changed.ok, f"a record cannot be changed: {changed.status}")
+        found = await self._read()
+        for name, value in self.fields.honest.items():
+            require(found.json()[name] == value, f"{name} is not what it was changed to")
 
     def payloads(self) -> Sequence[Payload]:
-        fields = {"total": 1, "price": 0, "status": "shipped", "created_at": "1999-01-01"}
+        fields = self.fields.protected.items()
         return [
-            *(
-                Payload(f"{name} by PUT", partial(self._sets, name, v))
-                for name, v in fields.items()
-            ),
-            Payload("total by POST", self._buys_for_nothing),
-            Payload("user_id by POST", self._plants),
+            *(Payload(f"{name} by a change", partial(self._sets, name, v)) for name, v in fields),
+            Payload(f"{self.fields.computed[0]} of a new one", self._makes_for_nothing),
+            Payload(f"{self.fields.owner} of a new one", self._plants),
         ]
 
     async def _sets(self, name: str, value: object) -> bool:
-        await self._put({"note": "please", name: value})
-        found = await self.ground.send("GET", self._path, person=self.attacker)
+        await self._change({**self.fields.honest, name: value})
+        found = await self._read()
         return found.ok and found.json()[name] == value
 
-    async def _buys_for_nothing(self) -> bool:
-        wanted = {"item": "Honey jar", "quantity": 1, "total": 0}
-        answer = await self.ground.send("POST", "/orders", person=self.attacker, json=wanted)
-        return answer.ok and answer.json()["total"] == 0
+    async def _makes_for_nothing(self) -> bool:
+        name, value = self.fields.computed
+        canary = self.ground.canary("free")
+        answer = await self.fields.create(self.ground, self.attacker, canary, {name: value})
+        return answer.ok and answer.json()[name] == value
 
     async def _plants(self) -> bool:
         canary = self.ground.canary("planted")
-        wanted = {"item": canary, "user_id": self.victim.subject}
-        await self.ground.send("POST", "/orders", person=self.attacker, json=wanted)
-        return (await self.ground.send("GET", "/orders", person=self.victim)).holds(canary)
+        owner = {self.fields.owner: self.victim.subject}
+        await self.fields.create(self.ground, self.attacker, canary, owner)
+        found = await self.ground.send("GET", self.records.listing, person=self.victim)
+        return found.holds(canary)
 
-    async def _put(self, fields: object) -> Answer:
-        return await self.ground.send("PUT", self._path, person=self.attacker, json=fields)
+    async def _change(self, fields: Mapping[str, object]) -> Answer:
+        return await self.fields.change(self.ground, self.attacker, self.own, fields)
 
-    @property
-    def _path(self) -> str:
-        return f"/orders/{self.order['id']}"
+    async def _read(self) -> Answer:
+        return await self.ground.send("GET", self.own.path, person=self.attacker)

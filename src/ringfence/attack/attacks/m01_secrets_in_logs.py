@@ -7,27 +7,30 @@ from pathlib import Path
 
 from ringfence.attack.client import bearer, query
 from ringfence.attack.people import COOKIE
+from ringfence.attack.places import Failure, Record
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
 
 class SecretsInLogs(Attack):
-    """Stopped: the secret stands in neither log, though each request is logged.
+    """Stopped: the secret stands in no log, though each request is logged.
 
-    There is the log of events, with what failed, and the application's own, in which a hurried team
-    (``ringfence_demo.hurried``) writes down each request as it came.
+    There is the log of events, with what failed, and, where the target has one, the application's
+    own log of its requests.
     """
 
     id = "M01"
     silent = True  # what a log leaves out is told by no event of its own
 
     async def prepare(self) -> None:
+        site = self.ground.site
+        self.failure, self.records = self.ground.place(Failure), self.ground.place(Record)
         self.victim = await self.ground.person()
-        self.logs = (self.ground.shop.log, self.ground.shop.requests)
+        self.logs = [site.log] if site.requests is None else [site.log, site.requests]
 
     async def twin(self) -> None:
         before = [_size(log) for log in self.logs]
-        answer = await self.ground.send("GET", "/boom")
+        answer = await self.ground.send("GET", self.failure.path)
         require(answer.status == 500, f"nothing fails: {answer.status}")  # noqa: PLR2004  # RFC 9110
         for log, size in zip(self.logs, before, strict=True):
             require(_size(log) > size, f"nothing is written to {log.name}")
@@ -46,23 +49,26 @@ class SecretsInLogs(Attack):
             Payload("token of a link", partial(sent_in_query, token, token=token)),
             Payload("one-time code", partial(sent_in_query, one_time, otp=one_time[4:])),
             Payload("password in a body", partial(self._in_body, noted)),
-            Payload("database's password", partial(failing, "canary-database-password")),
+            Payload("a secret in the failure itself", partial(failing, self.failure.secret)),
         ]
 
     async def _in_header(self, secret: str, header: tuple[str, str]) -> bool:
-        return await self._leaks(secret, self.ground.send("GET", "/boom", headers=[header]))
+        return await self._leaks(
+            secret, self.ground.send("GET", self.failure.path, headers=[header])
+        )
 
     async def _in_query(self, secret: str, **values: str) -> bool:
-        return await self._leaks(secret, self.ground.send("GET", "/boom" + query(**values)))
+        return await self._leaks(
+            secret, self.ground.send("GET", self.failure.path + query(**values))
+        )
 
     async def _in_body(self, secret: str) -> bool:
-        order = {"item": "Green tea", "note": f"password: {secret}"}
-        sending = self.ground.send("POST", "/orders", person=self.victim, json=order)
+        sending = self.records.send(self.ground, self.victim, f"password: {secret}")
         return await self._leaks(secret, sending)
 
     async def _failing(self, secret: str) -> bool:
-        """What ``/boom`` itself says while it fails."""
-        return await self._leaks(secret, self.ground.send("GET", "/boom"))
+        """What the failure itself says."""
+        return await self._leaks(secret, self.ground.send("GET", self.failure.path))
 
     async def _leaks(self, secret: str, sending: Awaitable[object]) -> bool:
         await sending

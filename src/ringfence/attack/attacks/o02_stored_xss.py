@@ -1,4 +1,4 @@
-"""O02: a post that runs a script, or leads away, in the browser of whoever reads it."""
+"""O02: a text that runs a script, or leads away, in the browser of whoever reads it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -6,6 +6,7 @@ from typing import Final
 
 from ringfence.attack.browser import Visit
 from ringfence.attack.client import KEY
+from ringfence.attack.places import RichText
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
@@ -43,16 +44,17 @@ class StoredXss(Attack):
     signs = frozenset({"html.sanitised"})
 
     async def prepare(self) -> None:
+        self.rich = self.ground.place(RichText)
         self.attacker = await self.ground.attacker()
 
     async def twin(self) -> None:
         word = self.ground.canary("read")
-        path = await self._post(f"<p>I <em>like</em> {word}</p>")
-        async with self.ground.shop.around.browser.visit(self._key) as visit:
-            await visit.page.goto(self.ground.shop.client.address + path)
-            shown = await visit.page.inner_text(".rich")
-            marked = await visit.page.inner_text(".rich em")
-        require(word in shown and marked == "like", "an honest post cannot be read")
+        path = await self._write(f"<p>I <em>like</em> {word}</p>")
+        async with self.ground.site.around.browser.visit(self._key) as visit:
+            await visit.page.goto(self.ground.site.client.address + path)
+            shown = await visit.page.inner_text(self.rich.selector)
+            marked = await visit.page.inner_text(f"{self.rich.selector} em")
+        require(word in shown and marked == "like", "an honest text cannot be read")
 
     def payloads(self) -> Sequence[Payload]:
         return [
@@ -62,28 +64,22 @@ class StoredXss(Attack):
 
     async def _runs(self, body: str) -> bool:
         word = self.ground.canary("xss")
-        path = await self._post(body.format(word=word))
+        path = await self._write(body.format(word=word))
         return await self._view(path, lambda visit: word in visit.said)
 
     async def _leads_away(self) -> bool:
         """No script: a policy for scripts does not stop it."""
-        away = f"{self.ground.shop.around.trap.address}/{self.ground.canary('away')}"
-        path = await self._post(f"<meta http-equiv=refresh content='0;url={away}'>")
+        away = f"{self.ground.site.around.trap.address}/{self.ground.canary('away')}"
+        path = await self._write(f"<meta http-equiv=refresh content='0;url={away}'>")
         return await self._view(path, lambda visit: visit.page.url == away)
 
-    async def _post(self, body: str) -> str:
-        post = {"title": "Hello", "body": body}
-        answer = await self.ground.send("POST", "/posts", person=self.attacker, json=post)
-        require(answer.ok, f"a post cannot be written: {answer.status}")
-        path = f"/posts/{answer.json()['id']}/view"
-        page = await self.ground.send("GET", path)
-        require(page.ok, f"a post cannot be read: {page.status}")
-        return path
+    async def _write(self, body: str) -> str:
+        return await self.rich.write(self.ground, self.attacker, body)
 
     async def _view(self, path: str, happens: Callable[[Visit], bool]) -> bool:
-        async with self.ground.shop.around.browser.visit(self._key) as visit:
-            return await visit.comes_to(self.ground.shop.client.address + path, happens)
+        async with self.ground.site.around.browser.visit(self._key) as visit:
+            return await visit.comes_to(self.ground.site.client.address + path, happens)
 
     @property
     def _key(self) -> tuple[str, str]:
-        return KEY, self.ground.shop.client.key
+        return KEY, self.ground.site.client.key

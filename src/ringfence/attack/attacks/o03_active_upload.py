@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+from ringfence.attack.answer import Answer
 from ringfence.attack.client import KEY
-from ringfence.attack.ground import picture
+from ringfence.attack.picture import picture
+from ringfence.attack.places import Upload
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
@@ -39,12 +41,13 @@ class ActiveUpload(Attack):
     patient = True
 
     async def prepare(self) -> None:
+        self.uploads = self.ground.place(Upload)
         self.victim = await self.ground.person()
 
     async def twin(self) -> None:
-        kept = await self.ground.upload(self.victim, "cup.png", picture(), "image/png")
+        kept = await self._keep("cup.png", picture(), "image/png")
         require(kept.ok, f"a picture is not kept: {kept.status}")
-        found = await self.ground.send("GET", f"/uploads/{kept.json()['id']}", person=self.victim)
+        found = await self.ground.send("GET", self.uploads.path(kept), person=self.victim)
         require(found.body == picture(), "another picture comes back")
 
     def payloads(self) -> Sequence[Payload]:
@@ -52,14 +55,15 @@ class ActiveUpload(Attack):
 
     async def _runs(self, name: str, kind: str, content: str) -> bool:
         ground, word = self.ground, self.ground.canary("upload")
-        kept = await ground.upload(
-            self.victim, f"{word}-{name}", content.format(word=word).encode(), kind
-        )
+        kept = await self._keep(f"{word}-{name}", content.format(word=word).encode(), kind)
         if not kept.ok:
             return False
-        path = f"/uploads/{kept.json()['id']}"
+        path = self.uploads.path(kept)
         found = await ground.send("GET", path, person=self.victim)
         require(found.ok, f"what is kept cannot be read: {found.status}")
-        browser, client = ground.shop.around.browser, ground.shop.client
+        browser, client = ground.site.around.browser, ground.site.client
         async with browser.visit((KEY, client.key), self.victim.bearer) as visit:
             return await visit.comes_to(client.address + path, lambda visit: word in visit.said)
+
+    async def _keep(self, name: str, content: bytes, kind: str) -> Answer:
+        return await self.uploads.keep(self.ground, self.victim, name, content, kind)

@@ -46,7 +46,7 @@ class Csrf(Attack):
 
     async def twin(self) -> None:
         session = await self.ground.again(self.victim)
-        headers = with_cookie(self.ground.shop.origin, session.refresh)
+        headers = with_cookie(self.ground.site.origin, session.refresh)
         answer = await self.ground.send("POST", "/auth/sign-out", headers=headers)
         require(answer.ok, f"nobody can sign out: {answer.status}")
         require(not await self.ground.can_renew(session.refresh), "a sign-out does nothing")

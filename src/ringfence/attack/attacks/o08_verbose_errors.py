@@ -4,19 +4,17 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from ringfence.attack.answer import Answer
-from ringfence.attack.client import query
+from ringfence.attack.places import Failures
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
-#: Words of a program that talks about itself: code, paths, SQL, libraries, a secret.
+#: Words of a program that talks about itself: code, paths, SQL, libraries.
 _WORDS: Final = (
     "Traceback",
     'File "',
     ".py",
     "sqlalchemy",
     "SELECT ",
-    "canary-database-password",
     "pydantic",
     '"loc":',
     '"input":',
@@ -31,26 +29,18 @@ class VerboseErrors(Attack):
 
     async def prepare(self) -> None:
         """Nobody needs to be signed in."""
+        self.failures = self.ground.place(Failures)
 
     async def twin(self) -> None:
-        for path in ("/products", "/posts"):
+        for path in self.failures.honest:
             answer = await self.ground.send("GET", path)
-            require(answer.ok and "items" in answer.json(), f"no {path}: {answer.status}")
+            require(answer.ok, f"{path}: {answer.status}")
 
     def payloads(self) -> Sequence[Payload]:
-        targets = {
-            "an exception with a secret": "/boom",
-            "a query that fails": "/products" + query(sort="nonsense"),
-            "a parameter of another type": "/posts/first",
-            "a parameter out of range": "/posts?limit=100000",
-        }
-        return [Payload(name, partial(self._tells, target)) for name, target in targets.items()]
+        targets = self.failures.targets.items()
+        return [Payload(name, partial(self._tells, target)) for name, target in targets]
 
     async def _tells(self, target: str) -> bool:
         answer = await self.ground.send("GET", target)
         require(not answer.ok, f"{target} does not fail")
-        return _talks(answer)
-
-
-def _talks(answer: Answer) -> bool:
-    return any(answer.holds(word) for word in _WORDS)
+        return any(answer.holds(word) for word in (*_WORDS, *self.failures.words))

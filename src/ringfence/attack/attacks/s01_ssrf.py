@@ -1,9 +1,10 @@
-"""S01: have the shop fetch what only the inside can reach."""
+"""S01: have the application fetch what only the inside can reach."""
 
 from collections.abc import Sequence
 from functools import partial
 
 from ringfence.attack.answer import Answer
+from ringfence.attack.places import OutboundUrl
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
@@ -14,12 +15,14 @@ class Ssrf(Attack):
     id = "S01"
 
     async def prepare(self) -> None:
+        self.outbound = self.ground.place(OutboundUrl)
         self.attacker = await self.ground.attacker()
-        self.trap = self.ground.shop.around.trap
+        self.trap = self.ground.site.around.trap
 
     async def twin(self) -> None:
-        answer = await self._fetch(self.ground.shop.around.friend.address + "/feed")
-        require(answer.holds("hello from a friend"), f"a friend is not fetched: {answer.status}")
+        friend = self.ground.site.around.friend
+        answer = await self._fetch(friend.address + "/feed")
+        require(answer.holds(friend.text), f"a friend is not fetched: {answer.status}")
 
     def payloads(self) -> Sequence[Payload]:
         hosts = {
@@ -44,11 +47,9 @@ class Ssrf(Attack):
 
     async def _is_led_there(self) -> bool:
         path = f"/{self.ground.canary('ssrf')}"
-        around = self.ground.shop.around
+        around = self.ground.site.around
         answer = await self._fetch(around.away(self.trap.address + path))
         return path in self.trap.asked or answer.holds(self.trap.text)
 
     async def _fetch(self, url: str) -> Answer:
-        return await self.ground.send(
-            "POST", "/tools/fetch", person=self.attacker, json={"url": url}
-        )
+        return await self.outbound.fetch(self.ground, self.attacker, url)

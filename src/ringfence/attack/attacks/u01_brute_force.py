@@ -10,7 +10,7 @@ from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
 _GUESSES: Final = 60
-_JUDGED: Final = 10  # at most, by the shop's own promise
+_JUDGED: Final = 10  # at most, by the sign-in's own promise
 _WRONG: Final = 401
 
 

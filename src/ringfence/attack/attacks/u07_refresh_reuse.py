@@ -63,5 +63,5 @@ class RefreshReuse(Attack):
         return refresh_token(answer)
 
     async def _renew(self, refresh: str) -> Answer:
-        headers = with_cookie(self.ground.shop.origin, refresh)
+        headers = with_cookie(self.ground.site.origin, refresh)
         return await self.ground.send("POST", "/auth/refresh", headers=headers)

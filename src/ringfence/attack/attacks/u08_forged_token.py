@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ringfence.attack.answer import Answer
 from ringfence.attack.client import bearer
+from ringfence.attack.places import Record
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
@@ -27,7 +28,8 @@ class ForgedToken(Attack):
         ground = self.ground
         self.victim, self.attacker = await ground.person(), await ground.attacker()
         self.canary = ground.canary("note")
-        await ground.order(self.victim, self.canary)
+        self.records = ground.place(Record)
+        await self.records.create(ground, self.victim, self.canary)
         keys = await ground.send("GET", "/.well-known/jwks.json")
         self.key: dict[str, Any] = keys.json()["keys"][0]
 
@@ -55,7 +57,7 @@ class ForgedToken(Attack):
         return (await self._show(token)).holds(self.canary)
 
     async def _show(self, token: str) -> Answer:
-        return await self.ground.send("GET", "/orders", headers=[bearer(token)])
+        return await self.ground.send("GET", self.records.listing, headers=[bearer(token)])
 
     def _input(self, header: Mapping[str, object]) -> str:
         """Header and claims: the attacker's own token, made to be about the victim."""
@@ -84,7 +86,7 @@ class ForgedToken(Attack):
         return f"{text}.{_encoded(hmac.digest(b'attacker', text.encode(), hashlib.sha256))}"
 
     def _public_key(self) -> bytes:
-        """The shop's public key as the PEM that a careless verifier takes for a secret."""
+        """The application's public key as the PEM that a careless verifier takes for a secret."""
         point = b"".join(_decoded(str(self.key[name])) for name in ("x", "y"))
         text = b64encode(_P256 + point).decode()
         lines = "\n".join(text[start : start + 64] for start in range(0, len(text), 64))

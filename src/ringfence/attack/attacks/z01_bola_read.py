@@ -1,14 +1,11 @@
-"""Z01: somebody else's order, invoice and file, read by their ids."""
+"""Z01: what belongs to somebody else, read by its id."""
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
 
-from ringfence.attack.ground import picture
+from ringfence.attack.places import Owned
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
-
-_NOBODYS: Final = 2_000_000_000  # an id that nothing has
 
 
 class BolaRead(Attack):
@@ -18,31 +15,26 @@ class BolaRead(Attack):
 
     async def prepare(self) -> None:
         ground = self.ground
+        ground.place(Owned)
         self.victim, self.attacker = await ground.person(), await ground.attacker()
         canary = ground.canary("note")
-        self.order = (await ground.order(self.victim, canary))["id"]
-        kept = await ground.upload(self.victim, f"{canary}.png", picture(), "image/png")
-        require(kept.ok, f"an upload cannot be made: {kept.status}")
-        self.file = kept.json()["id"]
+        self.theirs, self.nobodys = dict[str, str](), dict[str, str]()
+        for kind in ground.every(Owned):
+            self.theirs |= kind.readings(await kind.create(ground, self.victim, canary))
+            self.nobodys |= kind.readings(kind.nobodys())
 
     async def twin(self) -> None:
-        for path in self._paths(self.order, self.file):
+        for name, path in self.theirs.items():
             answer = await self.ground.send("GET", path, person=self.victim)
-            require(answer.ok, f"the owner cannot read {path}: {answer.status}")
+            require(answer.ok, f"the owner cannot read the {name}: {answer.status}")
 
     def payloads(self) -> Sequence[Payload]:
-        theirs = self._paths(self.order, self.file)
-        nobodys = self._paths(_NOBODYS, _NOBODYS)
         return [
-            Payload(name, partial(self._read, *paths))
-            for name, *paths in zip(("order", "invoice", "file"), theirs, nobodys, strict=True)
+            Payload(name, partial(self._read, path, self.nobodys[name]))
+            for name, path in self.theirs.items()
         ]
 
     async def _read(self, theirs: str, nobodys: str) -> bool:
         found = await self.ground.send("GET", theirs, person=self.attacker)
         missing = await self.ground.send("GET", nobodys, person=self.attacker)
         return found.apart_from_its_id() != missing.apart_from_its_id()
-
-    @staticmethod
-    def _paths(order: int, file: int) -> tuple[str, str, str]:
-        return f"/orders/{order}", f"/orders/{order}/invoice", f"/uploads/{file}"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from ringfence.attack.people import Person
+from ringfence.attack.places import AdminAction
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
@@ -15,14 +16,15 @@ class Bfla(Attack):
 
     async def prepare(self) -> None:
         ground = self.ground
+        self.accounts = ground.place(AdminAction)
         self.victims = [await ground.person() for _ in range(3)]
         self.spare = [await ground.person() for _ in range(2)]
-        self.user, self.root = await ground.attacker(), await ground.seeded("root")
-        self.admin = await ground.seeded("admin")
+        self.user, self.root = await ground.attacker(), await self.accounts.highest(ground)
+        self.admin = await self.accounts.lesser(ground)
 
     async def twin(self) -> None:
         somebody = self.spare.pop()
-        answer = await self.ground.send("DELETE", self._path(somebody), person=self.root)
+        answer = await self.ground.send("DELETE", self.accounts.path(somebody), person=self.root)
         require(answer.ok, f"an administrator cannot close an account: {answer.status}")
         require(not await self.ground.can_sign_in(somebody), "a closed account can sign in")
 
@@ -35,8 +37,5 @@ class Bfla(Attack):
         ]
 
     async def _closes(self, victim: Person, attacker: Person) -> bool:
-        await self.ground.send("DELETE", self._path(victim), person=attacker)
+        await self.ground.send("DELETE", self.accounts.path(victim), person=attacker)
         return not await self.ground.can_sign_in(victim)
-
-    def _path(self, person: Person) -> str:
-        return f"/users/{person.subject}"

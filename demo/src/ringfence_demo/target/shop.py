@@ -1,0 +1,75 @@
+"""How the shop is started to be attacked: a process of its own, on a free port."""
+
+import contextlib
+import secrets
+from collections.abc import AsyncGenerator, Sequence
+from typing import Final
+
+from ringfence.attack.client import Client
+from ringfence.attack.configuration import Configuration
+from ringfence.attack.ground import Ground
+from ringfence.attack.honest import flows
+from ringfence.attack.mailbox import Mailbox
+from ringfence.attack.people import People, Person
+from ringfence.attack.process import process
+from ringfence.attack.relay import relay
+from ringfence.attack.site import Site
+from ringfence.attack.target import Check, Start
+from ringfence_demo.target.places import PLACES
+from ringfence_demo.target.visitor import READS, Visitor
+
+_MODULE: Final = "ringfence_demo.attacked"
+
+
+class Shop:
+    """The demo shop, as a target."""
+
+    title = "the demo shop"
+    databases = ("sqlite", "postgres")
+
+    def checks(self, ground: Ground, person: Person) -> Sequence[Check]:
+        """Honest uses of each of the shop's routes."""
+        reads = [read.check(ground, person) for read in READS]
+        return [*reads, *flows(*Visitor(ground, person).flows())]
+
+    @contextlib.asynccontextmanager
+    async def running(self, start: Start) -> AsyncGenerator[Site]:
+        """Start a shop in a folder of its own; it ends with the block.
+
+        Raises:
+            ConfigurationError: It did not start; with what it said.
+        """
+        folder = start.place / start.configuration.name
+        folder.mkdir(mode=0o711)
+        data, log, traces = folder / "data", folder / "events.jsonl", folder / "traces.jsonl"
+        mail, key = data / "mail", secrets.token_hex(16)
+        words = ["--port", "0", "--data", str(data), "--traces", str(traces)]
+        words += ["--database", start.database]
+        words += ["--reachable", f"127.0.0.1:{start.around.friend.port}"]
+        async with contextlib.AsyncExitStack() as stack:
+            settings = {"RINGFENCE_LOG": str(log), **_switched_off(start.configuration)}
+            if start.configuration.production:
+                mail = folder / "relayed"
+                settings |= await stack.enter_async_context(relay(mail))
+            origin = await stack.enter_async_context(process(_MODULE, words, settings, key=key))
+            # In production TLS ends in front of the shop.
+            client = Client("http://" + origin.partition("://")[2], key)
+            stack.push_async_callback(client.close)
+            yield Site(
+                configuration=start.configuration,
+                origin=origin,
+                folder=data,
+                log=log,
+                requests=data / "requests.log",
+                traces=traces,
+                database=start.database,
+                places=PLACES,
+                client=client,
+                people=People(client, Mailbox(mail), origin),
+                around=start.around,
+            )
+
+
+def _switched_off(configuration: Configuration) -> dict[str, str]:
+    """What tells the shop's process which layers are off."""
+    return {"RINGFENCE_LAYERS_OFF": ",".join(sorted(configuration.off))}

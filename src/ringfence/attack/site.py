@@ -1,0 +1,67 @@
+"""One running application: where it answers, what it offers, what it writes down."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ringfence.attack.answer import Sent
+from ringfence.attack.client import Client
+from ringfence.attack.configuration import Configuration
+from ringfence.attack.evidence import Evidence, Sign
+from ringfence.attack.outside import Outside
+from ringfence.attack.people import People, Person
+from ringfence.attack.place import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """An application that answers.
+
+    Its accounts are those of Ringfence's ``/auth``. ``traces`` has a line for each request that was
+    answered (``observed.Traced`` writes it); ``requests`` is the application's own log.
+    """
+
+    configuration: Configuration
+    origin: str  # as it calls itself
+    folder: Path  # one that it may write to
+    log: Path  # of Ringfence's events
+    traces: Path
+    database: str  # sqlite or postgres
+    places: Sequence[Place]
+    client: Client
+    people: People
+    around: Outside
+    requests: Path | None = None
+    evidence: Evidence = field(default_factory=Evidence)
+    _read: dict[Path, int] = field(default_factory=dict[Path, int])
+    _attacker: list[Person] = field(default_factory=list[Person])
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def attacker(self, source: str) -> Person:
+        """The one attacker of this site; the first who asks says where they come from."""
+        async with self._lock:
+            if not self._attacker:
+                self._attacker.append(await self.people.fresh(source))
+        return self._attacker[0]
+
+    async def signs(self, sent: Sequence[Sent]) -> list[Sign]:
+        """What the application itself said of these requests."""
+        for _ in range(100):
+            self.evidence.traces(self._news(self.traces))
+            if self.evidence.complete(sent):
+                break
+            await asyncio.sleep(0.02)
+        self.evidence.events(self._news(self.log))
+        return self.evidence.signs(sent)
+
+    def _news(self, file: Path) -> str:
+        """What was written since the last look, whole lines only."""
+        if not file.exists():
+            return ""
+        with file.open("rb") as stream:
+            stream.seek(self._read.get(file, 0))
+            whole = stream.read()
+        whole = whole[: whole.rfind(b"\n") + 1]
+        self._read[file] = self._read.get(file, 0) + len(whole)
+        return whole.decode("utf-8", "replace")
