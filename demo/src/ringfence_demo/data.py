@@ -36,6 +36,11 @@ class DataFolder:
         return self.root / "uploads"
 
     @property
+    def shop(self) -> Path:
+        """The shop's own database, where that is SQLite."""
+        return self.root / "shop.sqlite"
+
+    @property
     def requests(self) -> Path:
         """What a hurried team logs of each request: see ``hurried``."""
         return self.root / "requests.log"
@@ -54,6 +59,18 @@ class DataFolder:
         for folder in (self.root, self.invoices, self.photos, self.uploads):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    def make_database(self) -> None:
+        """Make the shop's empty SQLite file, for its user alone.
+
+        The folder may have been there before, open to others. SQLite gives what it writes beside
+        the file the same mode.
+
+        Raises:
+            OSError: It cannot be done here.
+        """
+        self.shop.touch(mode=0o600)
+        self.shop.chmod(0o600)  # also where it was there
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Databases:
@@ -66,6 +83,11 @@ class Databases:
     @classmethod
     def sqlite(cls, folder: DataFolder) -> "Databases":
         """Two files in the folder; SQLite has no roles, so the owner is the shop."""
-        shop = f"sqlite+aiosqlite:///{folder.root / 'shop.sqlite'}"
+        shop = f"sqlite+aiosqlite:///{folder.shop}"
         accounts = f"sqlite:///{folder.root / 'accounts.sqlite'}"
         return cls(accounts=accounts, shop=shop, shop_owner=shop)
+
+    @property
+    def are_sqlite(self) -> bool:
+        """Whether the shop's is a file in the data folder."""
+        return self.shop.startswith("sqlite")

@@ -73,6 +73,8 @@ def first_start(folder: DataFolder, databases: Databases, settings: Settings) ->
     if folder.seeded.exists():
         return
     folder.make()
+    if databases.are_sqlite:
+        folder.make_database()
     asyncio.run(_seed(folder, databases, settings))
     folder.seeded.touch()
 

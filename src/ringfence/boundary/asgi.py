@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from ringfence.boundary.request import body, csrf, inputs, path, query
 from ringfence.boundary.request.body import BodyLimits
-from ringfence.boundary.request.head import HeadLimits, check, origins_by_host
+from ringfence.boundary.request.head import HeadLimits, check, malformed, origins_by_host
 from ringfence.boundary.request.malformed import MalformedError
 from ringfence.boundary.request.schema import Schema, declared_body
 from ringfence.core.asgi import Message, Receive
@@ -72,6 +72,8 @@ class Boundary:
         host = headers.get(b"host", b"")
         own = self._hosts.get(host) or self._hosts.get(host.lower(), b"")
         if not own and scope["path"] not in _WITHOUT_HOST_CHECK:
+            if b"host" not in headers:
+                raise malformed("no host")  # RFC 9110 section 7.2
             served = " ".join(known.decode() for known in self._hosts)
             asked = host.decode("latin-1")
             raise Refused("host.unknown", facts={"asked": asked, "served": served})

@@ -3,7 +3,7 @@
 An application's own values of them are not sent. The exception is a Content-Security-Policy: two
 of them intersect in the browser, so the application's can only tighten what the layer allows.
 
-Sources: OWASP ASVS 5.0 section 3.4 and 14.3; OWASP HTTP Headers Cheat Sheet; MUSTS C01-C03, C06.
+Sources: OWASP ASVS 5.0 section 3.4 and 14.3; OWASP HTTP Headers Cheat Sheet; MUSTS C01-C04, C06.
 """
 
 import re
@@ -28,6 +28,8 @@ _ALWAYS: Final[tuple[Header, ...]] = (
         b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
     ),
 )
+#: The answer may depend on where the request comes from: whoever keeps it must ask (MUSTS C04).
+_VARY: Final[Header] = (b"vary", b"Origin, Sec-Fetch-Site, Sec-Fetch-Mode, Sec-Fetch-Dest")
 #: Two years, beyond the year that ASVS 3.4.1 asks for.
 _HSTS: Final[Header] = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 
@@ -61,7 +63,7 @@ _STORED: Final = re.compile(rb"(?:^|[ ,])(?:public|immutable)(?:[ ,]|\Z)", re.IG
 
 def fixed(*, secure: bool) -> tuple[Header, ...]:
     """The headers that every response carries; HSTS means something by TLS alone."""
-    return (*_ALWAYS, _HSTS) if secure else _ALWAYS
+    return (*_ALWAYS, _VARY, _HSTS) if secure else (*_ALWAYS, _VARY)
 
 
 def well_formed(name: bytes, value: bytes) -> bool:

@@ -311,6 +311,15 @@ async def test_a_script_in_a_post_is_taken_out(site: Site) -> None:
     assert made["body"] == "<p>a</p>"
 
 
+async def test_what_a_title_holds_is_no_place_of_the_page(site: Site) -> None:
+    """ATTACKS O02: the body would stand in an attribute of the title, and end it."""
+    nested = {"title": '<a title="{{ body }}">t</a>', "body": 'x" onmouseover="alert(1)'}
+    made = (await site.call("alice", "POST", "/posts", json=nested)).json()
+    page = await site.call("", "GET", f"/posts/{made['id']}/view")
+    assert 'title="{{ body }}"' in page.text
+    assert page.text.count("onmouseover") == 1  # in the body, as text
+
+
 async def test_naked_a_script_in_a_post_is_served(naked: Site) -> None:
     made = (await naked.call("alice", "POST", "/posts", json=EVIL)).json()
     page = await naked.call("", "GET", f"/posts/{made['id']}/view")

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ import pytest
 import ringfence
 import ringfence_demo
 from ringfence.authz.boundaries import rows
+from ringfence_demo.data import DataFolder
 from ringfence_demo.guarded import app
 from ringfence_demo.seed import PASSWORD
 
@@ -142,6 +144,21 @@ def test_impatience_cuts_nothing_short(data: Path) -> None:
 def test_what_it_keeps_is_for_its_user_alone(data: Path) -> None:
     assert data.stat().st_mode & 0o077 == 0
     assert (data / "keys").stat().st_mode & 0o077 == 0
+    assert (data / "shop.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_a_database_in_a_folder_that_is_open_to_others_is_not(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    folder = DataFolder(tmp_path)
+    folder.make()
+    folder.make_database()
+    with sqlite3.connect(folder.shop) as connection:
+        connection.executescript(
+            "PRAGMA journal_mode=WAL; CREATE TABLE t (a); INSERT INTO t DEFAULT VALUES"
+        )
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.glob("shop.sqlite*")}
+    connection.close()
+    assert modes == dict.fromkeys(("shop.sqlite", "shop.sqlite-wal", "shop.sqlite-shm"), 0o600)
 
 
 def refused(options: Sequence[str | Path], **environment: str) -> str:

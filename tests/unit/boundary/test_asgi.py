@@ -64,11 +64,13 @@ class TestTheHead:
         assert refused(boundary, headers=headers) == "host.unknown"
 
     def test_a_request_without_a_host_is_refused(self, boundary: Boundary) -> None:
-        assert refused(boundary, headers=[]) == "host.unknown"
+        """RFC 9110 7.2: that is a malformed request, and not one for somebody else."""
+        assert refused(boundary, headers=[]) == "head.malformed"
 
     @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/.well-known/jwks.json"])
     def test_machines_may_ask_by_address(self, boundary: Boundary, path: str) -> None:
         boundary.check_head(exchange(path=path, headers=[(b"host", b"10.0.0.7:8000")]))
+        boundary.check_head(exchange(path=path, headers=[]))
 
     def test_a_foreign_host_is_no_own_origin(self, boundary: Boundary) -> None:
         headers = [(b"host", b"evil.example"), (b"origin", b""), (b"cookie", b"a=1")]

@@ -37,10 +37,11 @@ def raising(error: Exception, *first: Message) -> App:
 
 
 async def test_every_answer_carries_the_security_headers_and_its_id() -> None:
-    """MUSTS C01-C03 and C06."""
+    """MUSTS C01-C04 and C06."""
     answer = await through(answering(200, [JSON], b"{}"))
     assert dict(answer.headers).keys() == {
         b"content-type",
+        b"vary",
         b"strict-transport-security",
         b"x-content-type-options",
         b"referrer-policy",
@@ -61,6 +62,15 @@ async def test_without_tls_there_is_no_hsts() -> None:
     answer = await through(answering(200), settings=Settings(origin="http://127.0.0.1:8000"))
     assert not answer.values("strict-transport-security")
     assert answer.value("x-content-type-options") == "nosniff"
+
+
+async def test_what_an_answer_varies_with_is_added_to_what_the_application_says() -> None:
+    """MUSTS C04: a cache in between must not give one site's answer to another."""
+    answer = await through(answering(200, [(b"vary", b"Accept-Encoding")]))
+    assert answer.values("vary") == [
+        "Accept-Encoding",
+        "Origin, Sec-Fetch-Site, Sec-Fetch-Mode, Sec-Fetch-Dest",
+    ]
 
 
 async def test_an_applications_own_values_are_not_sent() -> None:

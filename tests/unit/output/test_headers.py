@@ -1,4 +1,4 @@
-"""The security headers of every response: MUSTS C01-C03 and C06."""
+"""The security headers of every response: MUSTS C01-C04 and C06."""
 
 import pytest
 from hypothesis import given
@@ -15,6 +15,7 @@ def test_by_tls_every_response_carries_them_all() -> None:
         b"x-frame-options": b"DENY",
         b"cross-origin-opener-policy": b"same-origin",
         b"cross-origin-resource-policy": b"same-origin",
+        b"vary": b"Origin, Sec-Fetch-Site, Sec-Fetch-Mode, Sec-Fetch-Dest",
         b"permissions-policy": (
             b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
         ),
