@@ -32,9 +32,9 @@ class Rig:
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncGenerator[Stores]:
+async def opened(url: str, clock: Callable[[], datetime] = lambda: NOW) -> AsyncGenerator[Stores]:
     """Stores that are started, and closed at the end of the block."""
-    stores = open_stores(url)
+    stores = open_stores(url, clock=clock)
     await stores.start()
     try:
         yield stores
@@ -122,5 +122,12 @@ async def answers(stores: Stores) -> bool:
     return True
 
 
-async def feed(stores: Stores, since: datetime = NOW) -> list[Revocation]:
-    return list(await stores.revocations.read(since))
+async def feed(stores: Stores, after: int = 0) -> list[Revocation]:
+    return list(await stores.revocations.read(after))
+
+
+def revoked(
+    session: str | None = None, account: str | None = None, *, tv: int = 0, rv: int = 0
+) -> Revocation:
+    """An entry of the feed, whatever its number is."""
+    return Revocation(number=0, session=session, account=account, token_version=tv, role_version=rv)

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from ringfence.authn.revocation import Revocation
 from ringfence.core.errors import StoreError
 from ringfence.storage import Stores
-from ringfence.storage.postgres.database import Database, connect
+from ringfence.storage.postgres.database import _TAKE_TURN, _TURN, CHANNEL, Database, connect
 from ringfence.storage.postgres.news import News
 from ringfence.storage.postgres.revocations import PostgresRevocations
 from ringfence.storage.statements import Query
@@ -27,6 +26,7 @@ from tests.contract.stores import (
     digest,
     feed,
     opened,
+    revoked,
     session,
     signed_in,
     token,
@@ -36,6 +36,9 @@ from tests.contract.stores import (
 
 pytestmark = pytest.mark.postgres
 
+APPEND = (
+    "INSERT INTO revocations (at_us, session, token_version, role_version) VALUES (0, 'slow', 0, 0)"
+)
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
@@ -133,7 +136,7 @@ async def test_a_password_change_that_waits_for_a_sign_in_ends_its_session(
     await transaction.start()
     await rival.execute("SELECT 1 FROM accounts WHERE id = 'id-alice' FOR NO KEY UPDATE")
     await rival.execute("INSERT INTO sessions VALUES ('laptop', 'id-alice', 0, 0, '', '', NULL)")
-    change = asyncio.create_task(stores.accounts.set_verifier("id-alice", verifier("new"), NOW))
+    change = asyncio.create_task(stores.accounts.set_verifier("id-alice", verifier("new"), 0, NOW))
     async with beside(postgres, change):
         await transaction.commit()
     await change
@@ -187,7 +190,7 @@ async def test_a_feed_that_is_half_a_second_old_is_read_again(database: Database
     clock = Clock()
     revocations = PostgresRevocations(database, monotonic=clock)
     assert revocations.changed()
-    await revocations.read(NOW)
+    await revocations.read(0)
     clock.time += 0.499
     assert not revocations.changed()
     clock.time += 0.001
@@ -196,28 +199,58 @@ async def test_a_feed_that_is_half_a_second_old_is_read_again(database: Database
 
 async def test_requests_that_ask_at_once_share_one_query(database: Database) -> None:
     revocations = PostgresRevocations(database)
-    answered = await asyncio.gather(*(revocations.read(NOW) for _ in range(50)))
+    answered = await asyncio.gather(*(revocations.read(0) for _ in range(50)))
     assert all(answer is answered[0] for answer in answered)
 
 
 async def test_news_during_a_read_are_read_again(database: Database, stores: Stores) -> None:
     """A read that was under way may not have seen them, and nobody may join it."""
     revocations = PostgresRevocations(database, monotonic=Clock())
-    early = asyncio.create_task(revocations.read(NOW))
+    early = asyncio.create_task(revocations.read(0))
     await asyncio.sleep(0)
     database.news.hear()
-    late = asyncio.create_task(revocations.read(NOW))
+    late = asyncio.create_task(revocations.read(0))
     assert await early is not await late
     assert not revocations.changed()
 
 
 async def test_an_earlier_read_does_not_pass_for_a_later_one(database: Database) -> None:
     revocations = PostgresRevocations(database, monotonic=Clock())
-    early = asyncio.create_task(revocations.read(NOW))
+    early = asyncio.create_task(revocations.read(0))
     await asyncio.sleep(0)
     database.news.hear()
     await early
     assert revocations.changed()
+
+
+async def test_a_revocation_that_is_committed_late_is_not_skipped(
+    postgres: Server, stores: Stores, rival: Any
+) -> None:
+    """Numbers are given in turn: no later one is committed, and read, before an earlier one."""
+    transaction = rival.transaction()
+    await transaction.start()
+    await rival.fetchrow(_TAKE_TURN, _TURN, CHANNEL)
+    await rival.execute(APPEND)
+    other = asyncio.create_task(stores.accounts.sign_out_everywhere("id-alice", NOW))
+    async with beside(postgres, other):
+        assert await feed(stores) == []
+        await transaction.commit()
+    await other
+    assert await feed(stores) == [revoked("slow"), revoked(account="id-alice", tv=1)]
+
+
+async def test_without_taking_turns_it_would_be_skipped(
+    postgres: Server, stores: Stores, rival: Any
+) -> None:
+    """The pair of the test above: a sequence alone gives numbers before the commit."""
+    transaction = rival.transaction()
+    await transaction.start()
+    await rival.execute(APPEND)
+    await stores.accounts.sign_out_everywhere("id-alice", NOW)
+    (known,) = await feed(stores)
+    await transaction.commit()
+    assert known == revoked(account="id-alice", tv=1)
+    assert await feed(stores, known.number) == []
 
 
 async def test_workers_on_other_hosts_hear_of_a_revocation(
@@ -230,13 +263,11 @@ async def test_workers_on_other_hosts_hear_of_a_revocation(
     revocations = PostgresRevocations(database, monotonic=Clock())
     revocations.start()
     await until(lambda: database.news.count > before)  # it listens
-    await revocations.read(NOW)
+    await revocations.read(0)
     assert not revocations.changed()
     await stores.accounts.sign_out_everywhere("id-alice", NOW)
     await until(revocations.changed)
-    assert list(await revocations.read(NOW)) == [
-        Revocation(at=NOW, account="id-alice", token_version=1)
-    ]
+    assert list(await revocations.read(0)) == [revoked(account="id-alice", tv=1)]
     await revocations.close()
     await database.close()
 
@@ -246,14 +277,15 @@ async def test_workers_on_this_host_know_once_a_revocation_is_answered(
 ) -> None:
     """DESIGN section 6: on the next request. The clock stands still, and nobody listens."""
     revocations = PostgresRevocations(database, monotonic=Clock())
-    await revocations.read(NOW)
+    await revocations.read(0)
+    await signed_in(stores)
     assert not revocations.changed()
+    await stores.sessions.revoke_family("laptop", NOW)
+    assert revocations.changed()
+    await revocations.read(0)
     await stores.accounts.sign_out_everywhere("id-alice", NOW)
     assert revocations.changed()
-    await revocations.read(NOW)
-    await stores.sessions.revoke_family("session", NOW)
-    assert revocations.changed()
-    await revocations.read(NOW)
+    await revocations.read(0)
     assert not revocations.changed()
 
 
@@ -284,7 +316,7 @@ async def test_a_server_that_is_stopped_refuses_until_it_is_back(
             stores.accounts.find("id-alice"),
             stores.accounts.create(account("carol")),
             stores.sessions.succeed(first, token("t1"), b"sealed"),
-            stores.revocations.read(NOW),
+            stores.revocations.read(0),
             stores.purge(NOW),
         ):
             with pytest.raises(StoreError):

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from ringfence.authn.refresh import RefreshLimits, RefreshStore, RefreshToken, rotate
-from ringfence.authn.revocation import Revocation
 from ringfence.core.errors import Refused
-from tests.contract.stores import NOW, SECOND, Rig, account, digest, feed, signed_in, token
+from tests.contract.stores import NOW, SECOND, Rig, account, digest, feed, revoked, signed_in, token
 
 LIMITS = RefreshLimits()
 
@@ -147,7 +146,7 @@ async def test_a_revoked_family_says_so_everywhere_and_once(rig: Rig, first: Ref
         *(rig.stores.sessions.revoke_family(first.family, NOW + SECOND) for _ in range(10))
     )
     assert rig.stores.revocations.changed()
-    assert await feed(rig.stores) == [Revocation(at=NOW + SECOND, session="laptop")]
+    assert await feed(rig.stores) == [revoked(session="laptop")]
     assert await rig.stores.sessions.get("laptop") is None
 
 

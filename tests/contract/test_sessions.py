@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from ringfence.authn.revocation import Revocation
 from tests.contract.stores import (
     NOW,
     SECOND,
     Rig,
     account,
     feed,
+    revoked,
     session,
     signed_in,
     token,
@@ -63,7 +63,7 @@ async def test_a_sign_in_never_outlives_a_password_change_beside_it(rig: Rig) ->
         sessions.begin(session(f"s{number}"), token(f"s{number}", f"s{number}"), 0)
         for number in range(20)
     ]
-    change = rig.stores.accounts.set_verifier("id-alice", verifier("new"), NOW)
+    change = rig.stores.accounts.set_verifier("id-alice", verifier("new"), 0, NOW)
     await asyncio.gather(*sign_ins[:10], change, *sign_ins[10:])
     assert await sessions.of_account("id-alice") == []
     tokens = [await sessions.find(token(f"s{number}").digest) for number in range(20)]
@@ -100,7 +100,7 @@ async def test_a_session_ends_once_and_tells_the_feed(rig: Rig) -> None:
         *(rig.stores.sessions.end("laptop", "id-alice", later) for _ in range(10))
     )
     assert sum(ended) == 1
-    assert await feed(rig.stores) == [Revocation(at=later, session="laptop")]
+    assert await feed(rig.stores) == [revoked(session="laptop")]
     assert await rig.stores.sessions.get("laptop") is None
     assert not await rig.stores.sessions.succeed(first, token("t1"), b"sealed")
 

@@ -18,7 +18,6 @@ from ringfence.storage import Stores
 from ringfence.storage.sqlite import writer
 from tests.contract.processes import Worker, worker
 from tests.contract.stores import (
-    NOW,
     account,
     answers,
     copy_of,
@@ -81,7 +80,7 @@ async def refuses(stores: Stores) -> None:
         stores.accounts.find("id-alice"),
         stores.accounts.create(account("carol")),
         stores.sessions.find(digest("any")),
-        stores.revocations.read(NOW),
+        stores.revocations.read(0),
     ):
         with pytest.raises(StoreError):
             await asked

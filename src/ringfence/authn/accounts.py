@@ -56,19 +56,22 @@ class AccountStore(Protocol):
         ...
 
     async def set_verifier(
-        self, account_id: str, verifier: StoredVerifier, now: datetime
-    ) -> Account:
+        self, account_id: str, verifier: StoredVerifier, token_version: int, now: datetime
+    ) -> Account | None:
         """Replace the password: bumps ``token_version`` and revokes every session.
 
-        A reset link that was mailed before stops working too.
-
-        Raises:
-            LookupError: No such account.
+        A reset link that was mailed before stops working too. None, and nothing written, if the
+        account is gone, disabled, or has another ``token_version`` by then: whoever knew the old
+        password must not undo what was done about it meanwhile.
         """
         ...
 
-    async def set_roles(self, account_id: str, roles: frozenset[str], now: datetime) -> Account:
-        """Replace the roles: bumps ``role_version``. Raises LookupError like ``set_verifier``."""
+    async def set_roles(self, account_id: str, roles: frozenset[str]) -> Account:
+        """Replace the roles: bumps ``role_version``.
+
+        Raises:
+            LookupError: No such account; so do the methods below.
+        """
         ...
 
     async def disable(self, account_id: str, now: datetime) -> Account:

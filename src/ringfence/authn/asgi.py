@@ -22,7 +22,7 @@ from ringfence.core.exchange import Exchange
 from ringfence.core.principal import Principal
 
 #: A revocation is remembered longer than a token lives by this: a token may be signed, with the
-#: versions read before, a moment after it was revoked.
+#: versions read before, a moment after it was revoked; and the clock may be set back a little.
 MARGIN: Final = timedelta(minutes=1)
 _REMEMBERED_FOR: Final = LIFETIME + MARGIN
 
@@ -39,8 +39,8 @@ class Authn:
         self._tokens: Final = tokens
         self._source: Final = source
         self._revocations: Final = Revocations()
-        self._read_at: datetime | None = None  # the time of the last request that read the feed
-        self._forgot_at: datetime | None = None
+        self._number = 0  # of the entry that was read last
+        self._forgot_at: datetime | None = None  # None: nothing has been read yet
 
     def identify(self, ex: Exchange) -> Awaitable[None] | None:
         """Set ``ex.principal``; None stands for nobody.
@@ -58,8 +58,7 @@ class Authn:
             return None
         token = bearer_token(ex)
         principal = self._tokens.verify(token, ex.now)
-        # A clock that was set back needs what was forgotten while it was ahead.
-        if self._read_at is None or ex.now < self._read_at or self._source.changed():
+        if self._forgot_at is None or self._source.changed() or self._set_back(ex.now):
             return self._catch_up(ex, principal)
         self._admit(ex, principal)
         return None
@@ -77,11 +76,10 @@ class Authn:
 
     async def _catch_up(self, ex: Exchange, principal: Principal) -> None:
         """Read what was revoked meanwhile, then judge."""
-        since = self._read_at
-        if since is None or since > ex.now:  # the first read, or the clock was set back
-            since = ex.now - _REMEMBERED_FOR
-        self._revocations.learn(await self._source.read(since))
-        self._read_at = ex.now
+        news = await self._source.read(0 if self._set_back(ex.now) else self._number)
+        self._revocations.learn(news, ex.now)
+        if news:
+            self._number = news[-1].number
         self._forget(ex.now)
         self._admit(ex, principal)
 
@@ -89,6 +87,10 @@ class Authn:
         if self._revocations.refuses(principal):
             raise Refused("token.revoked", facts={"account": principal.subject})
         ex.principal = principal
+
+    def _set_back(self, now: datetime) -> bool:
+        """Whether what was forgotten while the clock was ahead is needed again."""
+        return self._forgot_at is not None and now < self._forgot_at - MARGIN / 2
 
     def _forget(self, now: datetime) -> None:
         """Drop what is too old to matter, once a minute at most."""

@@ -71,9 +71,12 @@ class Recovery:
     async def change(self, account: Account, current: str, new: str, now: datetime) -> Account:
         """Replace a password by who knows it. Knowing it gives back what a guess costs.
 
+        ``account`` is compared as it was read. What is done to it while the passwords are hashed
+        (a reset, "sign out everywhere", another change) holds, and this change is refused.
+
         Raises:
             Refused: ``signin.limited``; ``credentials.invalid``: ``current`` is wrong; what is
-                wrong with ``new``.
+                wrong with ``new``; ``token.revoked``: the account has changed meanwhile.
         """
         guess = Charge(f"change:{account.id}", self.budgets.change_account)
         change = Charge(f"changes:{account.id}", self.budgets.changes)
@@ -84,7 +87,10 @@ class Recovery:
             raise Refused("credentials.invalid", facts={"account": account.id})
         await give_back(self.counters, [guess], now)
         verifier = await self.passwords.make(account.login, new)
-        return await self.accounts.set_verifier(account.id, verifier, now)
+        changed = await self.accounts.set_verifier(account.id, verifier, account.token_version, now)
+        if changed is None:
+            raise Refused("token.revoked", facts={"account": account.id})
+        return changed
 
     async def tell(self, account: Account, site: str) -> None:
         """Tell the owner by mail. Runs after the answer has left."""
@@ -98,6 +104,6 @@ class Recovery:
         account = await self.accounts.find_by_login(link.login)
         if account is None:
             return None
-        changed = await self.accounts.set_verifier(account.id, verifier, now)
+        changed = await self.accounts.set_verifier(account.id, verifier, account.token_version, now)
         await self.links.add(link)
         return changed

@@ -127,7 +127,7 @@ async def _roles(installation: Installation, arguments: argparse.Namespace) -> N
     account = await installation.account(arguments.account)
     if arguments.roles:
         roles = _checked(arguments.roles)
-        account = await installation.stores.accounts.set_roles(account.id, roles, datetime.now(UTC))
+        account = await installation.stores.accounts.set_roles(account.id, roles)
         installation.note("account.roles", account)
     _print(account, as_json=arguments.json)
 

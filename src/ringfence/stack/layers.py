@@ -95,7 +95,9 @@ class Plan:
             StoreError: The store does not answer.
         """
         keys = load_or_create(settings.keys)
-        stores = self.stores or open_stores(settings.database, session_idle=settings.session_idle)
+        stores = self.stores or open_stores(
+            settings.database, session_idle=settings.session_idle, clock=self.clock
+        )
         monitor = Monitor(settings)
 
         async def ready() -> None:

@@ -10,7 +10,7 @@ nobody is let in, and the store mends itself once the cause is gone.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ringfence.authn.accounts import AccountStore
@@ -20,6 +20,7 @@ from ringfence.authn.revocation import RevocationSource
 from ringfence.authn.sessions import SessionStore
 from ringfence.core.errors import ConfigurationError
 from ringfence.storage.maintenance import Maintenance
+from ringfence.storage.transaction import Clock
 
 DEFAULT_IDLE: Final = timedelta(days=7)
 
@@ -39,16 +40,24 @@ class Stores:
     purge: Callable[[datetime], Awaitable[int]]  # what is dead; done every minute by itself
 
 
-def open_stores(url: str, *, session_idle: timedelta = DEFAULT_IDLE) -> Stores:
+def utc_now() -> datetime:
+    """The time, aware UTC."""
+    return datetime.now(UTC)
+
+
+def open_stores(
+    url: str, *, session_idle: timedelta = DEFAULT_IDLE, clock: Clock = utc_now
+) -> Stores:
     """The stores at ``url``; nothing is touched before ``start``.
 
-    ``session_idle`` is how long a refresh token lives: what is older is purged.
+    ``session_idle`` is how long a refresh token lives: what is older is purged. ``clock`` stamps
+    revocations, where they are committed.
 
     Raises:
         ConfigurationError: The address is none of the three kinds. It is never quoted: it may
             hold a password.
     """
-    stores = _adapter(url, session_idle)
+    stores = _adapter(url, session_idle, clock)
     maintenance = Maintenance(stores.purge)
 
     async def start() -> None:
@@ -62,19 +71,19 @@ def open_stores(url: str, *, session_idle: timedelta = DEFAULT_IDLE) -> Stores:
     return replace(stores, start=start, close=close)
 
 
-def _adapter(url: str, session_idle: timedelta) -> Stores:
+def _adapter(url: str, session_idle: timedelta, clock: Clock) -> Stores:
     """Whoever uses one adapter pays for no other: each is imported when it is asked for."""
     scheme = url.partition(":")[0]
     if url == "memory:":
         from ringfence.storage.memory import open_memory  # noqa: PLC0415  # one adapter only
 
-        return open_memory(session_idle)
+        return open_memory(session_idle, clock)
     if scheme == "sqlite":
         from ringfence.storage.sqlite import open_sqlite  # noqa: PLC0415  # as above
 
-        return open_sqlite(url, session_idle)
+        return open_sqlite(url, session_idle, clock)
     if scheme == "postgresql":
         from ringfence.storage.postgres import open_postgres  # noqa: PLC0415  # as above
 
-        return open_postgres(url, session_idle)
+        return open_postgres(url, session_idle, clock)
     raise ConfigurationError("RINGFENCE_DATABASE: neither memory:, sqlite:/// nor postgresql://")

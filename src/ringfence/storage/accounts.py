@@ -7,14 +7,15 @@ from typing import Final
 from ringfence.authn.accounts import Account, StoredVerifier
 from ringfence.storage import rows, statements
 from ringfence.storage.rows import microseconds
-from ringfence.storage.transaction import Database, Steps, ask, change
+from ringfence.storage.transaction import Clock, Database, Steps, ask, change
 
 
 class SqlAccounts:
     """``AccountStore`` in a database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database: Final = database
+        self._clock: Final = clock
 
     async def find(self, account_id: str) -> Account | None:
         if not rows.findable(account_id):
@@ -36,18 +37,19 @@ class SqlAccounts:
         return await self._database.perform(create(account))
 
     async def set_verifier(
-        self, account_id: str, verifier: StoredVerifier, now: datetime
-    ) -> Account:
-        return await self._database.revoke(set_verifier(account_id, verifier, now))
+        self, account_id: str, verifier: StoredVerifier, token_version: int, now: datetime
+    ) -> Account | None:
+        steps = _change_verifier(account_id, verifier, token_version, now, self._clock)
+        return await self._database.perform(steps)
 
-    async def set_roles(self, account_id: str, roles: frozenset[str], now: datetime) -> Account:
-        return await self._database.revoke(_set_roles(account_id, roles, now))
+    async def set_roles(self, account_id: str, roles: frozenset[str]) -> Account:
+        return await self._database.perform(_set_roles(account_id, roles, self._clock))
 
     async def disable(self, account_id: str, now: datetime) -> Account:
-        return await self._database.revoke(_disable(account_id, now))
+        return await self._database.perform(_disable(account_id, now, self._clock))
 
     async def sign_out_everywhere(self, account_id: str, now: datetime) -> Account:
-        return await self._database.revoke(_sign_out_everywhere(account_id, now))
+        return await self._database.perform(_sign_out_everywhere(account_id, now, self._clock))
 
 
 def create(account: Account) -> Steps[bool]:
@@ -71,16 +73,13 @@ def create(account: Account) -> Steps[bool]:
     return True
 
 
-def set_verifier(account_id: str, verifier: StoredVerifier, now: datetime) -> Steps[Account]:
-    """Replace the password, end every session and a reset under way. Raises LookupError.
-
-    The link first, as whoever redeems it does: else the two could wait for each other.
-    """
-    yield from change(statements.REMOVE_RESET_OF_ACCOUNT, account_id)
+def set_verifier(
+    account_id: str, verifier: StoredVerifier, now: datetime, clock: Clock
+) -> Steps[Account]:
+    """Replace the password of an account that is locked; end every session."""
     yield from _end_sessions(account_id, now)
-    yield from find(account_id)
     yield from _put_verifier(account_id, verifier)
-    return (yield from _announce(account_id, now))
+    return (yield from _announce(account_id, clock))
 
 
 def find(account_id: str) -> Steps[Account]:
@@ -91,19 +90,33 @@ def find(account_id: str) -> Steps[Account]:
     return rows.account(row)
 
 
-def _set_roles(account_id: str, roles: frozenset[str], now: datetime) -> Steps[Account]:
+def _change_verifier(
+    account_id: str, verifier: StoredVerifier, token_version: int, now: datetime, clock: Clock
+) -> Steps[Account | None]:
+    """Lock, compare, set. A reset under way ends.
+
+    Its link is locked first, as whoever redeems it does: else the two could wait for each other.
+    """
+    yield from ask(statements.LOCK_RESET_OF_ACCOUNT, account_id)
+    if (yield from ask(statements.LOCK_ACCOUNT_OF_VERSION, account_id, token_version)) is None:
+        return None
+    yield from change(statements.REMOVE_RESET_OF_ACCOUNT, account_id)
+    return (yield from set_verifier(account_id, verifier, now, clock))
+
+
+def _set_roles(account_id: str, roles: frozenset[str], clock: Clock) -> Steps[Account]:
     yield from change(statements.SET_ROLES, account_id, rows.roles(roles))
-    return (yield from _announce(account_id, now))
+    return (yield from _announce(account_id, clock))
 
 
-def _disable(account_id: str, now: datetime) -> Steps[Account]:
+def _disable(account_id: str, now: datetime, clock: Clock) -> Steps[Account]:
     yield from change(statements.DISABLE, account_id, microseconds(now))
-    return (yield from _sign_out_everywhere(account_id, now))
+    return (yield from _sign_out_everywhere(account_id, now, clock))
 
 
-def _sign_out_everywhere(account_id: str, now: datetime) -> Steps[Account]:
+def _sign_out_everywhere(account_id: str, now: datetime, clock: Clock) -> Steps[Account]:
     yield from _end_sessions(account_id, now)
-    return (yield from _announce(account_id, now))
+    return (yield from _announce(account_id, clock))
 
 
 def _put_verifier(account_id: str, verifier: StoredVerifier) -> Steps[int]:
@@ -118,12 +131,12 @@ def _end_sessions(account_id: str, now: datetime) -> Steps[None]:
     yield from change(statements.REVOKE_SESSIONS_OF_ACCOUNT, account_id, microseconds(now))
 
 
-def _announce(account_id: str, now: datetime) -> Steps[Account]:
+def _announce(account_id: str, clock: Clock) -> Steps[Account]:
     """Tell the feed the versions that the account has now: the last step. Raises LookupError."""
     account = yield from find(account_id)
     yield from change(
         statements.APPEND_REVOCATION,
-        microseconds(now),
+        microseconds(clock()),
         None,
         account.id,
         account.token_version,

@@ -12,14 +12,15 @@ from ringfence.authn.links import Link, Purpose
 from ringfence.storage import rows, statements
 from ringfence.storage.accounts import create, set_verifier
 from ringfence.storage.rows import microseconds
-from ringfence.storage.transaction import Database, Steps, ask, change
+from ringfence.storage.transaction import Clock, Database, Steps, ask, change
 
 
 class SqlLinks:
     """``LinkStore`` in a database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database: Final = database
+        self._clock: Final = clock
 
     async def add(self, link: Link) -> None:
         await self._database.perform(
@@ -44,7 +45,7 @@ class SqlLinks:
     async def redeem_reset(
         self, digest: bytes, verifier: StoredVerifier, now: datetime
     ) -> Account | None:
-        return await self._database.revoke(_reset(digest, verifier, now))
+        return await self._database.perform(_reset(digest, verifier, now, self._clock))
 
 
 def _sign_up(digest: bytes, account: Account, now: datetime) -> Steps[bool]:
@@ -55,7 +56,9 @@ def _sign_up(digest: bytes, account: Account, now: datetime) -> Steps[bool]:
     return True
 
 
-def _reset(digest: bytes, verifier: StoredVerifier, now: datetime) -> Steps[Account | None]:
+def _reset(
+    digest: bytes, verifier: StoredVerifier, now: datetime, clock: Clock
+) -> Steps[Account | None]:
     link = yield from _locked(digest, "reset", now)
     if link is None:
         return None
@@ -63,7 +66,7 @@ def _reset(digest: bytes, verifier: StoredVerifier, now: datetime) -> Steps[Acco
     if row is None:
         return None
     yield from change(statements.REMOVE_LINK, digest)
-    return (yield from set_verifier(row[0], verifier, now))
+    return (yield from set_verifier(row[0], verifier, now, clock))
 
 
 def _locked(digest: bytes, purpose: Purpose, now: datetime) -> Steps[Link | None]:

@@ -30,10 +30,6 @@ REVOCATIONS_KEPT: Final = timedelta(hours=1)
 #: How long an expired token still says "expired" or "reused" rather than "unknown".
 GRACE: Final = timedelta(hours=1)
 
-#: A revocation bears its request's time and is seen from its commit on, and clocks differ between
-#: hosts: the feed hands out this much again from before the time that was asked for.
-OVERLAP: Final = timedelta(minutes=1)
-
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:

@@ -3,7 +3,7 @@
 No method awaits anything, so each runs to its end before any other: that is its transaction.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -14,44 +14,59 @@ from ringfence.authn.refresh import RefreshToken
 from ringfence.authn.revocation import Revocation
 from ringfence.authn.sessions import Session
 from ringfence.storage import Stores
-from ringfence.storage.maintenance import OVERLAP, Deadlines
+from ringfence.storage.maintenance import Deadlines
+from ringfence.storage.transaction import Clock
 
 
 @dataclass(slots=True)
 class _Tables:
     """What the stores share, as the tables of a database are shared."""
 
+    clock: Clock
     accounts: dict[str, Account] = field(default_factory=dict[str, Account])
     sessions: dict[str, Session] = field(default_factory=dict[str, Session])
-    revoked: set[str] = field(default_factory=set[str])
+    revoked: dict[str, datetime] = field(default_factory=dict[str, datetime])
     tokens: dict[bytes, RefreshToken] = field(default_factory=dict[bytes, RefreshToken])
     children: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
     links: dict[tuple[Purpose, str], Link] = field(default_factory=dict[tuple[Purpose, str], Link])
     counters: dict[str, Counter] = field(default_factory=dict[str, Counter])
-    revocations: list[Revocation] = field(default_factory=list[Revocation])
+    feed: list[tuple[datetime, Revocation]] = field(
+        default_factory=list[tuple[datetime, Revocation]]
+    )
     appended: int = 0  # revocations ever, purged ones included
 
-    def append(self, entry: Revocation) -> None:
-        self.revocations.append(entry)
+    def revoke(self, session: str, now: datetime) -> None:
+        """End a session and tell the feed."""
+        self.revoked[session] = now
         self.appended += 1
+        self.feed.append((self.clock(), Revocation(number=self.appended, session=session)))
 
-    def change(self, account: Account, now: datetime) -> Account:
+    def change(self, account: Account) -> Account:
         """Store the new versions of an account and tell the feed."""
         self.accounts[account.id] = account
-        self.append(
-            Revocation(
-                at=now,
-                account=account.id,
-                token_version=account.token_version,
-                role_version=account.role_version,
-            )
+        self.appended += 1
+        entry = Revocation(
+            number=self.appended,
+            account=account.id,
+            token_version=account.token_version,
+            role_version=account.role_version,
         )
+        self.feed.append((self.clock(), entry))
         return account
 
     def sign_out(self, account: Account, now: datetime) -> Account:
         """``change`` with the next token version; every session of the account ends."""
-        self.revoked.update(key for key, s in self.sessions.items() if s.account == account.id)
-        return self.change(replace(account, token_version=account.token_version + 1), now)
+        for key, session in self.sessions.items():
+            if session.account == account.id:
+                self.revoked.setdefault(key, now)
+        return self.change(replace(account, token_version=account.token_version + 1))
+
+    def of_version(self, account_id: str, token_version: int) -> Account | None:
+        """The account, if it is enabled and still has this version."""
+        found = self.accounts.get(account_id)
+        if found is None or found.disabled_at is not None or found.token_version != token_version:
+            return None
+        return found
 
     def by_login(self, login: str) -> Account | None:
         return next((a for a in self.accounts.values() if a.login == login), None)
@@ -80,16 +95,18 @@ class MemoryAccounts:
         return True
 
     async def set_verifier(
-        self, account_id: str, verifier: StoredVerifier, now: datetime
-    ) -> Account:
-        account = self._tables.accounts[account_id]
+        self, account_id: str, verifier: StoredVerifier, token_version: int, now: datetime
+    ) -> Account | None:
+        account = self._tables.of_version(account_id, token_version)
+        if account is None:
+            return None
         self._tables.links.pop(("reset", account.login), None)
         return self._tables.sign_out(replace(account, verifier=verifier), now)
 
-    async def set_roles(self, account_id: str, roles: frozenset[str], now: datetime) -> Account:
+    async def set_roles(self, account_id: str, roles: frozenset[str]) -> Account:
         account = self._tables.accounts[account_id]
         changed = replace(account, roles=roles, role_version=account.role_version + 1)
-        return self._tables.change(changed, now)
+        return self._tables.change(changed)
 
     async def disable(self, account_id: str, now: datetime) -> Account:
         account = self._tables.accounts[account_id]
@@ -119,8 +136,7 @@ class MemorySessions:
 
     async def revoke_family(self, family: str, now: datetime) -> None:
         if await self.get(family) is not None:
-            self._tables.revoked.add(family)
-            self._tables.append(Revocation(at=now, session=family))
+            self._tables.revoke(family, now)
 
     async def succeed(self, old: RefreshToken, new: RefreshToken, sealed: bytes) -> bool:
         token = await self.find(old.digest)
@@ -136,12 +152,7 @@ class MemorySessions:
         return True
 
     async def begin(self, session: Session, first: RefreshToken, token_version: int) -> bool:
-        account = self._tables.accounts.get(session.account)
-        if (
-            account is None
-            or account.disabled_at is not None
-            or account.token_version != token_version
-        ):
+        if self._tables.of_version(session.account, token_version) is None:
             return False
         self._tables.sessions[session.id] = session
         self._tables.tokens[first.digest] = first
@@ -239,14 +250,14 @@ class MemoryRevocations:
     def changed(self) -> bool:
         return self._read != self._tables.appended
 
-    async def read(self, since: datetime) -> Iterable[Revocation]:
+    async def read(self, after: int) -> Sequence[Revocation]:
         self._read = self._tables.appended
-        return [entry for entry in self._tables.revocations if entry.at >= since - OVERLAP]
+        return [entry for _, entry in self._tables.feed if entry.number > after]
 
 
-def open_memory(session_idle: timedelta) -> Stores:
+def open_memory(session_idle: timedelta, clock: Clock) -> Stores:
     """Stores of one process that nothing survives."""
-    tables = _Tables()
+    tables = _Tables(clock)
     counters = MemoryCounters(tables)
 
     async def nothing() -> None:
@@ -275,7 +286,7 @@ def _purge(tables: _Tables, now: datetime, deadlines: Deadlines) -> int:
     tables.sessions = {
         key: s for key, s in tables.sessions.items() if s.last_used_at >= deadlines.tokens
     }
-    tables.revoked &= tables.sessions.keys()
+    tables.revoked = {key: at for key, at in tables.revoked.items() if key in tables.sessions}
     tables.tokens = {
         key: t
         for key, t in tables.tokens.items()
@@ -285,9 +296,9 @@ def _purge(tables: _Tables, now: datetime, deadlines: Deadlines) -> int:
         parent: child for parent, child in tables.children.items() if parent in tables.tokens
     }
     tables.links = {key: link for key, link in tables.links.items() if now < link.expires_at}
-    tables.revocations = [e for e in tables.revocations if e.at >= deadlines.revocations]
+    tables.feed = [(at, entry) for at, entry in tables.feed if at >= deadlines.revocations]
     return before - _size(tables)
 
 
 def _size(tables: _Tables) -> int:
-    return len(tables.sessions) + len(tables.tokens) + len(tables.links) + len(tables.revocations)
+    return len(tables.sessions) + len(tables.tokens) + len(tables.links) + len(tables.feed)

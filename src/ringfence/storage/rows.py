@@ -37,7 +37,7 @@ REFRESH: Final = (
     " LEFT JOIN refresh_tokens AS c ON c.parent = t.digest"
 )
 LINK: Final = "SELECT digest, purpose, login, name, created_us, expires_us FROM links"
-REVOCATION: Final = "SELECT at_us, session, account, token_version, role_version FROM revocations"
+REVOCATION: Final = "SELECT id, session, account, token_version, role_version FROM revocations"
 
 
 def microseconds(at: datetime) -> int:
@@ -123,7 +123,7 @@ def link(row: Row) -> Link:
 def revocation(row: Row) -> Revocation:
     """Read a row of ``REVOCATION``."""
     return Revocation(
-        at=moment(row[0]),
+        number=row[0],
         session=row[1],
         account=row[2],
         token_version=row[3],

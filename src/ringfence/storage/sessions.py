@@ -8,21 +8,22 @@ from ringfence.authn.refresh import RefreshToken
 from ringfence.authn.sessions import Session
 from ringfence.storage import rows, statements
 from ringfence.storage.rows import microseconds
-from ringfence.storage.transaction import Database, Steps, ask, change
+from ringfence.storage.transaction import Clock, Database, Steps, ask, change
 
 
 class SqlSessions:
     """``SessionStore`` in a database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database: Final = database
+        self._clock: Final = clock
 
     async def find(self, digest: bytes) -> RefreshToken | None:
         row = await self._database.one(statements.TOKEN_BY_DIGEST, digest)
         return None if row is None else rows.token(row)
 
     async def revoke_family(self, family: str, now: datetime) -> None:
-        await self._database.revoke(_revoke_family(family, now))
+        await self._database.perform(_revoke_family(family, now, self._clock))
 
     async def succeed(self, old: RefreshToken, new: RefreshToken, sealed: bytes) -> bool:
         return await self._database.perform(self._succeed(old, new, sealed))
@@ -43,7 +44,7 @@ class SqlSessions:
     async def end(self, session_id: str, account_id: str, now: datetime) -> bool:
         if not rows.findable(session_id):
             return False
-        return await self._database.revoke(_end(session_id, account_id, now))
+        return await self._database.perform(_end(session_id, account_id, now, self._clock))
 
     def _succeed(self, old: RefreshToken, new: RefreshToken, sealed: bytes) -> Steps[bool]:
         live = yield from ask(statements.LOCK_LIVE_SESSION, old.family)
@@ -90,21 +91,21 @@ def _add_token(token: RefreshToken, parent: bytes | None) -> Steps[int]:
     )
 
 
-def _revoke_family(family: str, now: datetime) -> Steps[None]:
+def _revoke_family(family: str, now: datetime, clock: Clock) -> Steps[None]:
     revoked = yield from change(statements.REVOKE_SESSION, family, microseconds(now))
     if revoked:
-        yield from _announce(family, now)
+        yield from _announce(family, clock)
 
 
-def _end(session_id: str, account_id: str, now: datetime) -> Steps[bool]:
+def _end(session_id: str, account_id: str, now: datetime, clock: Clock) -> Steps[bool]:
     ended = yield from change(
         statements.REVOKE_OWN_SESSION, session_id, account_id, microseconds(now)
     )
     if ended:
-        yield from _announce(session_id, now)
+        yield from _announce(session_id, clock)
     return ended == 1
 
 
-def _announce(family: str, now: datetime) -> Steps[int]:
+def _announce(family: str, clock: Clock) -> Steps[int]:
     """Tell the feed: the last step."""
-    return change(statements.APPEND_REVOCATION, microseconds(now), family, None, 0, 0)
+    return change(statements.APPEND_REVOCATION, microseconds(clock()), family, None, 0, 0)

@@ -122,6 +122,10 @@ LOCK_ENABLED_ACCOUNT: Final = Query(
     "SELECT id FROM accounts WHERE login = $1 AND disabled_us IS NULL FOR NO KEY UPDATE"
 )
 REMOVE_LINK: Final = Change("DELETE FROM links WHERE digest = $1")
+LOCK_RESET_OF_ACCOUNT: Final = Query(
+    "SELECT digest FROM links WHERE purpose = 'reset'"
+    " AND login = (SELECT login FROM accounts WHERE id = $1) FOR UPDATE"
+)
 REMOVE_RESET_OF_ACCOUNT: Final = Change(
     "DELETE FROM links WHERE purpose = 'reset'"
     " AND login = (SELECT login FROM accounts WHERE id = $1)"
@@ -133,7 +137,12 @@ APPEND_REVOCATION: Final = Change(
     "INSERT INTO revocations (at_us, session, account, token_version, role_version)"
     " VALUES ($1, $2, $3, $4, $5)"
 )
-REVOCATIONS_SINCE: Final = Query(rows.REVOCATION + " WHERE at_us >= $1")
+#: A feed whose numbers are all below $1 is another one: of a database that was restored.
+REVOCATIONS_AFTER: Final = Query(
+    rows.REVOCATION  # noqa: S608  # constants, all of them
+    + " WHERE id > CASE WHEN $1 > (SELECT coalesce(max(id), 0) FROM revocations)"
+    + " THEN 0 ELSE $1 END ORDER BY id"
+)
 
 # --------------------------------------------- what is dead: a piece of $2 rows, older than $1
 

@@ -5,14 +5,18 @@ order of locking, comparing and setting stands in one place, whether the adapter
 or runs inside a group of other requests' writes. It knows no connection and waits for nothing.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from ringfence.storage.rows import Row
 from ringfence.storage.statements import Change, Query
 
 T = TypeVar("T")
+
+#: The time at which something is committed, however old the request is that asked for it.
+Clock: TypeAlias = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,8 @@ class Database(Protocol):
     async def perform(self, steps: Steps[T]) -> T:
         """Take the steps in one transaction: all of them are on the disk, or none.
 
-        The transaction sees what was committed while it waited for a lock (Ledger 10, 11).
+        The transaction sees what was committed while it waited for a lock (Ledger 10, 11). What
+        it appends to the feed gets its number when nothing else can be committed before it, and
+        whoever follows the feed is woken.
         """
-        ...
-
-    async def revoke(self, steps: Steps[T]) -> T:
-        """``perform`` steps that may append to the feed; whoever follows it is woken."""
         ...

@@ -296,8 +296,8 @@ async def test_older_tokens_die_with_what_changes(house: Guarded, how: str) -> N
     """Ledger 9; ATTACKS Z06: on their very next request."""
     client = Client(house)
     token = await client.sign_in()
-    more = (frozenset({"user", "admin"}),) if how == "set_roles" else ()
-    await getattr(house.stores.accounts, how)("alice", *more, house.times[0])
+    what = frozenset({"user", "admin"}) if how == "set_roles" else house.times[0]
+    await getattr(house.stores.accounts, how)("alice", what)
     assert (await client.http.get("/auth/me", headers=bearer(token))).status_code == 401
 
 

@@ -1,12 +1,13 @@
 """A new password ends everything that the old one began (ATTACKS U17; Ledger 9)."""
 
 import asyncio
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
-from ringfence.authn.accounts import Account
+from ringfence.authn.accounts import Account, AccountStore, StoredVerifier
 from ringfence.authn.budgets import Budgets
 from ringfence.authn.recovery import Recovery
 from ringfence.authn.refresh import RefreshToken
@@ -132,6 +133,80 @@ async def test_a_change_ends_every_session(desk: Desk) -> None:
     changed = await desk.recovery.change(await desk.alice(), PASSWORD, NEW, NOON)
     assert changed.token_version == 1
     assert await desk.stores.sessions.of_account("alice") == []
+
+
+class Paused(PlainPasswords):
+    """Hashes a new password once the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hashing = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def make(self, login: str, password: str) -> StoredVerifier:
+        self.hashing.set()
+        await self.go_on.wait()
+        return await super().make(login, password)
+
+
+class Uncompared:
+    """Accounts whose password is set whatever became of them meanwhile."""
+
+    def __init__(self, inner: AccountStore) -> None:
+        self._inner = inner
+
+    async def set_verifier(
+        self, account_id: str, verifier: StoredVerifier, token_version: int, now: datetime
+    ) -> Account | None:
+        found = await self._inner.find(account_id)
+        assert found is not None
+        return await self._inner.set_verifier(account_id, verifier, found.token_version, now)
+
+
+async def reset_during_a_change(desk: Desk, thief: Recovery, passwords: Paused) -> None:
+    """Whoever knows the old password changes it; the owner resets it before that is hashed."""
+    change = asyncio.create_task(thief.change(await desk.alice(), PASSWORD, "x" * 15, NOON))
+    await passwords.hashing.wait()
+    await desk.recovery.ask(ALICE, SITE, NOON)
+    await desk.recovery.reset(desk.mailbox.token(), NEW, NOON)
+    passwords.go_on.set()
+    await change
+
+
+async def test_a_change_in_flight_does_not_undo_a_reset(desk: Desk) -> None:
+    passwords = Paused()
+    thief = replace(desk.recovery, passwords=passwords)
+    with pytest.raises(Refused, match="token.revoked"):
+        await reset_during_a_change(desk, thief, passwords)
+    verifier = (await desk.alice()).verifier
+    assert verifier is not None
+    assert verifier.digest == plain(NEW)
+
+
+async def test_without_comparing_the_version_it_does(desk: Desk) -> None:
+    """The pair of the test above."""
+    passwords = Paused()
+    accounts: Any = Uncompared(desk.stores.accounts)
+    await reset_during_a_change(
+        desk, replace(desk.recovery, passwords=passwords, accounts=accounts), passwords
+    )
+    verifier = (await desk.alice()).verifier
+    assert verifier is not None
+    assert verifier.digest == plain("x" * 15)
+
+
+async def test_of_six_parallel_changes_from_one_password_one_succeeds(desk: Desk) -> None:
+    alice = await desk.alice()
+    passwords = Paused()
+    recovery = replace(desk.recovery, passwords=passwords)
+    changes = [
+        asyncio.create_task(recovery.change(alice, PASSWORD, f"{NEW} {n}", NOON)) for n in range(6)
+    ]
+    await passwords.hashing.wait()
+    passwords.go_on.set()
+    outcomes = await asyncio.gather(*changes, return_exceptions=True)
+    assert sum(isinstance(outcome, Account) for outcome in outcomes) == 1
+    assert (await desk.alice()).token_version == 1
 
 
 async def test_a_change_needs_the_current_password(desk: Desk) -> None:

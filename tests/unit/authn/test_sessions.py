@@ -97,7 +97,7 @@ async def test_a_renewal_keeps_the_session_and_changes_the_token(desk: Desk) -> 
 async def test_a_renewal_takes_the_roles_afresh(desk: Desk) -> None:
     """ATTACKS Z06."""
     first = await desk.begin()
-    await desk.stores.accounts.set_roles("alice", frozenset({"admin"}), NOON)
+    await desk.stores.accounts.set_roles("alice", frozenset({"admin"}))
     assert "roles=admin" in (await desk.renew(first)).access.reveal()
 
 
@@ -168,7 +168,7 @@ async def test_a_sign_in_does_not_outlive_the_password_that_it_was_made_with(des
     before = await desk.stores.accounts.find("alice")
     assert before is not None
     verifier = StoredVerifier(digest=bytes(32), pepper=1, kdf="plain")
-    await desk.stores.accounts.set_verifier("alice", verifier, NOON)
+    await desk.stores.accounts.set_verifier("alice", verifier, 0, NOON)
     with pytest.raises(Refused, match="credentials.invalid"):
         await desk.sessions.begin(before, DEVICE, NOON)
 

@@ -14,11 +14,12 @@ from ringfence.storage.postgres.database import Database
 from ringfence.storage.postgres.revocations import PostgresRevocations
 from ringfence.storage.postgres.sessions import PostgresSessions
 from ringfence.storage.statements import Query
+from ringfence.storage.transaction import Clock
 
 _PING: Final = Query("SELECT 1")
 
 
-def open_postgres(url: str, session_idle: timedelta) -> Stores:
+def open_postgres(url: str, session_idle: timedelta, clock: Clock) -> Stores:
     """The stores in the database that ``url`` names.
 
     Raises:
@@ -51,9 +52,9 @@ def open_postgres(url: str, session_idle: timedelta) -> Stores:
         return await maintenance.purge(database, now, session_idle)
 
     return Stores(
-        accounts=SqlAccounts(database),
-        sessions=PostgresSessions(database),
-        links=SqlLinks(database),
+        accounts=SqlAccounts(database, clock),
+        sessions=PostgresSessions(database, clock),
+        links=SqlLinks(database, clock),
         counters=PostgresCounters(database),
         revocations=revocations,
         start=start,

@@ -6,7 +6,7 @@ with the connection and not taken from the server's configuration, where somebod
 otherwise. Whatever fails becomes ``StoreError``; the pool opens new connections by itself.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, LiteralString, Protocol
 
@@ -38,7 +38,10 @@ FAILURES: Final[tuple[type[Exception], ...]] = (
 
 #: Where every host hears that the feed has grown.
 CHANNEL: Final = "ringfence_revocations"
-_TELL: Final = "SELECT pg_notify($1, '')"
+_TAKE_TURN: Final = "SELECT pg_advisory_xact_lock($1), pg_notify($2, '')"
+
+#: The turn to append to the feed; any number that the application is unlikely to lock on as well.
+_TURN: Final = 0x72696E6766656564  # "ringfeed"
 
 #: Connections of one worker process.
 _POOL: Final = 10
@@ -155,16 +158,19 @@ class Database:
             raise failure(error) from error
 
     async def perform(self, steps: Steps[T]) -> T:
-        """Take the steps in one transaction."""
-        async with self.transaction() as connection:
-            return await _take(connection, steps)
+        """Take the steps in one transaction; of what they revoke, every worker here hears."""
+        appended = False
 
-    async def revoke(self, steps: Steps[T]) -> T:
-        """``perform`` steps that append to the feed; every worker on this host hears of it."""
+        def append() -> None:
+            nonlocal appended
+            appended = True
+
         try:
-            return await self.perform(steps)
+            async with self.transaction() as connection:
+                return await _take(connection, steps, append)
         finally:
-            self.news.tell()  # whatever was raised: the answer to COMMIT may have been a yes
+            if appended:  # whatever was raised: the answer to COMMIT may have been a yes
+                self.news.tell()
 
     def _open_pool(self) -> Any:  # noqa: ANN401  # asyncpg's own
         if self._pool is None:
@@ -172,10 +178,19 @@ class Database:
         return self._pool
 
 
-async def _take(connection: Connection, steps: Steps[T]) -> T:
+async def _take(connection: Connection, steps: Steps[T], append: Callable[[], None]) -> T:
+    """Take the steps; ``append`` is called before one of them appends to the feed.
+
+    A number of the feed is given and committed in one turn, so that no lower one can be committed
+    later, behind the back of whoever follows by number. Appending is the last step of every
+    transaction: whoever has the turn waits for nothing but its COMMIT.
+    """
     try:
         step = next(steps)
         while True:
+            if step.statement is APPEND_REVOCATION:
+                append()
+                await connection.fetchrow(_TAKE_TURN, _TURN, CHANNEL)
             step = steps.send(await _answer(connection, step))
     except StopIteration as end:
         return end.value
@@ -184,8 +199,6 @@ async def _take(connection: Connection, steps: Steps[T]) -> T:
 async def _answer(connection: Connection, step: Step) -> Any:  # noqa: ANN401  # see ``Steps``
     if isinstance(step.statement, Query):
         return await connection.fetchrow(step.statement.postgres, *step.parameters)
-    if step.statement is APPEND_REVOCATION:
-        await connection.fetchrow(_TELL, CHANNEL)
     status = await connection.execute(step.statement.postgres, *step.parameters)
     return int(status.rpartition(" ")[2])  # "UPDATE 1"
 

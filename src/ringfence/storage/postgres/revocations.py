@@ -8,19 +8,16 @@ request (DESIGN section 6).
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from ringfence.authn.revocation import Revocation
 from ringfence.storage import rows
-from ringfence.storage.maintenance import OVERLAP
 from ringfence.storage.postgres.database import CHANNEL, FAILURES, Database, connect
-from ringfence.storage.rows import microseconds
-from ringfence.storage.statements import REVOCATIONS_SINCE
+from ringfence.storage.statements import REVOCATIONS_AFTER
 
 #: Half of what is promised: the other half is for the read itself.
 _MAX_AGE_SECONDS: Final = 0.5
@@ -32,7 +29,7 @@ _LISTEN_AGAIN_SECONDS: Final = 1.0
 class _Reading:
     """A read that is under way, and what those who join it may rely on."""
 
-    since: datetime
+    after: int
     news: int
     asked_at: float
     answer: asyncio.Task[list[Revocation]]
@@ -73,18 +70,18 @@ class PostgresRevocations:
             or self._monotonic() - self._asked_at >= _MAX_AGE_SECONDS
         )
 
-    async def read(self, since: datetime) -> Iterable[Revocation]:
+    async def read(self, after: int) -> Sequence[Revocation]:
         """Read the feed; requests that ask at the same time share one query."""
         reading = self._reading
         now = self._monotonic()
         if (
             reading is None
             or reading.news != self._database.news.count
-            or reading.since > since
+            or reading.after > after
             or now - reading.asked_at >= _MAX_AGE_SECONDS
         ):
-            query = asyncio.get_running_loop().create_task(self._query(since), context=Context())
-            reading = _Reading(since, self._database.news.count, now, query)
+            query = asyncio.get_running_loop().create_task(self._query(after), context=Context())
+            reading = _Reading(after, self._database.news.count, now, query)
             query.add_done_callback(lambda _: self._forget(reading))
             self._reading = reading
         found = await asyncio.shield(reading.answer)
@@ -92,8 +89,8 @@ class PostgresRevocations:
         self._known, self._asked_at = max((self._known, self._asked_at), covered)
         return found
 
-    async def _query(self, since: datetime) -> list[Revocation]:
-        found = await self._database.all(REVOCATIONS_SINCE, microseconds(since - OVERLAP))
+    async def _query(self, after: int) -> list[Revocation]:
+        found = await self._database.all(REVOCATIONS_AFTER, after)
         return [rows.revocation(row) for row in found]
 
     def _forget(self, reading: _Reading) -> None:

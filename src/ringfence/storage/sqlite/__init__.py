@@ -16,11 +16,12 @@ from ringfence.storage.sqlite.revocations import SqliteRevocations
 from ringfence.storage.sqlite.start import prepare
 from ringfence.storage.sqlite.writer import Writer
 from ringfence.storage.statements import Query
+from ringfence.storage.transaction import Clock
 
 _PING: Final = Query("SELECT 1 FROM alembic_version")
 
 
-def open_sqlite(url: str, session_idle: timedelta) -> Stores:
+def open_sqlite(url: str, session_idle: timedelta, clock: Clock) -> Stores:
     """The stores in the file that ``url`` names.
 
     Raises:
@@ -46,9 +47,9 @@ def open_sqlite(url: str, session_idle: timedelta) -> Stores:
         return await maintenance.purge(database, now, session_idle)
 
     return Stores(
-        accounts=SqlAccounts(database),
-        sessions=SqlSessions(database),
-        links=SqlLinks(database),
+        accounts=SqlAccounts(database, clock),
+        sessions=SqlSessions(database, clock),
+        links=SqlLinks(database, clock),
         counters=SqliteCounters(database),
         revocations=SqliteRevocations(database),
         start=start,

@@ -37,9 +37,6 @@ class SqliteDatabase:
     async def perform(self, steps: Steps[T]) -> T:
         return await self.writer.run(partial(_take, steps=steps))
 
-    async def revoke(self, steps: Steps[T]) -> T:
-        return await self.perform(steps)  # whoever follows the feed looks at the file
-
 
 def _take(connection: sqlite3.Connection, steps: Steps[T]) -> T:
     """Take the steps; the write lock is held already."""

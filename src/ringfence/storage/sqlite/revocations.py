@@ -7,17 +7,14 @@ still the one that everybody sees, every 20 ms.
 
 import sqlite3
 import time
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Final
 
 from ringfence.authn.revocation import Revocation
 from ringfence.core.errors import StoreError
 from ringfence.storage import rows
-from ringfence.storage.maintenance import OVERLAP
-from ringfence.storage.rows import microseconds
 from ringfence.storage.sqlite.database import SqliteDatabase
-from ringfence.storage.statements import REVOCATIONS_SINCE
+from ringfence.storage.statements import REVOCATIONS_AFTER
 
 _LOOK_SECONDS: Final = 0.02
 
@@ -46,12 +43,12 @@ class SqliteRevocations:
         self._version = version
         return False
 
-    async def read(self, since: datetime) -> Iterable[Revocation]:
+    async def read(self, after: int) -> Sequence[Revocation]:
         try:
             version, newest = self._look(), self._highest()
         except (sqlite3.Error, OSError) as error:
             raise self._reader.handle.settle(error) from error
-        found = await self._database.all(REVOCATIONS_SINCE, microseconds(since - OVERLAP))
+        found = await self._database.all(REVOCATIONS_AFTER, after)
         self._version, self._newest = version, newest  # what came later is news again
         return [rows.revocation(row) for row in found]
 
