@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from ringfence.authz.decide import decide
 from ringfence.authz.resources import Plan, ResourceLoader, plan
+from ringfence.authz.seal import Seal
 from ringfence.authz.starlette import Routes, Survey
 from ringfence.core.asgi import Scope
 from ringfence.core.codes import Layer
@@ -26,11 +27,33 @@ class Authz:
         self._loaders: Final = dict(loaders)
         self._plans: dict[Entry, Plan] = {}
         self._table: RouteTable | None = None  # until it is built, everything is denied
+        self._seal: Seal | None = None
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """The table as it stands, Ringfence's own routes first."""
         return self._table.entries if self._table else ()
+
+    def start(self, *, sealed: bool = True) -> None:
+        """Compile the table, and hold the application to the routes that it was read from.
+
+        Args:
+            sealed: False where the layer is switched off.
+
+        Raises:
+            ConfigurationError: Every problem of the routes, or what cannot be sealed.
+        """
+        survey = self.build()
+        if survey.problems:
+            raise ConfigurationError(*survey.problems)
+        if sealed:
+            self._seal = Seal(survey.tree)
+
+    def close(self) -> None:
+        """Let go of the application: its routes may change again."""
+        if self._seal is not None:
+            self._seal.thaw()
+            self._seal = None
 
     def build(self) -> Survey:
         """Read the application's routes and compile the table.
@@ -60,10 +83,9 @@ class Authz:
         """Find the entry for this request.
 
         Raises:
-            Refused: ``route.unknown``; ``service.starting`` until the table is built.
+            Refused: ``route.unknown``; ``route.unsealed`` where the way to it has changed;
+                ``service.starting`` until the table is built.
         """
-        if self._routes.stale and self._table is not None:
-            self.build()  # what is new and has no policy is denied from here on
         if self._table is None:
             raise Refused("service.starting")
         scope = exchange.scope
@@ -81,6 +103,8 @@ class Authz:
                 raise Refused("route.unknown", facts={"path": _path(scope)})
         elif entry not in self._plans:
             raise Refused("route.unknown" if entry.handler is None else "policy.missing")
+        elif self._seal is not None:
+            self._seal.examine(entry)
 
     def authorize(self, exchange: Exchange) -> Awaitable[None] | None:
         """Judge the request; returns something to wait for only where a resource is loaded.

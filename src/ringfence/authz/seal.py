@@ -1,220 +1,167 @@
-"""Sealed route lists, and the check that every handler makes before it runs.
+"""The seal: what was read at the start stays as it is until the stack is closed.
 
-A sealed list says when it changes, and a sealed router when its list is replaced, so that the route
-table is never older than the router; both hang the check on a newcomer before it can be reached.
-The check: a handler runs only for the entry that was decided upon, however the router came to it
-(ATTACKS Z04).
+Every list of routes becomes one that cannot be changed: whoever tries gets ``RoutesSealed``. What
+can be replaced as a whole (an application's router, a router's list, what a mount leads to) is
+compared by identity on each request, along the way to its route. ``thaw`` puts everything back.
 """
 
-import functools
 import inspect
-from collections.abc import Callable, Iterable
-from typing import Any, Final, Self, SupportsIndex
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, NoReturn, TypeAlias
 
-from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Router
 
-from ringfence.core.asgi import ASGIApp, Receive, Scope, Send
-from ringfence.core.codes import Layer
-from ringfence.core.errors import Refused
-from ringfence.core.exchange import current
+from ringfence.authz.confirm import Confirmed
+from ringfence.authz.frameworks import Inclusion, inclusion_of
+from ringfence.core.errors import ConfigurationError, Refused, RoutesSealed
+from ringfence.core.route import Entry
 
-#: Marks a route whose handler confirms already.
-_CONFIRMED: Final = "__ringfence_confirmed__"
+_Routers: TypeAlias = list[tuple[Router, str]]
+_Routes: TypeAlias = list[tuple[BaseRoute, Inclusion | None]]
+_Ways: TypeAlias = dict[Entry, tuple[object, ...]]
 
-#: Ways to handle a request that come to the handlers which the check is hung on.
-_UNDERSTOOD: Final = frozenset({Route.handle, WebSocketRoute.handle, Mount.handle})
-
-#: Where a sealed router, or application, keeps whom it tells of changes.
-_CHANGED: Final = "__ringfence_changed__"
-
-#: Where routers keep lists of routes: FastAPI's second one holds what ``frontend()`` adds.
-FRONTENDS: Final = "_low_priority_routes"
-_LISTS: Final = ("routes", FRONTENDS)
+#: Under this name, these attributes of an object hold this very value; and a label for people.
+_Bond: TypeAlias = tuple[dict[str, object], str, object, str]
 
 
-class SealedRoutes(list[BaseRoute]):
-    """A router's list of routes that reports every change before it can be dispatched to."""
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What the entries were read from."""
 
-    def __init__(self, routes: Iterable[BaseRoute], changed: Callable[[], None]) -> None:
-        super().__init__(routes)
-        self._changed = changed
-        for route in self:
-            confirm_handler(route)
-
-    def append(self, route: BaseRoute, /) -> None:
-        super().append(_announced(route, self._changed))
-
-    def insert(self, index: SupportsIndex, route: BaseRoute, /) -> None:
-        super().insert(index, _announced(route, self._changed))
-
-    def extend(self, routes: Iterable[BaseRoute], /) -> None:
-        super().extend([_announced(route, self._changed) for route in routes])
-
-    def __iadd__(self, routes: Iterable[BaseRoute], /) -> Self:
-        self.extend(routes)
-        return self
-
-    def __setitem__(self, index: Any, value: Any, /) -> None:
-        many = isinstance(index, slice)
-        for route in value if many else (value,):
-            _announced(route, self._changed)
-        super().__setitem__(index, value)
-
-    def __delitem__(self, index: SupportsIndex | slice, /) -> None:
-        self._changed()
-        super().__delitem__(index)
-
-    def remove(self, route: BaseRoute, /) -> None:
-        self._changed()
-        super().remove(route)
-
-    def pop(self, index: SupportsIndex = -1, /) -> BaseRoute:
-        self._changed()
-        return super().pop(index)
-
-    def clear(self) -> None:
-        self._changed()
-        super().clear()
-
-    def sort(self, **order: Any) -> None:
-        self._changed()
-        super().sort(**order)
-
-    def reverse(self) -> None:
-        self._changed()
-        super().reverse()
+    applications: list[Starlette] = field(default_factory=list[Starlette])
+    routers: _Routers = field(default_factory=_Routers)  # each with where it is, for people
+    links: list[tuple[BaseRoute, str]] = field(default_factory=list[tuple[BaseRoute, str]])
+    routes: _Routes = field(default_factory=_Routes)  # each with how its router is included, if so
+    ways: _Ways = field(default_factory=_Ways)  # what may hand a request on, for each entry
 
 
-def seal(router: Router, changed: Callable[[], None]) -> None:
-    """Seal the lists of ``router``; ``changed`` is told of every change from here on."""
-    watch(router, changed)
-    for name in _LISTS:
-        routes = getattr(router, name, None)
-        if routes is not None and not isinstance(routes, SealedRoutes):
-            setattr(router, name, routes)  # which seals it, see below
-    if mark := getattr(router, "_mark_routes_changed", None):
-        mark()  # what FastAPI had built of the handlers is built again, confirming
+class SealedRoutes(tuple[BaseRoute, ...]):  # noqa: SLOT001  # a tuple's subclass can have none
+    """A router's routes while they are sealed: they are read like a list, and never change.
 
-
-def watch(owner: object, changed: Callable[[], None]) -> None:
-    """Tell ``changed`` when another router, or list of routes, takes the place of ``owner``'s.
-
-    Args:
-        owner: An application or a router.
-        changed: Told of every change from here on.
-    """
-    if not hasattr(owner, _CHANGED):
-        owner.__class__ = _sealed(type(owner))
-    setattr(owner, _CHANGED, changed)
-
-
-@functools.cache
-def _sealed(kind: type[object]) -> type[object]:
-    """``kind``, but that what is put in place of its router or list of routes is sealed as well.
-
-    Asking every router on every request whether it still has its list would cost more, the more
-    routers there are.
+    A tuple, so that there is no way around its methods (``list.append(routes, late)``).
     """
 
-    def set_attribute(self: object, name: str, value: Any) -> None:
-        changed: Any = vars(self).get(_CHANGED)
-        if name in _LISTS:
-            value = SealedRoutes(value, changed)
-            changed()
-        elif name == "router":
-            seal(value, changed)
-            changed()
-        kind.__setattr__(self, name, value)
+    where: str
 
-    names = {"__setattr__": set_attribute, "__module__": kind.__module__, "__doc__": kind.__doc__}
-    return type(kind.__name__, (kind,), names)
+    def copy(self) -> list[BaseRoute]:
+        """The routes, as a list of the caller's own."""
+        return list(self)
+
+    def _refuse(self, *_arguments: Any, **_named: Any) -> NoReturn:
+        raise RoutesSealed(
+            f"the routes of {self.where} are sealed while the application runs: add routes before"
+            " the start, or in the application's own start-up"
+        )
+
+    append = clear = extend = insert = pop = remove = reverse = sort = _refuse
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
 
 
-def confirm_handler(route: BaseRoute) -> None:
-    """Hang the check on the handler of ``route``, once, wherever the framework may call it."""
-    if getattr(route, _CONFIRMED, False):
+class Seal:
+    """Holds what ``tree`` names to what it is now, until ``thaw``.
+
+    Raises:
+        ConfigurationError: Something cannot be sealed; everything is as it was before.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self._bonds: Final[dict[int, list[_Bond]]] = {}  # by the owner's id
+        self._undo: Final[list[Callable[[], None]]] = []
+        try:
+            self._hold(tree)
+        except BaseException:
+            self.thaw()
+            raise
+        self._ways: Final = {
+            entry: tuple(bond for owner in way for bond in self._bonds.get(id(owner), ()))
+            for entry, way in tree.ways.items()
+        }
+
+    def examine(self, entry: Entry) -> None:
+        """Compare what leads to ``entry`` with what was sealed.
+
+        Raises:
+            Refused: ``route.unsealed``; something else is in its place.
+        """
+        for attributes, name, value, label in self._ways.get(entry, ()):
+            if name not in attributes or attributes[name] is not value:
+                raise Refused("route.unsealed", facts={"changed": label})
+
+    def thaw(self) -> None:
+        """Put everything back, but for what somebody has replaced: the lists may change again."""
+        while self._undo:
+            self._undo.pop()()
+
+    def _hold(self, tree: Tree) -> None:
+        for app in tree.applications:
+            self._keep(app, "router")
+            # Built now: from here on the application itself refuses ``add_middleware``.
+            stack = app.middleware_stack or app.build_middleware_stack()
+            self._put(app, "middleware_stack", stack)
+        for router, where in tree.routers:
+            self._router(router, where)
+        for route, link in tree.links:
+            self._keep(route, link)
+        for route, inclusion in tree.routes:
+            self._route(route, inclusion)
+
+    def _router(self, router: Router, where: str) -> None:
+        inclusion = inclusion_of(router)
+        self._undo.append(partial(inclusion.refresh, router))  # when the handlers are back
+        for name in inclusion.lists:
+            routes = getattr(router, name)
+            if isinstance(routes, SealedRoutes):
+                if self._holds(router, name):
+                    continue  # included twice, or mounted
+                raise ConfigurationError(f"{where}: sealed by another Ringfence; close that first")
+            sealed = SealedRoutes(routes)
+            sealed.where = where
+            self._put(router, name, sealed)
+        self._keep(router, "middleware_stack")
+        inclusion.refresh(router)
+
+    def _route(self, route: BaseRoute, inclusion: Inclusion | None) -> None:
+        if not self._holds(route, "handle"):
+            self._put(route, "handle", Confirmed(route.handle, route))
+            self._keep(route, "app")
+        if inclusion is not None and not self._holds(route, "endpoint"):
+            endpoint = inclusion.confirmed_endpoint(route)
+            if endpoint is not None:
+                self._put(route, "endpoint", endpoint)
+
+    def _holds(self, owner: object, name: str) -> bool:
+        return any(bond[1] == name for bond in self._bonds.get(id(owner), ()))
+
+    def _keep(self, owner: object, name: str) -> None:
+        """Hold ``owner`` to what it has under ``name``, if it has it as a thing of its own."""
+        attributes = getattr(owner, "__dict__", {})
+        if name in attributes and not self._holds(owner, name):
+            bond = (attributes, name, attributes[name], f"{type(owner).__name__}.{name}")
+            self._bonds.setdefault(id(owner), []).append(bond)
+
+    def _put(self, owner: object, name: str, value: object) -> None:
+        """Put ``value`` in place until ``thaw``, and hold ``owner`` to it."""
+        ruled = inspect.getattr_static(type(owner), name, None)
+        if inspect.isdatadescriptor(ruled) or not hasattr(owner, "__dict__"):
+            raise ConfigurationError(f"{type(owner).__name__}.{name} cannot be sealed")
+        attributes = vars(owner)
+        before = attributes.get(name, _NOTHING)
+        self._undo.append(partial(_restore, attributes, name, before, value))
+        attributes[name] = value
+        self._keep(owner, name)
+
+
+_NOTHING: Final = object()
+
+
+def _restore(attributes: dict[str, object], name: str, before: object, put: object) -> None:
+    """Undo ``_put``, unless somebody has put another value there since."""
+    if attributes.get(name) is not put:
         return
-    target: Any = route
-    if isinstance(route, Route | WebSocketRoute | Mount):
-        target.app = Confirmed(route.app, route)
-    if hasattr(route, "get_route_handler"):  # FastAPI builds its handlers anew for each inclusion
-        target.get_route_handler = _confirmed_factory(target.get_route_handler, route)
-    elif isinstance(route, Route | WebSocketRoute):  # and these from the endpoint
-        target.endpoint = _confirmed_endpoint(route.endpoint, route)
-    if type(route).handle not in _UNDERSTOOD and not hasattr(route, "original_router"):
-        target.handle = Confirmed(route.handle, route)  # of a kind of its own: Host, and others
-    setattr(route, _CONFIRMED, True)
-
-
-def confirm(route: BaseRoute) -> None:
-    """Refuse unless ``route`` is what the pipeline decided upon for the current request."""
-    exchange = current.get()
-    if exchange is None:
-        raise Refused("route.unsealed")
-    if Layer.AUTHZ in exchange.off:
-        return
-    entry = exchange.entry
-    if entry is None or not (
-        entry.handler is route or any(mount is route for mount in entry.through)
-    ):
-        raise Refused("route.unsealed")
-
-
-class Confirmed:
-    """An ASGI application that runs only for the route it stands for."""
-
-    __slots__ = ("_route", "app")
-
-    def __init__(self, app: ASGIApp, route: BaseRoute) -> None:
-        self.app = app
-        self._route = route
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        confirm(self._route)
-        await self.app(scope, receive, send)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.app, name)
-
-
-def _confirmed_factory(factory: Callable[[], Any], route: BaseRoute) -> Callable[[], Any]:
-    def build() -> Any:
-        handler = factory()
-
-        async def confirmed(request: Any) -> Any:
-            confirm(route)
-            return await handler(request)
-
-        return confirmed
-
-    return build
-
-
-def _confirmed_endpoint(endpoint: Any, route: BaseRoute) -> Any:
-    if isinstance(endpoint, functools.partial):
-        inner = _confirmed_endpoint(endpoint.func, route)
-        return functools.partial(inner, *endpoint.args, **endpoint.keywords)
-    if not (inspect.isfunction(endpoint) or inspect.ismethod(endpoint)):
-        return Confirmed(endpoint, route)
-    if inspect.iscoroutinefunction(endpoint):
-
-        @functools.wraps(endpoint)
-        async def confirmed(*args: Any, **kwargs: Any) -> Any:
-            confirm(route)
-            return await endpoint(*args, **kwargs)
-
-        return confirmed
-
-    @functools.wraps(endpoint)
-    def confirmed_sync(*args: Any, **kwargs: Any) -> Any:
-        confirm(route)
-        return endpoint(*args, **kwargs)
-
-    return confirmed_sync
-
-
-def _announced(route: BaseRoute, changed: Callable[[], None]) -> BaseRoute:
-    """Hang the check on a newcomer, and mark the table stale, before it is in the list."""
-    confirm_handler(route)
-    changed()
-    return route
+    if before is _NOTHING:
+        del attributes[name]
+    else:
+        attributes[name] = before

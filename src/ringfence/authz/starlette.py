@@ -1,20 +1,21 @@
 """The routes of a Starlette or FastAPI application, as entries of the route table.
 
 They are read in the router's own order, through included routers and sub-applications at any
-depth, and every list of them is sealed on the way. A route of a kind that is not understood is a
-problem that stops the start (ATTACKS Z04).
+depth. A route of a kind that is not understood is a problem that stops the start (ATTACKS Z04).
 """
 
 import functools
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 
-from ringfence.authz.seal import FRONTENDS, Confirmed, seal, watch
+from ringfence.authz.confirm import Confirmed
+from ringfence.authz.frameworks import Inclusion, inclusion_of
+from ringfence.authz.seal import Tree
 from ringfence.core.asgi import ASGIApp
 from ringfence.core.policy import RESOURCE_ATTRIBUTE, Owner, Policy, atoms, declared
 from ringfence.core.route import Entry, Kind
@@ -26,59 +27,46 @@ class Survey:
 
     entries: list[Entry] = field(default_factory=list[Entry])
     problems: list[str] = field(default_factory=list[str])
+    tree: Tree = field(default_factory=Tree)
 
 
 class _Place(NamedTuple):
     """Where in the tree of applications a route is."""
 
+    way: tuple[object, ...]  # who hands a request on to the router
+    asked: list[tuple[str, tuple[object, ...]]]  # by prefix: included routers that come before
     prefix: str = ""
     through: tuple[Mount, ...] = ()
+    inclusion: Inclusion | None = None  # how the router itself is included, if it is
 
 
 class Routes:
-    """The routes of one application, as a table of entries that stays true."""
+    """Reads the routes of one application."""
 
     def __init__(self, app: ASGIApp, policies: Mapping[str, Policy]) -> None:
         self._app = app
         self._policies = dict(policies)
         self._used: dict[str, set[Kind]] = {}  # by which kinds of route
-        self.stale = True  # whether a list of routes changed since the last ``read``
 
     def read(self) -> Survey:
-        """Read all routes, and seal every list of them that is not sealed yet."""
+        """Read all routes as they are now. Nothing is changed."""
         self._used.clear()
         survey = Survey()
-        router = self._router_of(self._app)
+        router = _router(self._app)
         if router is None:
             survey.entries.extend(self._declared_alone())
         else:
-            self._router(router, _Place(), survey)
-        self.stale = False
+            way = _application(self._app, router, survey.tree)
+            self._router(router, _Place(way, []), survey)
         for pattern in sorted(set(self._policies) - set(self._used)):
             survey.problems.append(f"{pattern}: a policy for a route that does not exist")
-        self._close_ambiguous(survey)
-        return survey
-
-    def _router_of(self, app: object) -> Router | None:
-        """As ``_router``; that the application keeps it is watched from here on."""
-        if isinstance(app, Starlette):
-            watch(app, self._mark_stale)
-        return _router(app)
-
-    def _close_ambiguous(self, survey: Survey) -> None:
-        """A policy that was meant for one path does not open all that is mounted there."""
         for pattern, kinds in self._used.items():
             if "mount" in kinds and len(kinds) > 1:
                 survey.problems.append(
                     f"{pattern}: one policy for a route and a mount; declare the route's on its"
                     " handler"
                 )
-                for index, entry in enumerate(survey.entries):
-                    if entry.policy is self._policies[pattern] and entry.pattern in (
-                        pattern,
-                        pattern.rstrip("/"),
-                    ):
-                        survey.entries[index] = replace(entry, policy=None)
+        return survey
 
     def _declared_alone(self) -> Iterator[Entry]:
         """An application of another kind has the routes that ``policies`` names."""
@@ -93,24 +81,23 @@ class Routes:
             )
 
     def _router(self, router: Router, place: _Place, survey: Survey) -> None:
-        seal(router, self._mark_stale)
-        if getattr(router, FRONTENDS, None):
-            survey.problems.append(
-                f"{place.prefix}/: frontend() is not understood, mount its files"
-            )
+        inclusion = inclusion_of(router)
+        survey.tree.routers.append((router, f"{place.prefix}/…"))
+        if unread := inclusion.unread(router):
+            survey.problems.append(f"{place.prefix}/: {unread} is not understood, mount its files")
         for route in router.routes:
-            self._route(route, place, survey)
-
-    def _mark_stale(self) -> None:
-        self.stale = True
+            found = inclusion.included(route)
+            if found is None:
+                self._route(route, place, survey)
+                continue
+            prefix, inner = place.prefix + found[0], found[1]
+            survey.tree.links.extend((route, link) for link in inclusion.links)
+            place.asked.append((prefix, (route, inner)))
+            self._router(inner, place._replace(prefix=prefix, inclusion=inclusion), survey)
 
     def _route(self, route: BaseRoute, place: _Place, survey: Survey) -> None:
-        included = getattr(route, "original_router", None)
-        if isinstance(included, Router):
-            context: Any = route
-            prefix = place.prefix + context.include_context.prefix
-            self._router(included, place._replace(prefix=prefix), survey)
-        elif isinstance(route, Mount):
+        survey.tree.routes.append((route, place.inclusion))
+        if isinstance(route, Mount):
             self._mount(route, place, survey)
         elif isinstance(route, Route):
             methods = frozenset(route.methods or ())
@@ -142,42 +129,49 @@ class Routes:
             survey.problems.append(f"{verbs} {pattern}: no policy ({_name(route.endpoint)})")
         elif _takes_resource(getattr(route, "dependant", None)) and not _names_owner(policy):
             survey.problems.append(f"{pattern}: Owned[…] needs owner(…) in the policy, {policy!r}")
-        survey.entries.append(
-            Entry(
-                pattern=pattern,
-                methods=methods,
-                policy=policy,
-                kind=kind,
-                name=_name(route.endpoint),
-                handler=route,
-                through=place.through,
-            )
+        entry = Entry(
+            pattern=pattern,
+            methods=methods,
+            policy=policy,
+            kind=kind,
+            name=_name(route.endpoint),
+            handler=route,
+            through=place.through,
         )
+        survey.entries.append(entry)
+        survey.tree.ways[entry] = _way(place, pattern, route)
 
     def _mount(self, mount: Mount, place: _Place, survey: Survey) -> None:
         pattern = place.prefix + mount.path
         policy = self._policy(pattern or "/", "mount", None, survey)
-        mounted: object = getattr(mount, "_base_app")  # noqa: B009  # what its middleware wraps
-        inner = self._router_of(mounted)
+        mounted = _mounted(mount)
+        inner = _router(mounted)
         handler: object = mount
+        way = _way(place, pattern, mount)
         if policy is None and inner is not None:
-            self._router(inner, _Place(pattern, (*place.through, mount)), survey)
+            inside = (*way, *_application(mounted, inner, survey.tree))
+            through = (*place.through, mount)
+            self._router(inner, _Place(inside, [], pattern, through), survey)
             handler = None  # beyond its routes a sub-application has nothing
-        elif inner is not None and _declares(inner):
-            survey.problems.append(f"{pattern}/…: two policies, of the mount and of what is in it")
-            policy = None
+        elif inner is not None:
+            if _declares(inner):
+                survey.problems.append(
+                    f"{pattern}/…: two policies, of the mount and of what is in it"
+                )
+                policy = None
+            way = (*way, *_everything(mounted, inner, f"{pattern}/…", survey.tree))
         elif policy is None:
             survey.problems.append(f"{pattern}/…: no policy (a mount of {_name(mount.app)})")
-        survey.entries.append(
-            Entry(
-                pattern=pattern,
-                policy=policy,
-                kind="mount",
-                name=_name(mount.app),
-                handler=handler,
-                through=place.through,
-            )
+        entry = Entry(
+            pattern=pattern,
+            policy=policy,
+            kind="mount",
+            name=_name(mount.app),
+            handler=handler,
+            through=place.through,
         )
+        survey.entries.append(entry)
+        survey.tree.ways[entry] = way
 
     def _policy(
         self, pattern: str, kind: Kind, own: Policy | None, survey: Survey
@@ -198,16 +192,60 @@ def _router(app: object) -> Router | None:
     return app.router if isinstance(app, Starlette) else None
 
 
+def _application(app: object, router: Router, tree: Tree) -> tuple[object, ...]:
+    """Who hands a request on, of an application and its router, which may be the same."""
+    if not isinstance(app, Starlette):
+        return (router,)
+    tree.applications.append(app)
+    return (app, router)
+
+
+def _way(place: _Place, pattern: str, route: BaseRoute) -> tuple[object, ...]:
+    """Who may hand a request for ``pattern`` on until it comes to ``route``.
+
+    An included router that comes before and could take the path is asked first.
+    """
+    literal = pattern.partition("{")[0]
+    asked: list[object] = []
+    for prefix, owners in place.asked:
+        other = prefix.partition("{")[0]
+        if literal.startswith(other) or other.startswith(literal):
+            asked.extend(owners)
+    return (*place.way, *asked, route)
+
+
+def _everything(app: object, router: Router, where: str, tree: Tree) -> Iterator[object]:
+    """All that is below a mount with a policy for all of it: its lists are sealed as well."""
+    yield from _application(app, router, tree)
+    tree.routers.append((router, where))
+    inclusion = inclusion_of(router)
+    for route in router.routes:
+        found = inclusion.included(route)
+        if found is not None:
+            tree.links.extend((route, link) for link in inclusion.links)
+            yield route
+        inner = found[1] if found is not None else _router(_mounted(route))
+        if inner is not None:
+            yield from _everything(_mounted(route), inner, where, tree)
+
+
 def _declares(router: Router) -> bool:
     """Whether a handler anywhere below ``router`` has a policy of its own."""
+    inclusion = inclusion_of(router)
     for route in router.routes:
-        below = getattr(route, "original_router", None) or _router(getattr(route, "_base_app", 0))
-        if isinstance(below, Router):
+        found = inclusion.included(route)
+        below = found[1] if found is not None else _router(_mounted(route))
+        if below is not None:
             if _declares(below):
                 return True
         elif declared(_innermost(getattr(route, "endpoint", None))) is not None:
             return True
     return False
+
+
+def _mounted(route: BaseRoute) -> object:
+    """What is mounted, without the middleware of the mount; None for other routes."""
+    return getattr(route, "_base_app", None)
 
 
 def _policies_of_methods(endpoint: object) -> str:

@@ -3,7 +3,8 @@
 RingfenceError
 ├── Refused             a control said no; carries a code of the catalogue
 │   └── StoreError      a store failed or went away: ``store.unavailable``, never let in
-└── ConfigurationError  the start is refused; names only, never values
+├── ConfigurationError  the start is refused; names only, never values
+└── RoutesSealed        routes were added, moved or removed after the start
 
 """
 
@@ -57,3 +58,7 @@ class ConfigurationError(RingfenceError):
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class RoutesSealed(RingfenceError):
+    """A list of routes was to be changed after the start. It is as it was; nothing is served."""

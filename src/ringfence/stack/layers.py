@@ -54,6 +54,7 @@ class Layers:
 
     async def close(self) -> None:
         """Finish what is under way, then let go."""
+        self.authz.close()
         await self.service.close()
         await self.stores.close()
         self.monitor.close()

@@ -201,7 +201,7 @@ class Ringfence:
         layers = await self._plan.open(self.settings())
         try:
             self._seal(layers)
-        except ConfigurationError:
+        except BaseException:
             await layers.close()
             raise
 
@@ -220,9 +220,7 @@ class Ringfence:
 
     def _seal(self, layers: Layers) -> None:
         """Read the routes, and from here on hold the process to what it has become."""
-        survey = layers.authz.build()
-        if survey.problems:
-            raise ConfigurationError(*survey.problems)
+        layers.authz.start(sealed=Layer.AUTHZ not in layers.settings.layers_off)
         layers.freeze()
         self._checks, self._own = layers.checks, layers.service.handlers
         self._off = layers.settings.layers_off

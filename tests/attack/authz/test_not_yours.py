@@ -9,7 +9,17 @@ import httpx2
 import pytest
 from fastapi import FastAPI, WebSocket
 
-from ringfence import Owned, aal, allow, owner, public, role, self_only, signed_in
+from ringfence import (
+    ConfigurationError,
+    Owned,
+    aal,
+    allow,
+    owner,
+    public,
+    role,
+    self_only,
+    signed_in,
+)
 from tests.attack.authz.guarded import Site, guarded
 
 
@@ -121,23 +131,34 @@ async def test_a_foreign_order_equals_a_missing_one_byte_for_byte(site: Site) ->
     assert (await site.get("/orders/17", headers=alice)).json() == {"note": "canary-alice"}
 
 
-async def test_a_handler_never_gets_none_for_an_object_that_no_policy_names(
-    site: Site,
-) -> None:
-    """At the start it is a problem; of a route that came later, the handler does not run."""
-    app = site.guard.app
-    assert isinstance(app, FastAPI)
+def unowned() -> FastAPI:
+    app = FastAPI(openapi_url=None)
 
     @app.get("/unowned/{order_id}")
     @allow(signed_in)
     async def read_unowned(order: Owned[Order]) -> str:
         return "ran"
 
-    assert site.guard.survey().problems == [
-        "/unowned/{order_id}: Owned[…] needs owner(…) in the policy, signed_in"
-    ]
-    answer = await site.get("/unowned/17", headers=site.bearer("alice"))
-    assert (answer.status_code, answer.json()["code"]) == (404, "resource.missing")
+    return app
+
+
+async def test_a_handler_that_wants_an_object_which_no_policy_names_stops_the_start(
+    tmp_path: Path,
+) -> None:
+    problem = r"/unowned/{order_id}: Owned\[…\] needs owner\(…\) in the policy, signed_in"
+    with pytest.raises(ConfigurationError, match=problem):
+        async with guarded(unowned(), tmp_path):
+            pass
+
+
+async def test_where_it_comes_late_and_authz_is_off_it_does_not_get_none_either(
+    tmp_path: Path,
+) -> None:
+    app = FastAPI(openapi_url=None)
+    async with guarded(app, tmp_path, off=["authz"]) as site:
+        app.include_router(unowned().router)
+        answer = await site.get("/unowned/17", headers=site.bearer("alice"))
+        assert (answer.status_code, answer.json()["code"]) == (404, "resource.missing")
 
 
 @pytest.mark.parametrize("digits", [640, 641, 4301, 8000])
