@@ -21,10 +21,12 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "attack": "attack the demo shop, and show which layer stops what",
         "serve": "run the auth service alone",
         "boundaries": "show each route, who may use it, and which layers ask what of it",
-        "check": "look for what is wrong with settings, keys, database and routes",
+        "check": "look for what is wrong with settings, keys, database, routes and git",
         "users": "create, list and disable accounts, and change their roles",
         "keys": "rotate the key that signs access tokens",
         "migrate": "bring the database up to date",
+        "backup": "copy the database while the service runs",
+        "restore": "put a backup of the database in place",
     }
 )
 

@@ -5,6 +5,7 @@ is signed in to this machine (Ledger 44). The log's console is standard error: s
 belongs to the command.
 """
 
+import argparse
 import getpass
 import os
 import sys
@@ -32,6 +33,7 @@ class Installation:
     settings: Settings
     stores: Stores
     monitor: Monitor
+    operator: str | None = None
 
     async def account(self, name: str) -> Account:
         """The account with this login or id.
@@ -49,15 +51,35 @@ class Installation:
             raise ConfigurationError(f"there is no account {name}")
         return found
 
-    def note(self, code: str, account: Account) -> None:
+    def note(self, code: str, account: Account, **facts: str) -> None:
         """Write down what was done to ``account``, what roles it has now, and by whom."""
-        note(self.monitor, code, account=account.id, roles=" ".join(sorted(account.roles)))
+        roles = " ".join(sorted(account.roles))
+        note(self.monitor, code, self.operator, account=account.id, roles=roles, **facts)
 
 
-def note(monitor: Monitor, code: str, **facts: str) -> None:
-    """Write down what was done at the command line, and by whom."""
-    facts["operator"] = getpass.getuser()
+def add_operator(parser: argparse.ArgumentParser) -> None:
+    """Add ``--operator``."""
+    parser.add_argument(
+        "--operator", metavar="NAME", help="who does this, for the log; unset: the user"
+    )
+
+
+def note(monitor: Monitor, code: str, operator: str | None, **facts: str) -> None:
+    """Write down what was done at the command line, and by whom.
+
+    A name that was given is written beside the user's of the system, and never in its place.
+    """
+    facts["operator"] = operator or _user()
+    if operator:
+        facts["user"] = _user()
     monitor.emit(Event(at=datetime.now(UTC), code=CODES[code], facts=facts))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container, a user without a name
+        return f"uid {os.getuid()}"
 
 
 def open_monitor(settings: Settings) -> Monitor:
@@ -66,7 +88,7 @@ def open_monitor(settings: Settings) -> Monitor:
 
 
 @asynccontextmanager
-async def opened() -> AsyncGenerator[Installation]:
+async def opened(operator: str | None = None) -> AsyncGenerator[Installation]:
     """Open the installation that the environment names.
 
     Raises:
@@ -82,7 +104,7 @@ async def opened() -> AsyncGenerator[Installation]:
     try:
         monitor = open_monitor(settings)
         try:
-            yield Installation(settings=settings, stores=stores, monitor=monitor)
+            yield Installation(settings=settings, stores=stores, monitor=monitor, operator=operator)
         finally:
             monitor.close()
     finally:

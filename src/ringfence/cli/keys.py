@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ringfence.cli.installation import note, open_monitor
+from ringfence.cli.installation import add_operator, note, open_monitor
 from ringfence.core.settings import parse
 from ringfence.storage.keys import load_or_create, rotate_signing
 
@@ -26,6 +26,7 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401  # argparse keeps its t
         "first and signs later: start every process of the service anew in between.",
     )
     rotate.add_argument("--json", action="store_true", help="one JSON object")
+    add_operator(rotate)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     rotate_signing(settings.keys, datetime.now(UTC))
     newest = load_or_create(settings.keys).signing[-1]
     monitor = open_monitor(settings)
-    note(monitor, "keys.rotated", kid=newest.kid[:8])
+    note(monitor, "keys.rotated", arguments.operator, kid=newest.kid[:8])
     monitor.close()
     begins = newest.signs_from.isoformat()
     if arguments.json:
