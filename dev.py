@@ -53,6 +53,9 @@ usage: python3 dev.py COMMAND [ARGUMENT…]
   types         basedpyright and tsc
   bench [--json] [--only NAME,…] [--rounds N]
                 what it costs, side by side with peers (docs/bench.md)
+  mutate [--only PATTERN] [--attacks] [--report]
+                deletes controls from a copy of the source, one at a time, and
+                says who notices; it goes on where it was stopped
   docs          the tests that run every example of the docs
   web           build the TypeScript into the Python packages
   lock          write the locks anew; `lock --upgrade` takes newer versions
@@ -117,6 +120,13 @@ def bench(arguments: list[str]) -> None:
     become(PYTHON, "-m", "bench", *arguments)
 
 
+def mutate(arguments: list[str]) -> None:
+    """Become the trial of every control."""
+    prepare("dev")
+    prepare_web()
+    become(PYTHON, "-m", "mutate", *arguments)
+
+
 def web(_arguments: list[str]) -> None:
     """Build the browser's files where they are committed."""
     prepare("dev")
@@ -147,6 +157,7 @@ COMMANDS = {
     "lint": lint,
     "types": types,
     "bench": bench,
+    "mutate": mutate,
     "docs": docs,
     "web": web,
     "lock": lock,
