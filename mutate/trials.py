@@ -170,7 +170,7 @@ class Trials:
 
     def _tried(self, runner: Runner, mutant: Mutant) -> Result:
         began = time.monotonic()
-        source = Source(mutant.module)
+        source = Source(mutant.module, runner.copy.folder)
         runner.copy.change(mutant)
         try:
             result = self._test(runner, mutant, source)
