@@ -57,3 +57,15 @@ async def rig(address: tuple[str, str]) -> AsyncIterator[Rig]:
     kind, url = address
     async with opened(url) as stores:
         yield Rig(kind, url, stores)
+
+
+@pytest.fixture
+async def administration(
+    address: tuple[str, str], request: pytest.FixtureRequest
+) -> AsyncIterator[Rig]:
+    """As ``rig``; on PostgreSQL as the owner of the tables, who may do what the service may not."""
+    kind, url = address
+    if kind == "postgres":
+        url = request.getfixturevalue("postgres").owner_url
+    async with opened(url) as stores:
+        yield Rig(kind, url, stores)

@@ -81,3 +81,34 @@ class AccountStore(Protocol):
     async def sign_out_everywhere(self, account_id: str, now: datetime) -> Account:
         """Bump ``token_version`` and revoke every session of the account."""
         ...
+
+    async def enable(self, account_id: str) -> Account:
+        """Undo ``disable``; sessions and tokens stay dead. Raises LookupError."""
+        ...
+
+    async def delete(self, account_id: str) -> Account:
+        """Remove the account with its sessions, and a reset under way; its tokens die.
+
+        On PostgreSQL the role of the service may not, and the owner of the tables does it.
+
+        Returns:
+            The account as it was.
+
+        Raises:
+            LookupError: No such account.
+        """
+        ...
+
+    async def change_login(self, account_id: str, login: str, now: datetime) -> Account | None:
+        """Give the account another login and drop its password, which the old login salts.
+
+        As ``sign_out_everywhere``; links that were mailed to either login stop working. On
+        PostgreSQL as ``delete``.
+
+        Returns:
+            The account; None, and nothing written, if the login is taken.
+
+        Raises:
+            LookupError: No such account.
+        """
+        ...

@@ -39,3 +39,13 @@ class CounterStore(Protocol):
     async def purge(self, now: datetime) -> int:
         """Remove counters that are out of debt; returns how many."""
         ...
+
+    async def list(
+        self, now: datetime, *, after: str = "", limit: int = 50
+    ) -> Sequence[tuple[str, Counter]]:
+        """Counters in debt with their keys, by ascending key, those greater than ``after``."""
+        ...
+
+    async def remove(self, keys: Sequence[str]) -> int:
+        """Remove the counters of ``keys``, in debt or not; returns how many there were."""
+        ...

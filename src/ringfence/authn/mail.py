@@ -96,5 +96,39 @@ If it was not you, choose a new password at once:
     )
 
 
+def choose_password(site: str, link: str) -> Letter:
+    """To the new address of an account whose login an operator has changed."""
+    return Letter(
+        f"Choose a password at {_host(site)}",
+        f"""\
+Hello,
+
+this address is now the login of an account at {_host(site)}.
+To choose a password for it, open this link within 20 minutes:
+
+{link}
+
+If you do not know of an account there, do nothing.
+""",
+    )
+
+
+def login_changed(site: str) -> Letter:
+    """To the address that was the login until an operator changed it (ASVS 6.3.7)."""
+    return Letter(
+        f"The login of your account at {_host(site)} was changed",
+        f"""\
+Hello,
+
+the login of your account at {_host(site)} is another address from
+now on, and every device was signed out. This address opens it no more.
+
+If you did not ask for this, tell us at once: you find us at
+
+{site}
+""",
+    )
+
+
 def _host(site: str) -> str:
     return urlsplit(site).netloc

@@ -123,6 +123,7 @@ _CODES = (
     Code("account.enabled", Layer.AUTHN, 0, "An account was enabled again.", "user_enabled", Level.WARN),
     Code("account.deleted", Layer.AUTHN, 0, "An account was deleted.", "user_deleted", Level.WARN),
     Code("account.login", Layer.AUTHN, 0, "The login of an account changed.", "user_updated", Level.WARN),
+    Code("limits.cleared", Layer.AUTHN, 0, "Limits were cleared.", "sys_limits_cleared", Level.WARN),
     Code("keys.rotated", Layer.AUTHN, 0, "A signing key was added.", "sys_key_rotated", Level.WARN),
     Code("password.changed", Layer.AUTHN, 0, "A password was changed.", "authn_password_change", Level.INFO),
     Code("password.reset_asked", Layer.AUTHN, 0, "A password reset was asked for.", "authn_password_reset_requested", Level.INFO),

@@ -51,6 +51,15 @@ class SqlAccounts:
     async def sign_out_everywhere(self, account_id: str, now: datetime) -> Account:
         return await self._database.perform(_sign_out_everywhere(account_id, now, self._clock))
 
+    async def enable(self, account_id: str) -> Account:
+        return await self._database.perform(_enable(account_id))
+
+    async def delete(self, account_id: str) -> Account:
+        return await self._database.perform(_delete(account_id, self._clock))
+
+    async def change_login(self, account_id: str, login: str, now: datetime) -> Account | None:
+        return await self._database.perform(_change_login(account_id, login, now, self._clock))
+
 
 def create(account: Account) -> Steps[bool]:
     """Add the account; False if its login is taken, for which a rival's commit is awaited."""
@@ -116,6 +125,35 @@ def _disable(account_id: str, now: datetime, clock: Clock) -> Steps[Account]:
 
 def _sign_out_everywhere(account_id: str, now: datetime, clock: Clock) -> Steps[Account]:
     yield from _end_sessions(account_id, now)
+    return (yield from _announce(account_id, clock))
+
+
+def _enable(account_id: str) -> Steps[Account]:
+    yield from change(statements.ENABLE, account_id)
+    return (yield from find(account_id))
+
+
+def _delete(account_id: str, clock: Clock) -> Steps[Account]:
+    """Raise the version and tell the feed of it, so that tokens die; then remove the row."""
+    account = yield from find(account_id)
+    yield from change(statements.RAISE_TOKEN_VERSION, account_id)
+    yield from _announce(account_id, clock)
+    yield from change(statements.REMOVE_LINKS_OF_LOGIN, account.login)
+    yield from change(statements.DELETE_ACCOUNT, account_id)
+    return account
+
+
+def _change_login(
+    account_id: str, login: str, now: datetime, clock: Clock
+) -> Steps[Account | None]:
+    account = yield from find(account_id)
+    if (yield from ask(statements.LOCK_LOGIN, login)) is not None:
+        return None
+    yield from change(statements.REMOVE_LINKS_OF_LOGIN, account.login)
+    yield from change(statements.REMOVE_LINKS_OF_LOGIN, login)
+    yield from _end_sessions(account_id, now)
+    yield from change(statements.SET_LOGIN, account_id, login, microseconds(now))
+    yield from change(statements.DROP_VERIFIER, account_id)
     return (yield from _announce(account_id, clock))
 
 

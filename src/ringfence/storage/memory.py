@@ -68,6 +68,17 @@ class _Tables:
             return None
         return found
 
+    def remove(self, account: Account) -> None:
+        """Forget an account, and what hangs on it."""
+        del self.accounts[account.id]
+        self.sessions = {k: s for k, s in self.sessions.items() if s.account != account.id}
+        self.tokens = {k: t for k, t in self.tokens.items() if t.family in self.sessions}
+        self.remove_links(account.login)
+
+    def remove_links(self, *logins: str) -> None:
+        """Forget the links that were mailed to these logins."""
+        self.links = {key: link for key, link in self.links.items() if link.login not in logins}
+
     def by_login(self, login: str) -> Account | None:
         return next((a for a in self.accounts.values() if a.login == login), None)
 
@@ -115,6 +126,25 @@ class MemoryAccounts:
 
     async def sign_out_everywhere(self, account_id: str, now: datetime) -> Account:
         return self._tables.sign_out(self._tables.accounts[account_id], now)
+
+    async def enable(self, account_id: str) -> Account:
+        enabled = replace(self._tables.accounts[account_id], disabled_at=None)
+        self._tables.accounts[account_id] = enabled
+        return enabled
+
+    async def delete(self, account_id: str) -> Account:
+        account = self._tables.accounts[account_id]
+        self._tables.change(replace(account, token_version=account.token_version + 1))
+        self._tables.remove(account)
+        return account
+
+    async def change_login(self, account_id: str, login: str, now: datetime) -> Account | None:
+        account = self._tables.accounts[account_id]
+        if self._tables.by_login(login) is not None:
+            return None
+        self._tables.remove_links(account.login, login)
+        changed = replace(account, login=login, login_verified_at=now, verifier=None)
+        return self._tables.sign_out(changed, now)
 
 
 class MemorySessions:
@@ -232,6 +262,16 @@ class MemoryCounters:
             if counter is not None:
                 self._tables.counters[key] = counter
         return answer
+
+    async def list(
+        self, now: datetime, *, after: str = "", limit: int = 50
+    ) -> Sequence[tuple[str, Counter]]:
+        counters = self._tables.counters
+        keys = sorted(key for key in counters if key > after and counters[key].expires_at > now)
+        return [(key, counters[key]) for key in keys[:limit]]
+
+    async def remove(self, keys: Sequence[str]) -> int:
+        return sum(self._tables.counters.pop(key, None) is not None for key in keys)
 
     async def purge(self, now: datetime) -> int:
         paid = [key for key, counter in self._tables.counters.items() if counter.expires_at <= now]

@@ -65,6 +65,11 @@ DISABLE: Final = Change("UPDATE accounts SET disabled_us = coalesce(disabled_us,
 RAISE_TOKEN_VERSION: Final = Change(
     "UPDATE accounts SET token_version = token_version + 1 WHERE id = $1"
 )
+ENABLE: Final = Change("UPDATE accounts SET disabled_us = NULL WHERE id = $1")
+DELETE_ACCOUNT: Final = Change("DELETE FROM accounts WHERE id = $1")  # and what hangs on it
+LOCK_LOGIN: Final = Query("SELECT id FROM accounts WHERE login = $1 FOR NO KEY UPDATE")
+SET_LOGIN: Final = Change("UPDATE accounts SET login = $2, login_verified_us = $3 WHERE id = $1")
+DROP_VERIFIER: Final = Change("DELETE FROM verifiers WHERE account = $1")
 
 # ------------------------------------------------------------------------------------ sessions
 
@@ -130,6 +135,15 @@ REMOVE_RESET_OF_ACCOUNT: Final = Change(
     "DELETE FROM links WHERE purpose = 'reset'"
     " AND login = (SELECT login FROM accounts WHERE id = $1)"
 )
+REMOVE_LINKS_OF_LOGIN: Final = Change("DELETE FROM links WHERE login = $1")
+
+# ------------------------------------------------------------------------------------ counters
+
+COUNTERS_AFTER: Final = Query(
+    "SELECT key, marks, expires_us FROM counters"
+    " WHERE key > $1 AND expires_us > $2 ORDER BY key LIMIT $3"
+)
+REMOVE_COUNTER: Final = Change("DELETE FROM counters WHERE key = $1")
 
 # ------------------------------------------------------------------------------------ the feed
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from ringfence.authn.counters import Change, T
+from ringfence.authn.counters import Change, Counter, T
 from ringfence.storage import rows
+from ringfence.storage.counters import list_counters, remove_counters
 from ringfence.storage.maintenance import purge_counters
 from ringfence.storage.postgres.database import Database
 from ringfence.storage.rows import microseconds
@@ -48,6 +49,14 @@ class PostgresCounters:
                 ],
             )
             return answer
+
+    async def list(
+        self, now: datetime, *, after: str = "", limit: int = 50
+    ) -> Sequence[tuple[str, Counter]]:
+        return await list_counters(self._database, now, after, limit)
+
+    async def remove(self, keys: Sequence[str]) -> int:
+        return await remove_counters(self._database, keys)
 
     async def purge(self, now: datetime) -> int:
         return await purge_counters(self._database, now)

@@ -2,8 +2,8 @@
 
 The owner of the schema migrates and the application runs as ``ringfence_app``, a role that may do
 what the stores do and nothing else. Wherever that role exists, each run leaves it with exactly
-these privileges: it can neither change a table nor a login, nor truncate, nor forge an entry of the
-feed that was written.
+these privileges: it can neither change a table nor a login, nor delete an account, nor truncate,
+nor forge an entry of the feed that was written.
 """
 
 from typing import Final

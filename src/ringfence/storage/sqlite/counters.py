@@ -7,6 +7,7 @@ from typing import Final
 
 from ringfence.authn.counters import Change, Counter, T
 from ringfence.storage import rows
+from ringfence.storage.counters import list_counters, remove_counters
 from ringfence.storage.maintenance import purge_counters
 from ringfence.storage.rows import microseconds
 from ringfence.storage.sqlite.database import SqliteDatabase
@@ -27,6 +28,14 @@ class SqliteCounters:
             return answer
 
         return await self._database.writer.run(work)
+
+    async def list(
+        self, now: datetime, *, after: str = "", limit: int = 50
+    ) -> Sequence[tuple[str, Counter]]:
+        return await list_counters(self._database, now, after, limit)
+
+    async def remove(self, keys: Sequence[str]) -> int:
+        return await remove_counters(self._database, keys)
 
     async def purge(self, now: datetime) -> int:
         return await purge_counters(self._database, now)
