@@ -12,6 +12,7 @@ from ringfence.boundary.request.body import BodyLimits
 from ringfence.boundary.request.head import HeadLimits, check, malformed, origins_by_host
 from ringfence.boundary.request.malformed import MalformedError
 from ringfence.boundary.request.schema import Schema, declared_body
+from ringfence.boundary.request.under_way import UnderWay
 from ringfence.core.asgi import Message, Receive
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
@@ -20,6 +21,8 @@ from ringfence.core.route import Entry
 from ringfence.core.settings import Settings
 
 _QUERY_PAIRS: Final = 100
+#: Unfinished bodies of the largest size that one address may have under way.
+_BODIES_PER_ADDRESS: Final = 16
 _MESSAGES: Final = 64  # of a WebSocket, that the SQL guard remembers
 
 #: Asked for by machines that know an address and no name: load balancers, other services.
@@ -50,6 +53,7 @@ class Boundary:
         self._content_types: Final = frozenset(content_types)
         self._head_limits: Final = HeadLimits()
         self._body_limits: Final = BodyLimits(body_bytes=settings.body_limit_bytes)
+        self._under_way: Final = UnderWay(_BODIES_PER_ADDRESS * settings.body_limit_bytes)
         self._schemas: WeakKeyDictionary[Entry, Schema | None] = WeakKeyDictionary()
 
     def check_head(self, exchange: Exchange) -> None:
@@ -103,7 +107,8 @@ class Boundary:
         limits = self._body_limits
         if int(headers.get(b"content-length", b"0")) > limits.body_bytes:
             raise Refused("body.too_large", facts={"limit": limits.body_bytes})
-        content = await body.read(receive, limits)
+        with self._under_way.body(exchange.client) as hold:
+            content = await body.read(receive, limits, hold)
         if content:
             kind = body.accepted_type(scope["method"], headers, self._content_types)
             exchange.state[inputs.BODY] = read = body.content(content, kind, limits, self._repeated)

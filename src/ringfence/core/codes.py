@@ -65,6 +65,7 @@ _CODES = (
     Code("body.invalid", Layer.BOUNDARY, 422, "The body does not fit.", "input_validation_fail"),
     Code("body.type", Layer.BOUNDARY, 415, "This content type is not accepted.", "input_validation_fail"),
     Code("body.too_slow", Layer.BOUNDARY, 408, "The body took too long.", "input_validation_fail"),
+    Code("body.crowded", Layer.BOUNDARY, 503, "Busy. Try again in a moment.", "sys_overload"),
     # boundary: what handlers reach for
     Code("sql.injected", Layer.BOUNDARY, 400, "The request was refused.", "malicious_sqli", Level.CRITICAL, "request.refused"),
     Code("command.refused", Layer.BOUNDARY, 400, "The request was refused.", "malicious_command", Level.CRITICAL, "request.refused"),

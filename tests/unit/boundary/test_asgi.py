@@ -1,5 +1,6 @@
 """The boundary layer as the pipeline calls it."""
 
+import asyncio
 from contextlib import nullcontext
 from typing import Any
 
@@ -13,6 +14,7 @@ from ringfence.boundary.request.schema import body as declare
 from ringfence.core.asgi import Message, Receive
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
+from ringfence.core.exchange import Exchange
 from ringfence.core.policy import public
 from ringfence.core.route import Entry
 from ringfence.core.settings import Settings
@@ -36,6 +38,18 @@ def giving(body: bytes) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive
+
+
+def begun(size: int) -> tuple[Exchange, Receive]:
+    """A request of which ``size`` bytes of the body have come, and no more will."""
+    pieces: list[Message] = [{"type": "http.request", "body": b"1" * size, "more_body": True}]
+
+    async def receive() -> Message:
+        return pieces.pop() if pieces else await asyncio.Future[Message]()
+
+    made = exchange("POST", headers=[HOST, (b"transfer-encoding", b"chunked"), JSON])
+    made.client = "198.51.100.1"
+    return made, receive
 
 
 def refused(boundary: Boundary, **request: Any) -> str:
@@ -187,6 +201,25 @@ class TestTheBody:
         made = exchange("POST", headers=[HOST, (b"content-length", b"65"), JSON])
         with pytest.raises(Refused, match="body.too_large"):
             await boundary.read_body(made, untouched)
+
+    async def test_one_address_has_as_many_unfinished_bodies_as_fit(
+        self, boundary: Boundary
+    ) -> None:
+        """CWE-770: sixteen of the largest, and not a byte more until one of them is over."""
+        unfinished = [asyncio.create_task(boundary.read_body(*begun(64))) for _ in range(16)]
+        await asyncio.sleep(0)
+        with pytest.raises(Refused, match="body.crowded"):
+            await boundary.read_body(*begun(1))
+        somebody_else, receive = begun(1)
+        somebody_else.client = "198.51.100.2"
+        elsewhere = asyncio.create_task(boundary.read_body(somebody_else, receive))
+        unfinished.pop().cancel()
+        await asyncio.sleep(0)
+        again = asyncio.create_task(boundary.read_body(*begun(64)))
+        await asyncio.sleep(0)
+        for task in (*unfinished, elsewhere, again):
+            assert not task.done()
+            task.cancel()
 
     async def test_an_announced_body_may_be_empty(self, boundary: Boundary) -> None:
         made = exchange("POST", headers=[HOST, (b"transfer-encoding", b"chunked")])

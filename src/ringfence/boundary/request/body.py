@@ -7,7 +7,7 @@ Sources: RFC 9110 sections 8.3, 8.4 and 9.3; ASVS 1.5.2, 4.1.1, 5.2.1; ATTACKS H
 """
 
 import asyncio
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeAlias
@@ -82,11 +82,17 @@ def accepted_type(
     return found
 
 
-async def read(receive: Receive, limits: BodyLimits) -> bytes:
+async def read(receive: Receive, limits: BodyLimits, hold: Callable[[int], None]) -> bytes:
     """All of the body.
 
+    Args:
+        receive: The server's.
+        limits: How much is read, and how long.
+        hold: Told the size of each piece; raises where too much is held (``under_way``).
+
     Raises:
-        Refused: ``body.too_large``, ``body.too_slow``, or ``body.malformed`` if the client left.
+        Refused: ``body.too_large``, ``body.too_slow``, or ``body.malformed`` if the client left;
+            what ``hold`` raises.
     """
     chunks: list[bytes] = []
     size = 0
@@ -101,6 +107,7 @@ async def read(receive: Receive, limits: BodyLimits) -> bytes:
                 size += len(chunk)
                 if size > limits.body_bytes:
                     raise Refused("body.too_large", facts={"limit": limits.body_bytes})
+                hold(len(chunk))
                 chunks.append(chunk)
                 if not message.get("more_body", False):
                     return chunks[0] if len(chunks) == 1 else b"".join(chunks)

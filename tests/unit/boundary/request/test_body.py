@@ -12,6 +12,11 @@ from ringfence.boundary.request.head import content_type
 from ringfence.core.asgi import Message, Receive
 from ringfence.core.errors import Refused
 
+
+def freely(_size: int) -> None:
+    """Holds whatever comes."""
+
+
 LIMITS = BodyLimits(body_bytes=10)
 
 
@@ -41,20 +46,20 @@ async def never() -> Message:
 
 
 async def test_all_chunks_are_put_together() -> None:
-    assert await body.read(arriving(b"ab", b"", b"c"), LIMITS) == b"abc"
+    assert await body.read(arriving(b"ab", b"", b"c"), LIMITS, freely) == b"abc"
 
 
 async def test_a_byte_more_than_allowed_is_too_large() -> None:
     """ATTACKS H08."""
-    assert await body.read(arriving(b"x" * 4, b"x" * 6), LIMITS) == b"x" * 10
+    assert await body.read(arriving(b"x" * 4, b"x" * 6), LIMITS, freely) == b"x" * 10
     with pytest.raises(Refused, match="body.too_large"):
-        await body.read(arriving(b"x" * 5, b"x" * 6), LIMITS)
+        await body.read(arriving(b"x" * 5, b"x" * 6), LIMITS, freely)
 
 
 async def test_a_body_that_never_comes_is_too_slow() -> None:
     """ATTACKS H07."""
     with pytest.raises(Refused, match="body.too_slow"):
-        await body.read(never, BodyLimits(patience=timedelta(0)))
+        await body.read(never, BodyLimits(patience=timedelta(0)), freely)
 
 
 def pausing(*chunks: bytes) -> Receive:
@@ -73,17 +78,21 @@ def pausing(*chunks: bytes) -> Receive:
 async def test_a_body_that_trickles_earns_no_time() -> None:
     """ATTACKS H07: a byte every second would hold a socket for days."""
     with pytest.raises(Refused, match="body.too_slow"):
-        await body.read(pausing(b"x", b"y"), BodyLimits(patience=timedelta(0), pace_bytes=10**12))
+        await body.read(
+            pausing(b"x", b"y"), BodyLimits(patience=timedelta(0), pace_bytes=10**12), freely
+        )
 
 
 async def test_a_body_that_keeps_its_pace_earns_time() -> None:
-    steady = await body.read(pausing(b"x", b"y"), BodyLimits(patience=timedelta(0), pace_bytes=1))
+    steady = await body.read(
+        pausing(b"x", b"y"), BodyLimits(patience=timedelta(0), pace_bytes=1), freely
+    )
     assert steady == b"xy"
 
 
 async def test_a_client_that_leaves_in_the_middle_is_no_request() -> None:
     with pytest.raises(Refused, match="body.malformed"):
-        await body.read(arriving(b"ab", last={"type": "http.disconnect"}), LIMITS)
+        await body.read(arriving(b"ab", last={"type": "http.disconnect"}), LIMITS, freely)
 
 
 async def test_the_application_gets_what_was_checked() -> None:
