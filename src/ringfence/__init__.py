@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ringfence.boundary.files.uploads import Uploads
     from ringfence.boundary.processes import commands
     from ringfence.boundary.request.schema import body
+    from ringfence.boundary.sql.identifiers import identifier, sql_files
     from ringfence.boundary.urls.outbound import Outbound
     from ringfence.boundary.urls.redirect import safe_location
     from ringfence.fastapi import Caller, MaybeCaller, Owned
@@ -51,6 +52,7 @@ __all__ = [
     "body",
     "commands",
     "csp",
+    "identifier",
     "migrating",
     "nonce",
     "owner",
@@ -60,6 +62,7 @@ __all__ = [
     "safe_location",
     "self_only",
     "signed_in",
+    "sql_files",
 ]
 
 #: Where the names live that are imported when they are asked for.
@@ -75,10 +78,12 @@ _LATER: Final = {
     "attachment": "ringfence.output.page",
     "body": "ringfence.boundary.request.schema",
     "csp": "ringfence.output.page",
+    "identifier": "ringfence.boundary.sql.identifiers",
     "migrating": "ringfence.network.sqlite",
     "nonce": "ringfence.output.page",
     "rich_text": "ringfence.output.html",
     "safe_location": "ringfence.boundary.urls.redirect",
+    "sql_files": "ringfence.boundary.sql.identifiers",
 }
 
 

@@ -32,6 +32,7 @@ PUBLIC = [
     "body",
     "commands",
     "csp",
+    "identifier",
     "migrating",
     "nonce",
     "owner",
@@ -41,6 +42,7 @@ PUBLIC = [
     "safe_location",
     "self_only",
     "signed_in",
+    "sql_files",
 ]
 COSTLY = {"alembic", "asyncio", "fastapi", "httpx2", "joserfc", "sqlalchemy", "starlette"}
 

@@ -138,12 +138,20 @@ class Boundary:
             raise Refused("query.malformed", facts={"reason": str(error)}) from None
 
 
-def guard_sql() -> None:
+def guard_sql(settings: Settings) -> None:
     """Guard SQLAlchemy, if the application has it. Importing it is left to the application."""
     if importlib.util.find_spec("sqlalchemy") is not None:
         from ringfence.boundary.sql.sqlalchemy import install  # noqa: PLC0415  # it costs 0.5 s
 
-        install()
+        install(settings.sql_guard)
+
+
+def release_sql(settings: Settings) -> None:
+    """Undo one ``guard_sql``."""
+    if importlib.util.find_spec("sqlalchemy") is not None:
+        from ringfence.boundary.sql.sqlalchemy import remove  # noqa: PLC0415  # as above
+
+        remove(settings.sql_guard)
 
 
 def _remembering(exchange: Exchange, receive: Receive) -> Receive:

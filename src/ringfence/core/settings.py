@@ -59,6 +59,13 @@ class Environment(StrEnum):
     TEST = "test"
 
 
+class SqlGuard(StrEnum):
+    """What the SQL guard refuses of a statement that is not the application's own text."""
+
+    STRICT = "strict"  # all that is no gap of a harmless kind, wherever it comes from
+    TAINTED = "tainted"  # of that, what has a word of the request in it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can be set. Made by ``parse``; in tests by hand."""
@@ -77,6 +84,7 @@ class Settings:
     log_level: str = ""  # "" means INFO in production, DEBUG elsewhere
     tenant: str = "default"
     body_limit_bytes: int = 1_048_576
+    sql_guard: SqlGuard = SqlGuard.STRICT
     sign_up: bool = True  # strangers may ask for an account
     session_idle: timedelta = timedelta(days=7)
     session_absolute: timedelta = timedelta(days=30)
@@ -115,6 +123,7 @@ def parse(environ: Mapping[str, str], *, required: Iterable[str] = ()) -> Settin
         log_level=reader.one("LOG_LEVEL", _log_level, ""),
         tenant=reader.one("TENANT", _name, "default"),
         body_limit_bytes=reader.one("BODY_LIMIT_BYTES", _positive, 1_048_576),
+        sql_guard=reader.one("SQL_GUARD", SqlGuard, SqlGuard.STRICT),
         sign_up=reader.one("SIGN_UP", _switch, True),  # noqa: FBT003  # the default of the value read
         session_idle=reader.one("SESSION_IDLE_DAYS", _days(7), timedelta(days=7)),
         session_absolute=reader.one("SESSION_ABSOLUTE_DAYS", _days(30), timedelta(days=30)),
@@ -197,6 +206,7 @@ _FORMS: Final[Mapping[str, str]] = MappingProxyType(
         "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
         "TENANT": "ASCII letters, digits and hyphens",
         "BODY_LIMIT_BYTES": "a whole number above 0",
+        "SQL_GUARD": "strict or tainted",
         "SIGN_UP": "on or off",
         "SESSION_IDLE_DAYS": "1 to 7",
         "SESSION_ABSOLUTE_DAYS": "1 to 30",

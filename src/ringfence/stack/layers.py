@@ -12,7 +12,7 @@ from ringfence.authn.mail import Mailer
 from ringfence.authz.asgi import Authz
 from ringfence.authz.resources import ResourceLoader
 from ringfence.authz.starlette import Routes, Survey
-from ringfence.boundary.asgi import Boundary, guard_sql
+from ringfence.boundary.asgi import Boundary, guard_sql, release_sql
 from ringfence.boundary.processes import denial
 from ringfence.core.codes import Layer
 from ringfence.core.exchange import Exchange
@@ -48,9 +48,9 @@ class Layers:
         """Hold the process to what it has become: no new programs, no DDL, SQL watched."""
         if Layer.BOUNDARY not in self.settings.layers_off:
             denial.freeze()
+            guard_sql(self.settings)
         if Layer.NETWORK not in self.settings.layers_off:
             sqlite.freeze()
-        guard_sql()
 
     async def close(self) -> None:
         """Finish what is under way, then let go."""
@@ -62,6 +62,7 @@ class Layers:
     def thaw(self) -> None:
         """Undo ``freeze``."""
         if Layer.BOUNDARY not in self.settings.layers_off:
+            release_sql(self.settings)
             denial.thaw()
         if Layer.NETWORK not in self.settings.layers_off:
             sqlite.thaw()

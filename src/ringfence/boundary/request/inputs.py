@@ -1,10 +1,9 @@
-"""Every string that the client of a request sent, gathered when somebody asks.
+"""What the client of a request sent, gathered when somebody asks.
 
-Only the SQL guard asks, and only when a statement is not constant: most requests never pay for it.
-
-What a thread that was started with ``run_in_executor`` does has no request of its own: context
-variables do not follow there (Ledger 41 and 43). For such code the inputs of **all** requests in
-progress count.
+The SQL guard asks for **one text** of it all, in lower case, in which it looks whether a stretch of
+a statement was sent. That text is made by the interpreter's own loops, so that a request of many
+small values costs no more than one of few large ones (CWE-407). The log of a crash asks for the
+single **strings**, to leave them out.
 """
 
 import json
@@ -14,20 +13,18 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from ringfence.boundary.request.body import Content, Fields
 from ringfence.boundary.request.query import Pairs
 from ringfence.boundary.request.strict_json import Json
-from ringfence.boundary.sql.readings import Inputs, prepare
-from ringfence.core.codes import Layer
-from ringfence.core.exchange import Exchange, Slot, current, in_progress, refusal
+from ringfence.core.exchange import Exchange, Slot
 
 #: What the checks of head and body leave behind.
 QUERY: Final = Slot[Pairs]("boundary.query")
 BODY: Final = Slot[Content]("boundary.body")
 MESSAGES: Final = Slot[deque[str]]("boundary.messages")
-_PREPARED: Final = Slot[tuple[bool, Inputs]]("boundary.inputs")
+_TEXT: Final = Slot[tuple[object, object, str]]("boundary.text")
 
 #: Headers of the protocol: browsers send these with every request, and what they say has quotes,
 #: commas and words in it. Only what could end a string of SQL is looked at.
@@ -47,45 +44,36 @@ _ENDS_A_STRING: Final = re.compile(rb"['\\%]")
 _COOKIE_ESCAPE: Final = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
 _JSON: Final = ("{", "[", '"')
 _ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
-_DEPTH: Final = 8  # texts within texts; nobody decodes that often
-#: How many times what was sent they may come to: each way to decode doubles the ways (CWE-409).
-_MOST_TIMES: Final = 4
-_ALWAYS_CHARACTERS: Final = 65_536
 _HEXADECIMAL: Final = re.compile(r"(?:[0-9A-Fa-f]{2}){4,}")
 
 
-def of_current() -> Iterator[Inputs]:
-    """The inputs of the current request; outside of one, of all requests in progress.
+def text(exchange: Exchange) -> str:
+    """All that the client sent, as it came and as it was read, in one text and in lower case.
 
-    Requests for which this layer is off have none.
+    A body of JSON is in it as JSON: with a backslash before quotes and backslashes.
     """
-    exchange = current.get()
-    for each in [exchange] if exchange is not None else list(in_progress):
-        if Layer.BOUNDARY not in each.off:
-            yield _prepared(each)
-
-
-def _prepared(exchange: Exchange) -> Inputs:
-    has_body = BODY in exchange.state  # a policy that loads its resource asks before it is read
-    kept = exchange.state.get(_PREPARED)
-    if kept is not None and kept[0] is has_body:
-        return kept[1]
-    sent_characters = sum(map(len, (*values(exchange, 0), *names(exchange, 0))))
-    left = _ALWAYS_CHARACTERS + _MOST_TIMES * sent_characters
-    found = list(_within(values(exchange), left))
-    prepared = prepare(found, _within(names(exchange), left - sum(map(len, found))))
-    if MESSAGES not in exchange.state:  # a WebSocket brings more as long as it is open
-        exchange.state[_PREPARED] = has_body, prepared
-    return prepared
-
-
-def _within(texts: Iterator[str], left: int) -> Iterator[str]:
-    """``texts``, which are refused where they come to more characters than are ``left``."""
-    for text in texts:
-        left -= len(text)
-        if left < 0:
-            raise refusal("sql.injected", found="too many texts within texts")
-        yield text
+    body = exchange.state.get(BODY)  # a policy that loads its resource asks before it is read
+    messages = exchange.state.get(MESSAGES)
+    last = messages[-1] if messages else None
+    kept = exchange.state.get(_TEXT)
+    if kept is not None and kept[0] is body and kept[1] is last:
+        return kept[2]
+    query: bytes = exchange.scope.get("query_string", b"")
+    path: bytes = exchange.scope.get("raw_path") or b""
+    pieces = [exchange.scope.get("path", ""), path.decode("latin-1"), query.decode("latin-1")]
+    if b"%" in query or b"+" in query:
+        pieces.append(unquote_plus(pieces[-1]))
+    pieces += [value.decode("latin-1") for _, value in exchange.scope.get("headers", ())]
+    if isinstance(body, Fields):
+        pieces += [each for pair in body.pairs for each in pair]
+        pieces += body.filenames
+    elif isinstance(body, bytes):
+        pieces.append(body.decode("utf-8", "replace"))
+    elif body is not None:
+        pieces.append(json.dumps(body, ensure_ascii=False))
+    made = "\0".join([*pieces, *(messages or ())]).lower()
+    exchange.state[_TEXT] = body, last, made
+    return made
 
 
 def sent(exchange: Exchange) -> list[str]:
@@ -96,60 +84,47 @@ def sent(exchange: Exchange) -> list[str]:
     query: bytes = exchange.scope.get("query_string", b"")
     path: bytes = exchange.scope.get("raw_path") or b""
     raw = [query.decode("latin-1"), *(path.decode("latin-1").split("/") if b"%" in path else ())]
-    return [*raw, *values(exchange, 1), *_header_values(exchange, 1)]
+    return [*raw, *values(exchange), *_header_values(exchange)]
 
 
-def values(exchange: Exchange, depth: int = _DEPTH) -> Iterator[str]:
-    """What handlers take for data, and the texts within to that ``depth``."""
+def values(exchange: Exchange) -> Iterator[str]:
+    """What handlers take for data, and what is encoded in it."""
     for part in (*exchange.match.parameters.values(), *_segments(exchange)):
-        yield from _with_nested(part, depth)
+        yield from _with_nested(part)
     for _, value in exchange.state.get(QUERY, []):
-        yield from _with_nested(value, depth)
+        yield from _with_nested(value)
     body = exchange.state.get(BODY)
     if isinstance(body, Fields):
         for _, value in body.pairs:
-            yield from _with_nested(value, depth)
+            yield from _with_nested(value)
         yield from body.filenames
     elif isinstance(body, bytes):
-        yield from _with_nested(body.decode("utf-8", "replace"), depth)
+        yield from _with_nested(body.decode("utf-8", "replace"))
     else:
-        yield from _leaves(body, depth)
+        for leaf in _leaves(body):
+            yield from _with_nested(leaf)
     for message in exchange.state.get(MESSAGES, deque()):
-        yield from _with_nested(message, depth)
+        yield from _with_nested(message)
 
 
-def names(exchange: Exchange, depth: int = _DEPTH) -> Iterator[str]:
-    """Names of parameters and members, cookies, and other headers that a handler may read."""
-    yield from (name for name, _ in exchange.state.get(QUERY, []))
-    body = exchange.state.get(BODY)
-    if isinstance(body, Fields):
-        yield from (name for name, _ in body.pairs)
-    elif not isinstance(body, bytes):
-        yield from _members(body)
-    query: bytes = exchange.scope.get("query_string", b"")
-    if b"'" in query:  # ``str(request.url)`` has it as it came
-        yield query.decode("latin-1")
-    yield from _header_values(exchange, depth)
-
-
-def _header_values(exchange: Exchange, depth: int = _DEPTH) -> Iterator[str]:
+def _header_values(exchange: Exchange) -> Iterator[str]:
     """The values of headers that a handler may read, and of cookies."""
     for name, value in exchange.scope.get("headers", ()):
         text = value.decode("latin-1")
         if name == b"cookie":
-            yield from _cookies(text, depth)
+            yield from _cookies(text)
         elif name not in _PROTOCOL or _ENDS_A_STRING.search(value):
-            yield from _with_nested(text, depth)
+            yield from _with_nested(text)
 
 
-def _cookies(header: str, depth: int) -> Iterator[str]:
+def _cookies(header: str) -> Iterator[str]:
     """The values of cookies, also as a parser reads them that knows octal escapes."""
     for pair in header.split(";"):
         value = pair.partition("=")[2 if "=" in pair else 0].strip(' "')  # or one without a name
-        yield from _with_nested(value, depth)
+        yield from _with_nested(value)
         if "\\" in value:
             unescaped = _COOKIE_ESCAPE.sub(lambda m: chr(int(m[1], 8)) if m[1] else m[2], value)
-            yield from _with_nested(unescaped, depth)
+            yield from _with_nested(unescaped)
 
 
 def _segments(exchange: Exchange) -> Iterator[str]:
@@ -158,24 +133,20 @@ def _segments(exchange: Exchange) -> Iterator[str]:
         yield from (segment for segment in exchange.scope["path"].split("/") if segment)
 
 
-def _with_nested(text: str, depth: int = _DEPTH) -> Iterator[str]:
-    """``text``, and the strings in it if it is JSON itself, or Base64 or hexadecimal text."""
+def _with_nested(text: str) -> Iterator[str]:
+    """``text``, and what it says if it is JSON, percent-encoded, Base64 or hexadecimal.
+
+    One level of what is within: deeper ones multiply, and hold the client's own words alone.
+    """
     yield text
-    if not depth:
-        return
-    depth -= 1
     if "%" in text and (decoded := unquote(text)) != text:
-        yield from (each for each in _with_nested(decoded, depth) if each != decoded)
+        yield decoded
     stripped = text.strip()
     if stripped.startswith(_JSON):
-        try:
-            value: Json = json.loads(stripped)
-        except (ValueError, RecursionError):
-            return
-        yield from _leaves(value, depth)
+        with suppress(ValueError, RecursionError):
+            yield from _leaves(json.loads(stripped))
     elif _ENCODED.fullmatch(stripped):
-        for inner in _decoded(stripped):
-            yield from _with_nested(inner, depth)
+        yield from _decoded(stripped)
 
 
 def _decoded(text: str) -> Iterator[str]:
@@ -191,27 +162,16 @@ def _decoded(text: str) -> Iterator[str]:
                 yield decoded
 
 
-def _leaves(value: Json, depth: int = _DEPTH) -> Iterator[str]:
+def _leaves(value: Json) -> Iterator[str]:
     """Every string and number of a JSON value, as an application would write them into text."""
     pending: deque[Json] = deque([value])
     while pending:
         each = pending.popleft()
         if isinstance(each, str):
-            yield from _with_nested(each, depth)
+            yield each
         elif isinstance(each, dict):
             pending.extend(each.values())
         elif isinstance(each, list):
             pending.extend(each)
         elif isinstance(each, int | float) and not isinstance(each, bool):
             yield str(each)
-
-
-def _members(value: Json) -> Iterator[str]:
-    pending: deque[Json] = deque([value])
-    while pending:
-        each = pending.popleft()
-        if isinstance(each, dict):
-            yield from each
-            pending.extend(each.values())
-        elif isinstance(each, list):
-            pending.extend(each)

@@ -1,123 +1,196 @@
-"""What a token stands for in its statement: a value, a column to sort by, one side of a comparison.
+"""Where a value stands in a statement: is it sorted by, compared with, one of a list?
 
-Pure, and lexical: the guard knows no schema. Where the tokens leave it open, the answer is the one
-that lets less pass.
+Pure, and lexical: nobody here knows the schema. Where the tokens leave it open, the answer is the
+one that lets less pass.
 """
 
-from functools import cached_property
+from collections.abc import Iterator
+from typing import Final
 
-from ringfence.boundary.sql import words
-from ringfence.boundary.sql.scan import Fragment, Scan, Token
+from ringfence.boundary.sql.lexer import Token
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+#: Words that are no column, wherever they stand.
+KEYWORDS: Final = _words("""
+    all and any as asc between by case cast collate cross current_date current_role current_time
+    current_timestamp current_user delete desc distinct else end except exists false fetch for from
+    full glob group having ilike in inner insert intersect into is isnull join left like limit match
+    natural not notnull null offset on or order outer over partition regexp returning right select
+    session_user set similar then to true union unique update user using values when where window
+    with
+""")
+_CLAUSES: Final = _words("by from having limit offset on returning select set values where window")
+#: Before one of these ends, a condition begins.
+_CONDITION: Final = _words("and having not on or when where case")
+#: After these words a value is due.
+_BEFORE_A_VALUE: Final = _words(
+    "between by distinct else fetch first glob ilike in is like limit offset select then values"
+)
+_AFTER_AN_ITEM: Final = _words(") , ; asc collate desc fetch having limit nulls offset range rows")
+_COMPARING: Final = _words("< = > ! in like ilike glob between is")
+_OPERATORS: Final = _words("< = > ! + - * / % | & ~ like ilike glob between regexp similar")
+_DIRECTIONS: Final = ("asc", "desc")
+_NAMES: Final = ("word", "name")
+
+
+def unquoted(token: Token) -> str:
+    """What a word or a quoted name says."""
+    return token.text[1:-1] if token.kind == "name" else token.text
 
 
 class Places:
-    """The places of one statement."""
+    """The places of one statement, by the numbers of its tokens."""
 
-    def __init__(self, scanned: Scan) -> None:
-        self._scan = scanned
+    def __init__(self, tokens: list[Token]) -> None:
+        self._tokens: Final = tokens
 
-    def are_data(self, first: int, tokens: list[Token]) -> bool:
-        """One number, with a sign where nothing stands that it could be subtracted from."""
-        if len(tokens) == 1 and tokens[0].text in words.MARKS_WITHOUT_MEANING:
-            return True
-        if self._scan.clauses[first] == "in":
-            return all(t.kind == "number" or t.text in (",", "-", "+") for t in tokens)
-        if tokens[0].text in ("-", "+"):
-            if self._text_at(first - 1) not in words.BEFORE_A_SIGN:
-                return False
-            tokens = tokens[1:]
-        return len(tokens) == 1 and tokens[0].kind == "number"
+    def text(self, at: int) -> str:
+        """A token's text; empty where there is none, or it is no code."""
+        if not 0 <= at < len(self._tokens) or self._tokens[at].kind in ("string", "name"):
+            return ""
+        return self._tokens[at].text
 
-    def is_ordering(self, first: int, last: int) -> bool:
-        """Whether these tokens are one column, selected too, that the statement is sorted by."""
-        if self._scan.clauses[first] != "by":
+    def kind(self, at: int) -> str:
+        """A token's kind; empty where there is none."""
+        return self._tokens[at].kind if 0 <= at < len(self._tokens) else ""
+
+    def name_end(self, at: int) -> int:
+        """Where the name ends that begins at ``at``, with its table: ``o.id``; ``at`` if none."""
+        end = at
+        while self.kind(end) in _NAMES and self.text(end) not in KEYWORDS:
+            end += 1
+            if self.text(end) != ".":
+                return end
+            end += 1
+        return at
+
+    def takes_number(self, at: int) -> bool:
+        """Whether a value is due at ``at``, and no condition, and nothing to calculate with."""
+        before = self._opener(at)
+        if self._is_condition(before):
             return False
-        if last > first and self._scan.tokens[last].text in ("asc", "desc"):
-            last -= 1
-        column = self._scan.tokens[last]
-        while first > 0 and self._scan.tokens[first - 1].text == ".":
-            first -= 2  # "products." before the column
-        qualifiers = self._scan.tokens[max(first, 0) : last]
-        if column.kind not in ("word", "name") or column.text in words.KEYWORDS:
+        if self.kind(before) in ("op", ""):
+            return self.text(before) not in (")", "]", "")
+        if before < at - 1 and self.kind(before) in _NAMES:
+            return self.text(before) != "set"  # the argument of a function
+        return self.text(before) in _BEFORE_A_VALUE or self.text(before) == "and"
+
+    def is_operand(self, at: int) -> bool:
+        """Whether what stands at ``at`` is compared or calculated with."""
+        return self.text(self._opener(at)) in _OPERATORS
+
+    def takes_list(self, start: int, end: int) -> bool:
+        """Whether the tokens from ``start`` to ``end`` are all that stands within ``IN (…)``."""
+        return (self.text(start - 2), self.text(start - 1), self.text(end)) == ("in", "(", ")")
+
+    def takes_direction(self, at: int) -> bool:
+        """Whether an item of ORDER BY ends before ``at``."""
+        before = self.text(at - 1)
+        ended = self.kind(at - 1) in ("word", "name", "number") or before == ")"
+        is_item = ended and (before not in KEYWORDS or before == "end")
+        return is_item and self._clause(at) == "by" and self.text(at + 1) in {"", *_AFTER_AN_ITEM}
+
+    def is_item(self, start: int, end: int) -> bool:
+        """Whether the name from ``start`` to ``end`` is an item of ORDER BY or GROUP BY."""
+        start = self._qualified(start)
+        if self.text(start - 1) not in ("by", ",") or self._clause(start) != "by":
             return False
-        if any(token.text != "." for token in qualifiers[1::2]) or len(qualifiers) % 2:
+        return self.kind(end) in ("", "op", "word") and self.text(end) in {"", *_AFTER_AN_ITEM}
+
+    def is_compared(self, start: int, end: int) -> bool:
+        """Whether the name from ``start`` to ``end`` is compared with a bound parameter."""
+        before = self._opener(self._qualified(start))
+        if before >= 0 and not self._is_condition(before):
             return False
-        if self._text_at(first - 1) not in ("by", ","):
+        end += self.text(end) == "not"
+        if self.text(end) not in _COMPARING:
             return False
-        return self._text_at(last + 1) in words.AFTER_AN_ORDERING and self._selects(last)
+        while self.text(end) in _COMPARING or self.text(end) in ("(", "any", "not"):
+            end += 1
+        return self.kind(end) == "param"
 
-    def orders_by_hidden(self, index: int) -> bool:
-        """Whether the statement is sorted by the column here, and does not show it."""
-        if self._scan.clauses[index] != "by" or self._text_at(index + 1) == ".":
-            return False
-        return not self._selects(index)
+    def selects(self, start: int, end: int) -> bool:
+        """Whether the SELECT around shows the column that is named from ``start`` to ``end``.
 
-    def is_operand(self, index: int) -> bool:
-        """Whether a value is expected here, so that a column would be compared with itself."""
-        after = self._text_at(index + 1)
-        if after == ".":
-            return False  # the qualifier of a column
-        if self._scan.clauses[index] in ("in", "values"):
-            return True
-        before = self._text_at(index - 1)
-        if before in words.BEFORE_AN_OPERAND:
-            return True
-        return before in words.BEFORE_A_CONDITION and after not in words.AFTER_A_LEFT_SIDE
-
-    def is_compared(self, piece: Fragment) -> bool:
-        """Whether ``piece`` follows an operator somewhere."""
-        code = self._scan.words
-        return any(
-            tuple(code[index : index + 3]) == piece and code[index - 1] in words.BEFORE_AN_OPERAND
-            for index in range(1, len(code) - 2)
-        )
-
-    def _selects(self, index: int) -> bool:
-        """Whether the SELECT that is sorted by the column at ``index`` shows this column, too.
-
-        Not another table's column of the same name (``SELECT p.name … ORDER BY u.name``), not what
-        only a subquery selects, and not what ``p.*`` may leave out where several tables are joined.
+        Not another table's of the same name, not what only a subquery selects, and not what
+        ``p.*`` may leave out where several tables are joined.
         """
-        column, table = self._scan.tokens[index], self._qualifier(index)
-        for place, token in enumerate(self._scan.tokens):
-            if self._scan.clauses[place] != "select" or self._depths[place] != self._depths[index]:
-                continue
-            shown = self._qualifier(place)
-            is_same = not shown or table == shown
-            if token.text == column.text and token.kind in ("word", "name"):
-                if is_same or not table:
+        start = self._qualified(start)
+        column = unquoted(self._tokens[end - 1])
+        table = self.text(end - 3) if end - start > 1 else ""
+        for last, joined in self._selected(start):
+            shown = self.text(last - 2) if self.text(last - 1) == "." else ""
+            if self.text(last) == "*":
+                if self.text(last - 1) in ("select", "distinct", "all", ",", ".") and (
+                    not joined or (shown and shown == table)
+                ):
                     return True
-            elif self._is_everything(place) and (is_same or not (table or self._joins)):
+            elif self.kind(last) not in _NAMES or unquoted(self._tokens[last]) != column:
+                continue
+            elif not table or shown == table or not (shown or joined):
                 return True
         return False
 
-    def _is_everything(self, index: int) -> bool:
-        """Whether this is the star of ``SELECT *``, and no multiplication."""
-        star = self._scan.tokens[index].text == "*"
-        return star and self._text_at(index - 1) in words.BEFORE_A_STAR
+    def _selected(self, at: int) -> Iterator[tuple[int, bool]]:
+        """The last token of each item of the SELECT around ``at``; whether tables are joined."""
+        outer = list(self._backwards(at))
+        first = next((each for each in outer if self.text(each) == "select"), None)
+        if first is None:
+            # Out of parentheses that are no query of their own.
+            around = outer[-1] - 1 if outer else at - 1
+            if self.text(around) == "(":
+                yield from self._selected(around)
+            return
+        inner = [each for each in reversed(outer) if each >= first]
+        source = next((i for i, each in enumerate(inner) if self.text(each) == "from"), len(inner))
+        after = [self.text(each) for each in inner[source:]]
+        end = next((i for i, text in enumerate(after) if text in ("where", "by")), len(after))
+        joined = "join" in after[:end] or "," in after[:end]
+        for number, each in enumerate(inner[:source]):
+            following = inner[number + 1] if number + 1 < len(inner) else at
+            if self.text(following) in (",", "from") and each != first:
+                yield each, joined
 
-    def _qualifier(self, index: int) -> str:
-        """The table named before the column at ``index``; empty if there is none."""
-        return self._text_at(index - 2) if self._text_at(index - 1) == "." else ""
+    def _backwards(self, at: int) -> Iterator[int]:
+        """The tokens before ``at`` that are in the same parentheses, nearest first."""
+        depth = 0
+        for each in range(at - 1, -1, -1):
+            text = self.text(each)
+            depth += (text == ")") - (text == "(")
+            if depth < 0:
+                return
+            if depth == 0:
+                yield each
 
-    @cached_property
-    def _joins(self) -> bool:
-        """Whether rows come from more than one table."""
-        return any(
-            token.text == "join" or (token.text == "," and clause == "from")
-            for token, clause in zip(self._scan.tokens, self._scan.clauses, strict=True)
-        )
+    def _clause(self, at: int) -> str:
+        for each in self._backwards(at):
+            if (text := self.text(each)) in _CLAUSES:
+                grouped = text != "by" or self.text(each - 1) in ("order", "group")
+                return text if grouped else ""
+        return ""
 
-    @cached_property
-    def _depths(self) -> list[int]:
-        """How many parentheses are open at each token."""
-        opened = 0
-        depths: list[int] = []
-        for token in self._scan.tokens:
-            if token.kind == "mark":  # and not a name in quotes
-                opened += (token.text == "(") - (token.text == ")")
-            depths.append(opened)
-        return depths
+    def _qualified(self, start: int) -> int:
+        """Where the table stands before a column: ``p.`` of the application's own."""
+        while self.text(start - 1) == "." and self.kind(start - 2) in _NAMES:
+            start -= 2
+        return start
 
-    def _text_at(self, index: int) -> str:
-        return self._scan.tokens[index].text if 0 <= index < len(self._scan.tokens) else ""
+    def _opener(self, at: int) -> int:
+        """The token before ``at`` and the parentheses that open there."""
+        at -= 1
+        while self.text(at) == "(":
+            at -= 1
+        return at
+
+    def _is_condition(self, before: int) -> bool:
+        """Whether a condition begins after ``before``; the AND of BETWEEN begins none."""
+        if self.text(before) != "and":
+            return self.text(before) in _CONDITION
+        for each in self._backwards(before):
+            if self.text(each) in ("between", *_CONDITION):
+                return self.text(each) != "between"
+        return True

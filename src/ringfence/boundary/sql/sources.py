@@ -10,9 +10,10 @@ Source: SQLAlchemy, "SQL Compilation Caching" and ``HasCacheKey``.
 """
 
 import enum
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import sqlalchemy
 from sqlalchemy import DDL, Column
@@ -21,9 +22,12 @@ from sqlalchemy.orm.interfaces import MapperProperty
 from sqlalchemy.sql import dml, elements, selectable
 from sqlalchemy.sql.annotation import Annotated
 from sqlalchemy.sql.compiler import Compiled, DDLCompiler, SQLCompiler
-from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.sql.functions import Function, GenericFunction
+from sqlalchemy.sql.lambdas import LambdaElement
 from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.sql.selectable import FromClause
+from sqlalchemy.sql.visitors import iterate
 from sqlalchemy.types import TypeEngine
 
 #: These write no text of their own.
@@ -48,6 +52,9 @@ _SILENT: Final[frozenset[type]] = frozenset(
         elements.Label,
         elements.Null,
         elements.Over,
+        elements.ReleaseSavepointClause,
+        elements.RollbackToSavepointClause,
+        elements.SavepointClause,
         elements.True_,
         elements.Tuple,
         elements.TypeClause,
@@ -86,6 +93,7 @@ _TEXT_ATTRIBUTES: Final = frozenset(
 )
 #: Attributes that say which object is meant and never write SQL, with the number of their values.
 _WITHOUT_TEXT: Final = {"_annotations": 1, "_propagate_attrs": 2}
+_RESOLVED: Final = "_resolved"  # what a lambda has returned; SQLAlchemy has no public name for it
 _NO_TEXT: Final = frozenset({"*"})  # of COUNT(*) and EXISTS (SELECT * …)
 _PACKAGE: Final = str(Path(sqlalchemy.__file__).parent)
 
@@ -94,38 +102,93 @@ class _UnknownError(Exception):
     """Something in a cache key is not understood."""
 
 
-def sources(compiled: Compiled) -> frozenset[str] | None:
+class Sources(NamedTuple):
+    """What a compiled statement is made of that SQLAlchemy did not write."""
+
+    texts: frozenset[str]
+    functions: frozenset[str] = frozenset()  # names, quoted by SQLAlchemy where they are no word
+
+
+def sources(compiled: Compiled) -> Sources | None:
     """The texts in ``compiled`` that SQLAlchemy did not make; None if that cannot be known."""
     if isinstance(compiled, DDLCompiler):
         # CREATE TABLE and the like, from metadata; ``DDL("…")`` is text.
-        return None if isinstance(compiled.statement, DDL) else frozenset()
-    key = compiled.cache_key if isinstance(compiled, SQLCompiler) else None
-    if key is None:
+        return None if isinstance(compiled.statement, DDL) else Sources(frozenset())
+    if not isinstance(compiled, SQLCompiler):
         return None
     found: set[str] = set()
+    functions: set[str] = set()
+    statement: object = compiled.statement
+    key = None if isinstance(statement, LambdaElement) else compiled.cache_key
     try:
-        _collect(key.key, found, is_text=False)
+        if key is None or _has_lambda(key.key):
+            _walk(statement, found, functions)
+        else:
+            _collect(key.key, found, functions, is_text=False)
     except _UnknownError:
         return None
-    return frozenset(found - _NO_TEXT)
+    return Sources(frozenset(found - _NO_TEXT), frozenset(functions))
 
 
-def _collect(part: object, found: set[str], *, is_text: bool) -> None:
+def _walk(statement: object, found: set[str], functions: set[str]) -> None:
+    """Collect what is in the key of ``statement``, or else in the keys of its elements."""
+    if isinstance(statement, LambdaElement):
+        statement = cast("object", getattr(statement, _RESOLVED))
+    if not isinstance(statement, ClauseElement):
+        raise _UnknownError
+    key = statement._generate_cache_key()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as above
+    if key is not None and not _has_lambda(key.key):
+        _collect(key.key, found, functions, is_text=False)
+        return
+    pending: list[object] = [each for each in iterate(statement) if each is not statement]
+    if isinstance(statement, dml.Insert):
+        for rows in statement._multi_values:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as above
+            pending += [value for row in rows for value in _values(row)]
+    else:
+        names = _TEXT_ATTRIBUTES if _is_silent(type(statement)) else vars(statement).keys()
+        found.update(text for name in names for text in _strings(getattr(statement, name, None)))
+    for each in pending:
+        if isinstance(each, ClauseElement):
+            _walk(each, found, functions)
+
+
+def _has_lambda(part: object) -> bool:
+    """Whether there is code of an application in a key: what it returned is not."""
     if isinstance(part, tuple):
-        _collect_tuple(cast("tuple[object, ...]", part), found, is_text=is_text)
+        return any(_has_lambda(each) for each in cast("tuple[object, ...]", part))
+    return isinstance(part, CodeType) and not part.co_filename.startswith(_PACKAGE)
+
+
+def _values(row: object) -> Iterator[object]:
+    if isinstance(row, Mapping):
+        yield from cast("Mapping[object, object]", row).values()
+    elif isinstance(row, Iterable) and not isinstance(row, str):
+        yield from cast("Iterable[object]", row)
+
+
+def _strings(value: object) -> Iterator[str]:
+    if type(value) is str:  # no label of SQLAlchemy's own
+        yield value
+    elif isinstance(value, tuple | list | dict):
+        for each in _values(cast("object", value)):
+            yield from _strings(each)
+
+
+def _collect(part: object, found: set[str], functions: set[str], *, is_text: bool) -> None:
+    if isinstance(part, tuple):
+        _collect_tuple(cast("tuple[object, ...]", part), found, functions, is_text=is_text)
     elif isinstance(part, str):
         if is_text:
             found.add(part)
     elif isinstance(part, custom_op):
         found.add(part.opstring)
-    elif isinstance(part, CodeType):
-        if not part.co_filename.startswith(_PACKAGE):
-            raise _UnknownError
-    elif not _is_silent_value(part):
+    elif not isinstance(part, CodeType) and not _is_silent_value(part):
         raise _UnknownError
 
 
-def _collect_tuple(part: tuple[object, ...], found: set[str], *, is_text: bool) -> None:
+def _collect_tuple(
+    part: tuple[object, ...], found: set[str], functions: set[str], *, is_text: bool
+) -> None:
     """An element is a number (sometimes), its class, and then names with their values."""
     classes = ((i, member) for i, member in enumerate(part[:2]) if isinstance(member, type))
     place, kind = next(classes, (-1, None))
@@ -134,39 +197,40 @@ def _collect_tuple(part: tuple[object, ...], found: set[str], *, is_text: bool) 
         is_text = not _is_silent(kind)
         names = frozenset(name for name, _ in getattr(kind, "_traverse_internals", ()))
         names |= _WITHOUT_TEXT.keys()
+        if kind is Function:
+            found = functions
     for member in part[: max(place, 0)]:
-        _collect(member, found, is_text=False)  # a number, or the code of a lambda
+        _collect(member, found, functions, is_text=False)  # a number, or the code of a lambda
     index = place + 1
     while index < len(part):
         member = part[index]
         index += 1
         if not isinstance(member, str) or member not in names:
-            _collect(member, found, is_text=is_text)
+            _collect(member, found, functions, is_text=is_text)
         elif member in _WITHOUT_TEXT:
             index += _WITHOUT_TEXT[member]
         else:
-            _collect(part[index], found, is_text=is_text or member in _TEXT_ATTRIBUTES)
+            # The names of bound parameters are no text.
+            inner = (is_text and member != "_bindparams") or member in _TEXT_ATTRIBUTES
+            _collect(part[index], found, functions, is_text=inner)
             index += 1
 
 
 def _is_silent(kind: type) -> bool:
-    """Whether elements of this class write no text of their own. Raises where nobody knows."""
+    """Whether elements of this class write no text of their own.
+
+    One that an application defines has the text that is in its attributes.
+    """
+    if issubclass(kind, TypeEngine | GenericFunction):
+        return True
     if not kind.__module__.startswith("sqlalchemy."):
-        raise _UnknownError
-    if hasattr(kind, "_compiler_dispatcher"):
-        raise _UnknownError  # an application registered its own compilation
+        return False
     if issubclass(kind, Annotated):
         return any(
             base in _SILENT and kind.__name__ == f"Annotated{base.__name__}"
             for base in kind.__mro__
         )
-    return (
-        kind in _SILENT
-        or kind.__name__ in _SILENT_NAMES
-        or kind.__module__.startswith(_LOADING)
-        or issubclass(kind, TypeEngine)
-        or (issubclass(kind, GenericFunction) and kind.__module__ == "sqlalchemy.sql.functions")
-    )
+    return kind in _SILENT or kind.__name__ in _SILENT_NAMES or kind.__module__.startswith(_LOADING)
 
 
 def _is_silent_value(value: object) -> bool:

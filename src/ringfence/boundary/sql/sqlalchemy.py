@@ -6,127 +6,156 @@ from the driver itself.
 
 Nearly every statement is constant: SQLAlchemy made its text of tables, columns, operators and
 bound parameters. Which parts are an application's own text (``text()``, ``literal_column()``,
-prefixes, hints, ``op()`` …) is read off the statement's cache key, which by SQLAlchemy's own
-contract holds whatever can change the text (``sql_sources``). Without such a part, or when none has
-anything of the client's input in it, the statement may run. Otherwise ``injection`` judges the
-whole of it.
-
-A suspicious statement may still be the application's own, with the same words in it by chance.
-That has a proof: it stands, whole, as a literal in the code that is running, or as a module's
-constant there. Nothing that was joined at run time does.
+``column()``, prefixes, hints, ``op()`` …) is read off the statement (``sources``), and each is
+judged: it is a literal of the application, is derived from some, or is a name that is vouched for
+and stands where one may.
 """
 
+import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from types import FrameType
-from typing import Any, Final, cast
+from typing import Final
 from weakref import WeakKeyDictionary
 
 import greenlet
+import sqlalchemy
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection, ExecutionContext
-from sqlalchemy.orm.context import FromStatement
 from sqlalchemy.sql.compiler import Compiled
-from sqlalchemy.sql.elements import TextClause
-from sqlalchemy.sql.selectable import TextualSelect
 
-from ringfence.boundary.request.inputs import of_current
-from ringfence.boundary.sql.injection import suspicion, touches
-from ringfence.boundary.sql.readings import Inputs
-from ringfence.boundary.sql.scan import Dialect
-from ringfence.boundary.sql.sources import sources
-from ringfence.core.exchange import refusal
+from ringfence.boundary.request import inputs
+from ringfence.boundary.sql import context as contexts
+from ringfence.boundary.sql.identifiers import GUARD, NAMED
+from ringfence.boundary.sql.lexer import Dialect
+from ringfence.boundary.sql.literals import Scope
+from ringfence.boundary.sql.sources import Sources, sources
+from ringfence.core.codes import Layer
+from ringfence.core.exchange import Exchange, current, refusal
+from ringfence.core.settings import SqlGuard
 
 _DIALECTS: Final = {dialect.value: dialect for dialect in Dialect}
-_FRAMES: Final = 200  # how far up the stack a literal is looked for
+_FRAMES: Final = 200  # how far up the stack is looked
+_SQLALCHEMY: Final = str(Path(sqlalchemy.__file__).parent)
+_REFLECTION: Final = (f"{_SQLALCHEMY}/dialects/", f"{_SQLALCHEMY}/engine/reflection")
+_STACK: Final = str(Path(__file__).parents[2] / "stack")
 
-#: Texts in each compiled statement that SQLAlchemy did not make; None: nobody knows which.
-_sources: Final[WeakKeyDictionary[Compiled, frozenset[str] | None]] = WeakKeyDictionary()
+#: What each compiled statement is made of beside SQLAlchemy's own text; None: nobody knows.
+_sources: Final[WeakKeyDictionary[Compiled, Sources | None]] = WeakKeyDictionary()
+#: How a whole statement begins; everything else is a part of one.
+_WHOLE: Final = re.compile(
+    r"\s*(?:--|/\*|(?:select|insert|update|delete|with|values)\b)", re.IGNORECASE
+)
+
+_installed: Final[list[SqlGuard]] = []
 
 
-def install() -> None:
-    """Guard every engine of this process, those that exist and those to come. Once is enough."""
+def install(mode: SqlGuard = SqlGuard.STRICT) -> None:
+    """Guard every engine of this process, those that exist and those to come.
+
+    Called when the application has started: its modules are loaded then. One ``remove`` undoes it.
+    """
+    GUARD.literals.load()
+    GUARD.literals.snapshot()
     if not event.contains(Engine, "before_cursor_execute", _guard):
         event.listen(Engine, "before_cursor_execute", _guard)
+    contexts.follow()
+    _installed.append(mode)
+
+
+def remove(mode: SqlGuard = SqlGuard.STRICT) -> None:
+    """Undo one ``install``: the application that asked for it has shut down."""
+    _installed.remove(mode)  # the listener stays: open connections would not notice
+    contexts.leave()
 
 
 def _guard(
     connection: Connection,
     _cursor: object,
     statement: str,
-    parameters: Any,  # noqa: ANN401  # whatever the driver takes
+    _parameters: object,
     context: ExecutionContext | None,
     _executemany: bool,  # noqa: FBT001  # SQLAlchemy's signature
 ) -> None:
-    """Refuse a statement that holds code from the client. Raises ``sql.injected``."""
+    """Have a statement judged that is about to run. Raises ``sql.injected``."""
+    exchange = current.get()
+    if _installed and exchange is not None and Layer.BOUNDARY not in exchange.off:
+        judge(connection, statement, context, exchange)
+
+
+def judge(
+    connection: Connection,
+    statement: str,
+    context: ExecutionContext | None,
+    exchange: Exchange,
+) -> None:
+    """Refuse a statement that is not the application's own. Raises ``sql.injected``."""
     compiled = context.compiled if context is not None else None
-    own: frozenset[str] | None = None
+    own: Sources | None = None
     if compiled is not None:
         try:
             own = _sources[compiled]
         except KeyError:
             own = _sources[compiled] = sources(compiled)
-        if own is not None and not own:
+        if own is not None and not own.texts and not own.functions:
             return
-    for inputs in of_current():
-        if own is not None and not any(touches(inputs, text) for text in own):
-            continue
-        _refuse(connection, statement, compiled, inputs, parameters)
-
-
-def _refuse(
-    connection: Connection,
-    statement: str,
-    compiled: Compiled | None,
-    inputs: Inputs,
-    parameters: Any,  # noqa: ANN401  # whatever the driver takes
-) -> None:
-    dialect = _DIALECTS.get(connection.dialect.name)
-    found = suspicion(statement, dialect, inputs, lambda: _strings(parameters))
-    if found and not _stands_in_source(statement, compiled):
+    dialect = _DIALECTS.get(connection.dialect.name, Dialect.OTHER)
+    found = _suspicion(statement, own, dialect, exchange)
+    if found and SqlGuard.STRICT not in _installed:
+        texts = (statement,) if own is None else (*own.texts, *own.functions)
+        if not any(GUARD.shares(text, inputs.text(exchange)) for text in texts):
+            return
+    if found:
         raise refusal("sql.injected", found=found)
 
 
-def _strings(parameters: Any) -> Iterator[str]:  # noqa: ANN401  # whatever the driver takes
-    """Every string among the bound parameters."""
-    pending: list[Any] = [parameters]
-    while pending:
-        each: Any = pending.pop()
-        if isinstance(each, str):
-            yield each
-        elif isinstance(each, Mapping):
-            pending.extend(cast("Mapping[str, Any]", each).values())
-        elif isinstance(each, list | tuple):
-            pending.extend(cast("list[Any]", each))
+def _suspicion(statement: str, own: Sources | None, dialect: Dialect, exchange: Exchange) -> str:
+    sent = partial(inputs.text, exchange)
+    named = exchange.state.get(NAMED, frozenset())
+    if own is None:
+        found = GUARD.suspicion(statement, dialect, sent=sent, named=named, around=_around)
+        return "" if found and _is_reflection() else found
+    for text in own.texts:
+        if _WHOLE.match(text):
+            found = GUARD.suspicion(text, dialect, sent=sent, named=named, around=_around)
+        else:
+            found = GUARD.fragment_suspicion(
+                text, statement, dialect, sent=sent, named=named, around=_around
+            )
+        if found:
+            return found
+    for name in own.functions:
+        # ``func.lower`` in the source; else somebody chose the function by a name.
+        if name not in GUARD.literals.attributes and name.lower() in sent():
+            return "function"
+    return ""
 
 
-def _stands_in_source(statement: str, compiled: Compiled | None) -> bool:
-    """Whether the whole statement is a literal of the code that is running it.
-
-    A part of a statement proves nothing: ``"price"`` stands in a lot of code.
-    """
-    element: object = compiled.statement if compiled is not None else None
-    while isinstance(element, FromStatement | TextualSelect):
-        element = element.element
-    if compiled is not None and not isinstance(element, TextClause):
-        return False
-    text = element.text if isinstance(element, TextClause) else statement
-    return any(
-        text in frame.f_code.co_consts or _is_constant_of(frame.f_globals, element, text)
-        for frame in _stack()
-    )
+def _around() -> list[Scope]:
+    """The scopes of the application's functions that are running, within this request."""
+    found: list[Scope] = []
+    for frame in _stack():
+        code = frame.f_code
+        if code.co_filename.startswith(_STACK):
+            break  # beyond are the server and, in a test, whoever sent the request
+        found += GUARD.literals.scopes_at(code.co_filename, code.co_name)
+    return found
 
 
-def _is_constant_of(module: dict[str, Any], element: object, text: str) -> bool:
-    """Whether a constant of the module, by its name, is this statement."""
-    return any(
-        (value is element and element is not None) or (isinstance(value, str) and value == text)
-        for name, value in module.items()
-        if name.isupper()
-    )
+def _is_reflection() -> bool:
+    """Whether SQLAlchemy itself asks, about tables: it quotes their names."""
+    for frame in _stack():
+        file = frame.f_code.co_filename
+        if file.startswith(_REFLECTION):
+            return True
+        if not file.startswith((_SQLALCHEMY, str(Path(__file__).parent))):
+            return False
+    return False
 
 
-def _stack() -> Iterable[FrameType]:
+def _stack() -> Iterator[FrameType]:
     """The calling frames, innermost first, across the greenlets of SQLAlchemy's async engines."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # documented
     thread = greenlet.getcurrent()

@@ -11,7 +11,9 @@ from sqlalchemy.sql.compiler import Compiled
 from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.types import UserDefinedType
 
-from ringfence.boundary.sql.sources import sources
+from ringfence.boundary.sql.sources import Sources, sources
+
+NOTHING = Sources(frozenset())
 
 
 class Model(orm.DeclarativeBase):
@@ -86,7 +88,7 @@ def test_what_sqlalchemy_made_itself_is_constant(
 ) -> None:
     statements = compiled(engine, act)
     assert statements
-    assert all(sources(each) == frozenset() for each in statements)
+    assert all(sources(each) == NOTHING for each in statements)
 
 
 def test_what_the_unit_of_work_sends_is_constant(engine: sa.Engine) -> None:
@@ -104,12 +106,12 @@ def test_what_the_unit_of_work_sends_is_constant(engine: sa.Engine) -> None:
 
     statements = compiled(engine, work)
     assert len(statements) > 5
-    assert all(sources(each) == frozenset() for each in statements)
+    assert all(sources(each) == NOTHING for each in statements)
 
 
 def test_tables_that_are_made_are_constant(engine: sa.Engine) -> None:
     assert all(
-        sources(each) == frozenset()
+        sources(each) == NOTHING
         for each in compiled(engine, lambda s: s.execute(sa.schema.DropTable(Part.__table__)))  # pyright: ignore[reportArgumentType]  # a Table at run time
     )
 
@@ -164,7 +166,7 @@ def test_what_an_application_wrote_is_found(
     (found,) = compiled(engine, lambda session: session.execute(statement))
     own = sources(found)
     assert own is not None
-    assert text in own
+    assert text in own.texts | own.functions
 
 
 class Twice(ColumnElement[int]):
@@ -188,13 +190,48 @@ class Money(UserDefinedType[int]):
         return "MONEY"
 
 
-def test_of_an_element_of_the_applications_own_nobody_knows(engine: sa.Engine) -> None:
-    for unknown in (
-        sa.select(Twice()),
-        sa.select(sa.cast(Product.price, Money())),
-        sa.lambda_stmt(lambda: sa.select(Product)),
-        sa.DDL("CREATE TABLE x (y INT)"),
-        sa.insert(Product).values([{"name": "a", "price": 1}, {"name": "b", "price": 2}]),
-    ):
-        (found,) = compiled(engine, lambda session, each=unknown: session.execute(each))
-        assert sources(found) is None
+class Worded(ColumnElement[int]):
+    """One that writes what it is given."""
+
+    inherit_cache = False
+    type = sa.Integer()
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+
+
+@compiles(Worded)
+def _worded(element: Worded, _compiler: object, **_: object) -> str:
+    return element.words
+
+
+@pytest.mark.parametrize(
+    ("statement", "texts"),
+    [
+        (sa.select(Twice()), set[str]()),
+        (sa.select(Worded("1 + 2")), {"1 + 2"}),
+        (sa.select(sa.cast(Product.price, Money())), set[str]()),
+        (sa.lambda_stmt(lambda: sa.select(Product)), set[str]()),
+        (sa.lambda_stmt(lambda: sa.select(Product).where(sa.text("price > 1"))), {"price > 1"}),
+        (sa.select(Product).where(lambda: Product.price > 1), set[str]()),
+        (
+            sa.select(Product).where(lambda: sa.literal_column("price > 1", sa.Boolean)),
+            {"price > 1"},
+        ),
+        (sa.insert(Product).values([{"name": "a", "price": 1}]), set[str]()),
+        (sa.insert(Product).values([{"name": "a", "price": sa.text("1 + 1")}]), {"1 + 1"}),
+        (sa.text("SELECT :a").bindparams(a=1), {"SELECT :a"}),
+    ],
+)
+def test_what_has_no_key_of_its_own_is_read_element_by_element(
+    engine: sa.Engine, statement: sa.Executable, texts: set[str]
+) -> None:
+    (found,) = compiled(engine, lambda session: session.execute(statement))
+    own = sources(found)
+    assert own is not None
+    assert own.texts == texts
+
+
+def test_of_ddl_that_is_text_nobody_knows(engine: sa.Engine) -> None:
+    (found,) = compiled(engine, lambda session: session.execute(sa.DDL("CREATE TABLE x (y INT)")))
+    assert sources(found) is None

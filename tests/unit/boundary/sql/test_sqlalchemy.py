@@ -2,17 +2,19 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
+from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from ringfence.boundary.request import inputs
-from ringfence.boundary.sql.sqlalchemy import install
+from ringfence.boundary.sql.sqlalchemy import install, remove
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import Exchange, in_progress
+from ringfence.core.exchange import Exchange
+from ringfence.core.settings import SqlGuard
 from tests.unit.boundary.exchanges import during, exchange
 
 ATTACK = "x' OR 1=1 OR '"
@@ -30,9 +32,12 @@ class Product(Model):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def guarded() -> None:
+def guarded() -> Iterator[None]:
     install()
     install()
+    yield
+    remove()
+    remove()
 
 
 @pytest.fixture
@@ -53,9 +58,8 @@ def session(engine: sa.Engine) -> Iterator[orm.Session]:
 
 
 def asking(*values: str, off: tuple[Layer, ...] = ()) -> Exchange:
-    made = exchange(off=off)
-    made.state[inputs.QUERY] = [(f"p{n}", value) for n, value in enumerate(values)]
-    return made
+    pairs = "&".join(f"p{n}={quote(value)}" for n, value in enumerate(values))
+    return exchange(query=pairs.encode(), off=off)
 
 
 CARELESS: dict[str, Callable[[orm.Session, str], object]] = {
@@ -155,8 +159,21 @@ def test_an_order_may_name_a_column_that_is_selected(session: orm.Session, colum
 
 def test_an_order_may_not_name_one_that_is_not(session: orm.Session) -> None:
     """ATTACKS I01."""
-    with during(asking("secret")), pytest.raises(Refused, match="sql.injected"):
-        session.execute(sa.select(Product.id).order_by(sa.text("secret")))
+    column = "terces"[::-1]
+    for order in (sa.text(column), sa.column(column), sa.literal_column(column), column):
+        with during(asking(column)), pytest.raises(Refused, match="sql.injected"):
+            session.execute(sa.select(Product.id).order_by(order))
+        with during(asking(column, off=(Layer.BOUNDARY,))):
+            session.execute(sa.select(Product.id).order_by(order))
+
+
+ORDERS = {"cheap": "name DESC, id", "hidden": "secret"}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_an_order_may_be_a_constant_of_a_container_nearby(session: orm.Session, order: str) -> None:
+    with during(asking(order, *ORDERS.values())):
+        session.execute(sa.select(Product.id).order_by(sa.text(ORDERS[order])))
 
 
 AS_A_CONSTANT = sa.text("SELECT name, secret FROM products WHERE id = 1")
@@ -168,39 +185,138 @@ def test_a_statement_that_stands_in_the_source_is_the_applications_own(
 ) -> None:
     """``secret`` is what the client sent, and by chance what the application reads."""
     number = 4
-    with during(asking("secret", "name, secret", "'", "(")):
+    with during(asking("secret", "name, secret", "'", "(", AS_A_STRING)):
         session.execute(sa.text("SELECT name, secret FROM products WHERE id = 3 AND '(' <> ''"))
         session.execute(AS_A_CONSTANT)
         session.connection().exec_driver_sql(AS_A_STRING)
-        with pytest.raises(Refused, match="sql.injected"):
-            session.execute(sa.text(f"SELECT name, secret FROM products WHERE id = {number}"))
+        session.execute(sa.text(f"SELECT name, secret FROM products WHERE id = {number}"))
 
 
-def test_a_part_of_a_statement_proves_nothing_by_standing_in_the_source(
+def elsewhere() -> str:
+    return "id = 1 OR secret <> ''"
+
+
+def test_a_part_of_a_statement_proves_nothing_by_standing_in_the_source_elsewhere(
     session: orm.Session,
 ) -> None:
-    with during(asking("secret")), pytest.raises(Refused, match="sql.injected"):
-        session.execute(sa.select(Product.id).where(sa.text("secret")))
+    condition = globals()["else" + "where"]()
+    with during(asking()), pytest.raises(Refused, match="sql.injected"):
+        session.execute(sa.select(Product.id).where(sa.text(condition)))
+
+
+def test_a_condition_from_a_helper_that_has_returned(session: orm.Session) -> None:
+    condition = nearby()
+    with during(asking("name")):
+        session.execute(sa.select(Product.id).where(sa.text(condition)))
+
+
+def nearby() -> str:
+    return "id = 1 OR name <> ''"
+
+
+def test_a_function_that_a_client_named(session: orm.Session) -> None:
+    with during(asking("lower", "upper")):
+        session.execute(sa.select(sa.func.lower(Product.name)))
+        named = "typeof"
+        session.execute(sa.select(getattr(sa.func, named)(Product.name)))
+    with during(asking("typeof")), pytest.raises(Refused, match="sql.injected"):
+        session.execute(sa.select(getattr(sa.func, named)(Product.name)))
+
+
+def test_what_sqlalchemy_asks_itself_may_be_asked_in_a_request(engine: sa.Engine) -> None:
+    with during(asking("products")), engine.begin() as connection:
+        assert sa.inspect(connection).get_columns("products")
+        with connection.begin_nested():
+            connection.execute(sa.select(Product.id))
 
 
 def test_outside_of_a_request_every_text_may_run(session: orm.Session) -> None:
     session.execute(sa.text(f"SELECT * FROM products WHERE name = '{ATTACK}'"))
 
 
-def test_a_thread_without_the_request_is_guarded_too(engine: sa.Engine) -> None:
-    """Ledger 41: context variables do not follow ``run_in_executor``."""
-    made = asking(ATTACK)
-    in_progress.add(made)
-
+def work_of(engine: sa.Engine, q: str) -> Callable[[], None]:
     def work() -> None:
         with orm.Session(engine) as session:
-            CARELESS["text"](session, ATTACK)
+            CARELESS["text"](session, q)
 
-    with ThreadPoolExecutor() as threads:
-        with pytest.raises(Refused, match="sql.injected"):
-            threads.submit(work).result()
-        in_progress.discard(made)
-        threads.submit(work).result()
+    return work
+
+
+def test_a_pools_thread_is_guarded_as_the_request_that_asked_it(engine: sa.Engine) -> None:
+    """Ledger 41: context variables do not follow ``run_in_executor``."""
+    with ThreadPoolExecutor(max_workers=1) as threads:
+        with during(asking(ATTACK)):
+            with pytest.raises(Refused, match="sql.injected"):
+                threads.submit(work_of(engine, ATTACK)).result()
+            threads.submit(work_of(engine, "mug")).result()
+        threads.submit(work_of(engine, ATTACK)).result()  # nobody's: the application's own
+
+
+def test_a_thread_is_guarded_as_the_request_that_started_it(engine: sa.Engine) -> None:
+    refused: list[Refused] = []
+
+    def work() -> None:
+        try:
+            work_of(engine, ATTACK)()
+        except Refused as error:
+            refused.append(error)
+
+    for made in (asking(ATTACK), asking(ATTACK, off=(Layer.BOUNDARY,))):
+        with during(made):
+            thread = Thread(target=work)
+            thread.start()
+            thread.join()
+    assert [error.code.name for error in refused] == ["sql.injected"]
+
+
+def test_other_requests_are_nothing_to_a_thread(engine: sa.Engine) -> None:
+    with during(asking("name", "SELECT secret FROM products WHERE name = 'mug'")):
+        thread = ThreadPoolExecutor(max_workers=1)
+    with thread:
+        thread.submit(work_of(engine, "mug")).result()
+
+
+class TestTainted:
+    @pytest.fixture(autouse=True)
+    def tainted(self) -> Iterator[None]:
+        remove()
+        remove()
+        install(SqlGuard.TAINTED)
+        yield
+        remove(SqlGuard.TAINTED)
+        install()
+        install()
+
+    def test_what_shares_nothing_with_the_request_may_run(self, session: orm.Session) -> None:
+        statement = "SELECT secret FROM products ORDER BY " + "di-"[::-1]
+        with during(asking("jug")):
+            session.execute(sa.text(statement))
+
+    @pytest.mark.parametrize("act", CARELESS.values(), ids=CARELESS)
+    def test_what_shares_a_token_is_refused(
+        self, session: orm.Session, act: Callable[[orm.Session, str], object]
+    ) -> None:
+        attack = "x' OR name = 'jar"
+        with during(asking(attack)), pytest.raises(Refused, match="sql.injected"):
+            act(session, attack)
+
+    def test_one_strict_application_makes_the_process_strict(self, session: orm.Session) -> None:
+        install(SqlGuard.STRICT)
+        statement = "SELECT secret FROM products ORDER BY " + "di-"[::-1]
+        with during(asking("jug")), pytest.raises(Refused):
+            session.execute(sa.text(statement))
+        remove(SqlGuard.STRICT)
+
+
+def test_once_it_is_removed_nothing_is_refused(session: orm.Session) -> None:
+    remove()
+    with during(asking(ATTACK)):
+        with pytest.raises(Refused):
+            CARELESS["text"](session, ATTACK)
+        remove()
+        CARELESS["text"](session, ATTACK)
+    install()
+    install()
 
 
 class TestAnAsyncEngine:

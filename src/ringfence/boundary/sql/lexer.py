@@ -1,0 +1,104 @@
+"""SQL text as tokens, by the lexical rules of one database.
+
+This is not a parser. The rule (``rule``) compares tokens, and asks what stands before and after
+one. Text whose structure is broken (a string or comment that is not closed, a NUL, a character that
+is no part of SQL) has no tokens, even where a database would run it: an unterminated comment is
+valid on SQLite, and was a way past another guard (Ledger 40).
+
+Comments are tokens as well: one that a client wrote could hide the rest of a statement.
+
+Sources: SQLite ``tokenize.c``; PostgreSQL documentation section 4.1.
+"""
+
+import re
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+#: Stands in a template where a value is put in: a character of Unicode's private use.
+HOLE: Final = "\ue000"
+
+
+class Dialect(StrEnum):
+    """Whose lexical rules are known; the names are SQLAlchemy's."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+    OTHER = "other"  # neither a backslash nor a doubled quote is understood there
+
+
+class Token(NamedTuple):
+    """One token and where it stands. Words are in lower case, everything else is as written."""
+
+    kind: str  # "word", "number", "string", "name", "param", "op", "comment" or "hole"
+    text: str
+    start: int
+    end: int
+
+
+_WORD: Final = (
+    rf"(?:[A-Za-z_]|[^\x00-\x7f{HOLE}])(?:[A-Za-z0-9_$]|[^\x00-\x7f{HOLE}])*+"  # as both define it
+)
+_NUMBER: Final = (
+    r"0[xX][0-9A-Fa-f]++|(?:[0-9]++(?:_[0-9]+)*+(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][-+]?[0-9]++)?+"
+)
+_NAMED: Final = rf"(?<![:\w\\]):[\w{HOLE}]++(?!:)"  # a bound parameter of ``sqlalchemy.text``
+_COMMENT: Final = r"/\*(?:[^*]|\*(?!/))*+\*/"
+_UNNESTED: Final = r"/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/"  # PostgreSQL's may hold others: not read
+_BETWEEN: Final = r"(?:[ \t\f]|--[^\n\r]*+)*+[\n\r](?:[ \t\f\n\r]|--[^\n\r]*+)*+"
+_ESCAPED: Final = r"'(?:[^'\\]|''|\\.)*+'"
+
+_RULES: Final[dict[Dialect, dict[str, str]]] = {
+    Dialect.SQLITE: {
+        "string": r"(?:[xX])?'[^']*+(?:''[^']*+)*+'",
+        "name": r'"[^"]*+(?:""[^"]*+)*+"|`[^`]*+(?:``[^`]*+)*+`|\[[^\]]*+\]',
+        "comment": rf"--[^\n]*+|{_COMMENT}",
+        "param": rf"\?[0-9{HOLE}]*+|{_NAMED}|[@$][\w{HOLE}]++",
+    },
+    Dialect.POSTGRESQL: {
+        # Strings with a line break between them are one; after E'…' they take backslashes, too.
+        "string": rf"[eE]{_ESCAPED}(?:{_BETWEEN}{_ESCAPED})*+"
+        r"|(?:[bBnNxX]|[uU]&)?'[^']*+(?:''[^']*+)*+'"
+        r"|(?P<dollar>\$(?:[A-Za-z_\x80-\uffff][\w]*)?\$)(?s:.*?)(?P=dollar)",
+        "name": r'(?:[uU]&)?"[^"]*+(?:""[^"]*+)*+"',
+        "comment": rf"--[^\n\r]*+|{_UNNESTED}",
+        "param": rf"\$[0-9{HOLE}]++|{_NAMED}|%s(?!\w)|%\([\w{HOLE}]+\)s",
+    },
+    Dialect.OTHER: {
+        "string": r"'[^'\\]*+'",
+        "name": r'"[^"\\]*+"|`[^`\\]*+`',
+        "comment": rf"--[^\n\r]*+|{_UNNESTED}",
+        "param": rf"\?|{_NAMED}|%s(?!\w)|%\([\w{HOLE}]+\)s",
+    },
+}
+_SPACE: Final = r"[ \t\n\f\r]*+"
+
+
+def _compiled(rules: dict[str, str]) -> re.Pattern[str]:
+    rules = {
+        **rules,
+        "number": _NUMBER,
+        "word": _WORD,
+        "hole": HOLE,
+        "op": r"/(?!\*)|[-+*<>=!~%&|^@#?:;,.()\[\]{}\\]",
+        "bad": r"[^ \t\n\f\r]",
+    }
+    alternatives = "|".join(f"(?P<{kind}>{rule})" for kind, rule in rules.items())
+    return re.compile(f"{_SPACE}(?:{alternatives})", re.ASCII)
+
+
+_PATTERNS: Final = {dialect: _compiled(rules) for dialect, rules in _RULES.items()}
+
+
+def tokens(text: str, dialect: Dialect, most: int) -> list[Token] | None:
+    """The tokens of ``text``; None where its structure is broken, or it has more than ``most``."""
+    if "\0" in text:
+        return None
+    found: list[Token] = []
+    for match in _PATTERNS[dialect].finditer(text):
+        kind = match.lastgroup or "bad"
+        if kind == "bad" or len(found) == most:
+            return None
+        start, end = match.span(kind)
+        token = text[start:end]
+        found.append(Token(kind, token.lower() if kind == "word" else token, start, end))
+    return found

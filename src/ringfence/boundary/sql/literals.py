@@ -1,0 +1,349 @@
+"""The literals of the application: what its source says, before anything is put in.
+
+Read from the source of the loaded modules that are neither Python's own, nor installed packages,
+nor Ringfence. A **template** is a string of the source with holes in it: an f-string, strings added
+together, a format for ``%`` or ``str.format``; a constant is one without holes. Each knows its
+**scope**, the function or the assignment where it stands.
+
+Templates and names count together only where their scopes are **near**: the same, or one names the
+other, or a third one names both. An application has many strings; the few that a statement is built
+of stand in code that knows each other.
+
+Names are **kept** where they are a whole constant among others: in a dictionary, set, list, tuple,
+enumeration or ``Literal``, or as a value that is assigned or returned.
+"""
+
+import ast
+import re
+import sys
+import sysconfig
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from inspect import getsource
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from ringfence.boundary.sql.lexer import HOLE, Dialect, Token, tokens
+
+_PERCENT: Final = re.compile(r"%(?:\(\w+\))?[-+ #0]*[\d.]*[sdifr]")
+_BRACES: Final = re.compile(r"(?<!\{)\{[\w.\[\]]*(?:![rsa])?(?::[^{}]*)?\}(?!\})")
+_FIRST: Final = re.compile(rf"[\s{HOLE}]*([\w$]+|[^\s\w{HOLE}])")
+_MOST_TOKENS: Final = 2_000  # of a template
+_LONGEST: Final = 65_536
+_LONGEST_NAME: Final = 128
+_WITH_VALUE: Final = (ast.Assign, ast.AnnAssign, ast.Return, ast.NamedExpr)
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+_BLOCKS: Final = ast.ExceptHandler | ast.match_case
+_INSTALLED: Final = {"site-packages", "dist-packages"}
+_PYTHON: Final = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")})
+_OWN: Final = str(Path(__file__).parents[2])
+
+
+class Scope:
+    """A function, or an assignment outside of one: what it is called, and which names it uses."""
+
+    __slots__ = ("file", "names", "uses")
+
+    def __init__(self, file: str, names: Iterable[str]) -> None:
+        self.file: Final = file
+        self.names: Final = set(names)
+        self.uses: Final[set[str]] = set()
+
+
+class Template:
+    """A string of the source, with ``HOLE`` where a value is put in."""
+
+    __slots__ = ("_tokens", "scope", "text")
+
+    def __init__(self, text: str, scope: Scope) -> None:
+        self.text: Final = text
+        self.scope: Final = scope
+        self._tokens: dict[Dialect, list[Token]] = {}
+
+    def tokens(self, dialect: Dialect) -> list[Token]:
+        """Its tokens; none where it is no whole piece of SQL."""
+        if dialect not in self._tokens:
+            self._tokens[dialect] = tokens(self.text, dialect, _MOST_TOKENS) or []
+        return self._tokens[dialect]
+
+
+class Literals:
+    """The literals of an application. ``load`` reads what is loaded by now."""
+
+    def __init__(self) -> None:
+        self.constants: Final[set[str]] = set()
+        self.attributes: Final[set[str]] = set()
+        self._templates: Final[defaultdict[str, list[Template]]] = defaultdict(list)
+        self._keeping: Final[defaultdict[str, list[Scope]]] = defaultdict(list)
+        self._columns: Final[defaultdict[str, list[Scope]]] = defaultdict(list)
+        self._users: Final[defaultdict[str, set[Scope]]] = defaultdict(set)
+        self._of_files: Final[defaultdict[str, list[Scope]]] = defaultdict(list)
+        self._modules: Final[set[str]] = set()
+        self._known = 0
+        self.near: Final = lru_cache(maxsize=4_096)(self._near)
+
+    # ----------------------------------------------------------------------------- reading
+
+    def load(self) -> bool:
+        """Read the modules of the application that have been loaded since; whether there are any.
+
+        One without source has no literals.
+        """
+        if len(sys.modules) == self._known:
+            return False
+        self._known = len(sys.modules)
+        found = [m for m in list(sys.modules.values()) if is_application(m)]
+        read = [self.read(module) for module in found]  # all of them, whatever the first says
+        return any(read)
+
+    def read(self, module: ModuleType) -> bool:
+        """Read one module, whosever it is, if that has not been done."""
+        if module.__name__ in self._modules:
+            return False
+        self._modules.add(module.__name__)
+        try:
+            tree = ast.parse(getsource(module))
+        except (OSError, TypeError, SyntaxError, ValueError):
+            return False
+        self.add(tree, getattr(module, "__file__", None) or "")
+        return True
+
+    def add(self, tree: ast.Module, file: str) -> None:
+        """Read the literals of one module's tree."""
+        aliases = {
+            each.asname: each.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for each in node.names
+            if each.asname
+        }
+        for scope, node in _scopes(tree.body, file):
+            _Reader(self, scope).visit(node)
+            scope.uses.update(aliases[name] for name in scope.uses & aliases.keys())
+            for name in scope.uses:
+                self._users[name].add(scope)
+            self._of_files[file].append(scope)
+        self.near.cache_clear()
+
+    def snapshot(self) -> None:
+        """Take the strings that modules hold now for literals: what they read from files.
+
+        For the start alone, before any client has sent something.
+        """
+        for module in list(sys.modules.values()):
+            if is_application(module):
+                scope = Scope(module.__file__ or "", [module.__name__])
+                for value in list(vars(module).values()):
+                    if type(value) is str:
+                        self.add_text(value, scope)
+
+    def add_text(self, text: str, scope: Scope) -> None:
+        """One string, with ``HOLE`` where a value is put in."""
+        if len(text) > _LONGEST:
+            return
+        if HOLE not in text:
+            self.constants.add(text)
+            if "%" in text and (filled := _PERCENT.sub(HOLE, text)) != text:
+                self._index(filled.replace("%%", "%"), scope)
+            if "{" in text and (filled := _BRACES.sub(HOLE, text)) != text:
+                self._index(filled.replace("{{", "{").replace("}}", "}"), scope)
+        self._index(text, scope)
+
+    def keep(self, name: str, scope: Scope) -> None:
+        """One constant of a container."""
+        if len(name) <= _LONGEST_NAME:
+            self._keeping[name.lower()].append(scope)
+
+    def name_column(self, name: str, scope: Scope) -> None:
+        """One constant that ``column()`` or its like is given."""
+        self._columns[name].append(scope)
+
+    def _index(self, text: str, scope: Scope) -> None:
+        if first := _FIRST.match(text):
+            self._templates[first[1].lower()].append(Template(text, scope))
+
+    # ------------------------------------------------------------------------- looking up
+
+    def starting(self, text: str, position: int) -> list[Template]:
+        """The templates whose first literal token may be the one at ``position``."""
+        first = _FIRST.match(text, position)
+        return self._templates.get(first[1].lower(), []) if first else []
+
+    def keeps(self, name: str, scopes: Iterable[Scope]) -> bool:
+        """Whether ``name`` is a whole constant of a container near one of the ``scopes``."""
+        keeping = self._keeping.get(name.lower(), ())
+        return any(self.near(scope, kept) for scope in scopes for kept in keeping)
+
+    def names(self, column: str, scopes: Iterable[Scope]) -> bool:
+        """Whether a ``column("…")`` near one of the ``scopes`` is this one."""
+        naming = self._columns.get(column, ())
+        return any(self.near(scope, each) for scope in scopes for each in naming)
+
+    def scopes_at(self, file: str, name: str) -> list[Scope]:
+        """The scopes of a function, by what a frame says of it."""
+        return [scope for scope in self._of_files.get(file, ()) if name in scope.names]
+
+    def _near(self, one: Scope, other: Scope) -> bool:
+        if one is other or one.names & other.uses or other.names & one.uses:
+            return True
+        return not self._users_of(one).isdisjoint(self._users_of(other))
+
+    def _users_of(self, scope: Scope) -> set[Scope]:
+        return set[Scope]().union(*(self._users.get(name, ()) for name in scope.names))
+
+
+def is_application(module: ModuleType) -> bool:
+    """Whether a module is neither Python's, nor of an installed package, nor Ringfence's."""
+    file: str | None = getattr(module, "__file__", None)
+    if not file or not file.endswith((".py", ".pyc")):
+        return False
+    if module.__name__.partition(".")[0] == "ringfence" or not _INSTALLED.isdisjoint(
+        Path(file).parts
+    ):
+        return False
+    return not file.startswith(_PYTHON)
+
+
+def _scopes(
+    body: Iterable[ast.AST], file: str, owner: str | None = None
+) -> Iterator[tuple[Scope, ast.AST]]:
+    """Each function, and each statement outside of one.
+
+    A function with functions in it (a factory of an application) is read like a module.
+    """
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield from _scopes(node.body, file, node.name)
+        elif isinstance(node, _FUNCTIONS):
+            # A call of a class's name is a call of its ``__init__`` and ``__call__``.
+            names = {node.name, owner} if owner and node.name.startswith("__") else {node.name}
+            if any(isinstance(each, _FUNCTIONS) for each in ast.walk(node) if each is not node):
+                yield Scope(file, names), node.args
+                yield from _scopes(node.body, file)
+            else:
+                yield Scope(file, names), node
+        elif any(isinstance(each, (*_FUNCTIONS, ast.ClassDef)) for each in ast.walk(node)):
+            inner = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.stmt | _BLOCKS)]
+            yield from _scopes(inner, file, owner)
+        else:
+            yield Scope(file, {*_changed(node), *([owner] if owner else [])}), node
+
+
+def _changed(node: ast.AST) -> Iterator[str]:
+    """The names that a statement assigns to, or calls a method of (``conditions.append``)."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name | ast.Attribute) and isinstance(each.ctx, ast.Store):
+            yield each.id if isinstance(each, ast.Name) else each.attr
+        elif isinstance(each, ast.Expr) and isinstance(each.value, ast.Call):
+            called = each.value.func
+            if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
+                yield called.value.id
+
+
+class _Reader(ast.NodeVisitor):
+    """Finds the templates, kept names and used names of one scope."""
+
+    def __init__(self, literals: Literals, scope: Scope) -> None:
+        self._literals = literals
+        self._scope = scope
+
+    def generic_visit(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Name):
+            self._scope.uses.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            self._scope.uses.add(node.attr)
+            self._literals.attributes.add(node.attr)
+        elif isinstance(node, _FUNCTIONS):
+            self._scope.names.add(node.name)
+            self._keep(*node.args.defaults, *node.args.kw_defaults)
+        elif isinstance(node, ast.List | ast.Set | ast.Tuple):
+            self._keep(*node.elts)
+            self._join(node.elts)
+        elif isinstance(node, ast.IfExp):
+            self._keep(node.body, node.orelse)
+        elif isinstance(node, ast.Dict):
+            self._keep(*node.keys, *node.values)
+        elif isinstance(node, _WITH_VALUE):
+            self._keep(node.value)
+        elif isinstance(node, ast.Subscript):
+            self._keep_literal(node)
+        elif isinstance(node, ast.Call):
+            self._note_column(node)
+        super().generic_visit(node)
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):  # no docstring
+            self.visit(node.value)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str):
+            self._literals.add_text(node.value, self._scope)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        self._template(node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> None:
+        if isinstance(node.op, ast.Add) and any(map(_is_text, _terms(node))):
+            self._template(node)
+        else:
+            self.generic_visit(node)
+
+    def _template(self, node: ast.expr) -> None:
+        text = ""
+        for term in _terms(node):
+            if isinstance(term, ast.Constant) and isinstance(term.value, str):
+                text += term.value
+                self._literals.constants.add(term.value)
+            elif isinstance(term, ast.JoinedStr):
+                for part in term.values:
+                    text += str(part.value) if isinstance(part, ast.Constant) else HOLE
+                    if isinstance(part, ast.FormattedValue):
+                        self.visit(part.value)
+            else:
+                text += HOLE
+                self.visit(term)
+        self._literals.add_text(text, self._scope)
+
+    def _keep(self, *nodes: ast.expr | None) -> None:
+        for node in nodes:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                self._literals.keep(node.value, self._scope)
+
+    def _join(self, nodes: list[ast.expr]) -> None:
+        """``", ".join(COLUMNS)``: all of them, in their order."""
+        names = [each.value for each in nodes if isinstance(each, ast.Constant)]
+        if 1 < len(nodes) == len(names) and all(isinstance(name, str) for name in names):
+            self._literals.add_text(", ".join(map(str, names)), self._scope)
+
+    def _keep_literal(self, node: ast.Subscript) -> None:
+        """``Literal["name"]``; several of them are a tuple."""
+        called = node.value
+        name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+        if name == "Literal":
+            self._keep(node.slice)
+
+    def _note_column(self, node: ast.Call) -> None:
+        """``column("price")`` names a column in the source."""
+        called = node.func
+        name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+        if name in ("column", "literal_column", "table", "text"):
+            for each in node.args:
+                if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                    self._literals.name_column(each.value, self._scope)
+
+
+def _terms(node: ast.expr) -> Iterator[ast.expr]:
+    """What is added together, from left to right; the node itself where nothing is."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        yield from _terms(node.left)
+        yield from _terms(node.right)
+    else:
+        yield node
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.JoinedStr) or (
+        isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )

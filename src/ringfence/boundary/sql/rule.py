@@ -1,0 +1,367 @@
+"""The rule: a statement is literals of the application, and gaps that are harmless in themselves.
+
+A statement is **derived** when its tokens are those of one template of the source, with something
+harmless in each hole. In a hole may stand
+
+* what stays inside of the string around it, whatever it is;
+* a number with or without a sign, where a value is due; a list of them within ``IN (…)``;
+* placeholders of bound parameters, also as the rows of VALUES;
+* ASC or DESC behind an item of ORDER BY;
+* a name that is vouched for, as an item of ORDER BY or GROUP BY, or on the left of a comparison
+  with a bound parameter. ``identifier()`` vouches for it, or a container of the application that
+  holds it as a whole constant, or this very statement, which selects it;
+* other templates, each whole, from code near to the first one. The statement may also go on with
+  such templates: applications join conditions, and add an ORDER BY.
+
+Nothing else may. How a value was changed on its way makes no difference, because nobody asks for
+it: what is no such gap is refused, whoever wrote it.
+
+A client may send the application's own literals, so that an injection looks like templates with
+harmless gaps. So where a statement is derived from several templates, or from one that begins like
+another, no value of the request may **span** two of its parts: hold the end of a gap with the
+beginning of the literal behind it, or one of the templates as a whole.
+
+Sources: Su and Wassermann, "The Essence of Command Injection Attacks" (POPL 2006); CWE-89;
+ASVS 1.2.4; ATTACKS I01, I02; Ledger 40.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, TypeAlias
+
+from ringfence.boundary.sql.lexer import HOLE, Dialect, Token
+from ringfence.boundary.sql.literals import Literals, Scope, Template
+from ringfence.boundary.sql.places import Places, unquoted
+
+MOST_TOKENS: Final = 8_000  # of a statement that is no constant (CWE-407)
+_MOST_STEPS: Final = 4_000  # beyond that, what is left to try is an attack
+_MOST_NESTED: Final = 6
+_WINDOW: Final = (4, 6)  # characters of a gap, and of the literal beside it
+_STRETCH: Final = 40  # characters of the literal behind a name
+#: Templates of one token that may stand between others.
+_JOINING: Final = frozenset(
+    [
+        ",",
+        "(",
+        ")",
+        "and",
+        "asc",
+        "desc",
+        "having",
+        "limit",
+        "offset",
+        "or",
+        "set",
+        "union",
+        "values",
+        "where",
+    ]
+)
+
+Vouches: TypeAlias = Callable[[str, Iterable[Scope]], bool]
+
+
+class Part(NamedTuple):
+    """What one stretch of a statement is: a gap, or a template that was joined on."""
+
+    start: int  # characters
+    end: int
+    kind: str  # of a gap: "string", "number", "name", "code"; else "template" or "constant"
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """How a statement comes from the application's templates."""
+
+    parts: tuple[Part, ...]
+    is_certain: bool  # one template, and no other begins like it: no other code can have made this
+
+    def windows(self, text: str) -> list[str]:
+        """Stretches of ``text`` that no value of a request may hold."""
+        found: list[str] = []
+        inside, beside = _WINDOW
+        for start, end, kind in self.parts:
+            if kind == "template":
+                found.append(text[start:end])
+            if kind in ("template", "constant"):
+                continue
+            width = min(inside, end - start)
+            before, after = text[max(0, start - beside) : start], text[end : end + beside]
+            if kind == "name":  # a word among words: only what follows as a whole says something
+                before, after = "", text[end : end + _STRETCH]
+            if len(before.strip()) > 1:
+                found.append(before + text[start : start + width])
+            if len(after.strip()) > 1:
+                found.append(text[end - width : end] + after)
+        return found
+
+
+class TooMuchError(Exception):
+    """There are more ways to read a statement than will be tried."""
+
+
+@dataclass(slots=True)
+class Deriver:
+    """Looks for the derivation of one statement.
+
+    Args:
+        text: The statement, or a part of one that an application wrote.
+        found: Its tokens.
+        literals: The application's.
+        vouches: Whether a name is vouched for, to code of these scopes.
+    """
+
+    text: str
+    found: list[Token]
+    dialect: Dialect
+    literals: Literals
+    vouches: Vouches
+    around: tuple[Scope, ...] | None = None  # the first template must be near one of these
+    steps: int = 0  # how much was tried, for whoever wants to bound it
+    _places: Places = field(init=False)
+    _root: Scope = field(init=False)
+    _items: dict[int, tuple[int, list[Part]] | None] = field(init=False, default_factory=dict)
+    _depth: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self._places = Places(self.found)
+
+    def derive(self) -> Derivation | None:
+        """The derivation; None if there is none.
+
+        Raises:
+            TooMuchError: It was not found within a bounded number of steps.
+        """
+        alike: list[Template] = []
+        result: tuple[Template, list[Part], int] | None = None
+        for template in self._starting(0):
+            if not self._may_begin(template):
+                continue
+            self._root = template.scope
+            self._items.clear()
+            leading = self._leading(template)
+            starts = self._gaps(0, template.scope) if leading else [(0, "code")]
+            for start, kind in starts:
+                if not self._begins_like(template, start):
+                    continue
+                alike.append(template)
+                for end, parts in self._core(template, leading, start):
+                    whole = self._whole(end, [*self._part(0, start, kind), *parts])
+                    if whole is not None and (result is None or len(whole) < len(result[1])):
+                        result = template, whole, end
+        if result is None:
+            return None
+        template, parts, end = result
+        single = not any(part.kind in ("template", "constant") for part in parts)
+        others = {other.text for other in alike} - {template.text}
+        return Derivation(tuple(parts), is_certain=single and not others)
+
+    def _may_begin(self, template: Template) -> bool:
+        if self.around is None:
+            return True
+        return any(self.literals.near(template.scope, scope) for scope in self.around)
+
+    def _whole(self, end: int, parts: list[Part]) -> list[Part] | None:
+        """The parts up to the end of the statement, where templates lead there."""
+        if end < len(self.found):
+            end, more = next(self._sequence(end), (end, list[Part]()))
+            parts = [*parts, *more]
+        return parts if end == len(self.found) else None
+
+    def _begins_like(self, template: Template, at: int) -> bool:
+        """Whether the statement begins with the template's tokens up to its first hole."""
+        for token in template.tokens(self.dialect)[self._leading(template) :]:
+            if token.kind == "hole":
+                return True
+            if at >= len(self.found) or not self._is_same(token, self.found[at]):
+                return False
+            if HOLE in token.text:
+                return True
+            at += 1
+        return True
+
+    # --------------------------------------------------------------------------- templates
+
+    def _starting(self, at: int) -> list[Template]:
+        start = self.found[at].start if at < len(self.found) else len(self.text)
+        found = self.literals.starting(self.text, start)
+        return [template for template in found if template.tokens(self.dialect)]
+
+    def _leading(self, template: Template) -> int:
+        """How many holes a template begins with."""
+        count = 0
+        for token in template.tokens(self.dialect):
+            if token.kind != "hole":
+                break
+            count += 1
+        return count
+
+    def _core(self, template: Template, number: int, at: int) -> Iterator[tuple[int, list[Part]]]:
+        """Where the template may end, from its token ``number`` on, if that stands at ``at``."""
+        self.steps += 1
+        if self.steps > _MOST_STEPS:
+            raise TooMuchError
+        parts: list[Part] = []
+        wanted = template.tokens(self.dialect)
+        while number < len(wanted):
+            token = wanted[number]
+            if token.kind == "hole":
+                for end, filled in self._fills(template.scope, at):
+                    for last, rest in self._core(template, number + 1, end):
+                        yield last, [*parts, *filled, *rest]
+                return
+            if at >= len(self.found) or not self._is_same(token, self.found[at]):
+                return
+            if HOLE in token.text:
+                if token.kind == "name" and not self._is_named(at, at + 1, template.scope):
+                    return
+                parts.append(self._filled(token, self.found[at]))
+            number, at = number + 1, at + 1
+        yield at, parts
+
+    def _fills(self, scope: Scope, at: int) -> Iterator[tuple[int, list[Part]]]:
+        """What may stand in a hole at ``at``, longest first; and nothing."""
+        for end, kind in self._gaps(at, scope):
+            yield end, self._part(at, end, kind)
+        # Where a value is due, a condition would be compared with; a query in parentheses not.
+        is_word = self._places.kind(at) in ("word", "name") and self._places.text(at) != "select"
+        if self._depth < _MOST_NESTED and not (is_word and self._places.is_operand(at)):
+            yield from self._sequence(at)
+        yield at, []
+
+    def _sequence(self, at: int) -> Iterator[tuple[int, list[Part]]]:
+        """Where a row of whole templates may end that begins at ``at``, longest first."""
+        ends: list[tuple[int, int]] = []
+        parts: list[Part] = []
+        while (item := self._item(at)) is not None:
+            at = item[0]
+            parts.extend(item[1])
+            ends.append((at, len(parts)))
+        return ((end, parts[:count]) for end, count in reversed(ends))
+
+    def _item(self, at: int) -> tuple[int, list[Part]] | None:
+        """The longest template at ``at`` that is near to the first one."""
+        if at not in self._items:
+            self._items[at] = None
+            self._depth += 1
+            self._items[at] = self._longest(at) if at < len(self.found) else None
+            self._depth -= 1
+        return self._items[at]
+
+    def _longest(self, at: int) -> tuple[int, list[Part]] | None:
+        best: tuple[int, list[Part]] | None = None
+        starts: list[tuple[int, str]] = [(at, "")]
+        if self.found[at].kind in ("word", "name", "number", "op"):
+            starts += self._gaps(at, self._root)
+        for start, kind in starts:
+            for template in self._starting(start):
+                leading = self._leading(template)
+                if (kind and not leading) or not self._may_be_joined(template, start):
+                    continue
+                for end, parts in self._core(template, leading, start):
+                    if end > (best[0] if best else at):
+                        of_it = "template" if HOLE in template.text else "constant"
+                        gap = self._part(at, start, kind)
+                        best = end, [*self._part(at, end, of_it), *gap, *parts]
+        return best
+
+    def _may_be_joined(self, template: Template, at: int) -> bool:
+        wanted = [token for token in template.tokens(self.dialect) if token.kind != "hole"]
+        if len(wanted) > 1 or wanted[0].text in _JOINING:
+            return self.literals.near(template.scope, self._root)
+        is_value = wanted[0].kind == "string" and self._places.takes_number(at)
+        return is_value and self.literals.near(template.scope, self._root)
+
+    # -------------------------------------------------------------------------------- gaps
+
+    def _gaps(self, at: int, scope: Scope) -> list[tuple[int, str]]:
+        """Where harmless gaps end that begin at ``at``, longest first, and their kinds."""
+        places = self._places
+        ends: list[tuple[int, str]] = []
+        if (end := self._number(at)) > at:
+            if places.takes_number(at):
+                ends.append((end, "number"))
+                while places.text(end) == "," and (after := self._number(end + 1)) > end + 1:
+                    end = after
+                    if places.takes_list(at, end):
+                        ends.append((end, "code"))
+        elif places.kind(at) == "param" or places.text(at) == "(":
+            ends.extend((each, "code") for each in self._rows(at))
+        elif places.takes_direction(at) and places.text(at) in ("asc", "desc"):
+            ends.append((at + 1, "code"))
+        else:
+            ends.extend((each, "name") for each in self._names(at, scope))
+        return ends[::-1]
+
+    def _number(self, at: int) -> int:
+        """Where a number ends that begins at ``at``, with its sign; ``at`` if there is none."""
+        end = at + (self._places.text(at) in ("-", "+"))
+        return end + 1 if self._places.kind(end) == "number" else at
+
+    def _rows(self, at: int) -> Iterator[int]:
+        """Where placeholders end, with commas between, or in rows: ``(?, ?), (?, ?)``."""
+        depth = 0
+        due = True  # a placeholder or a parenthesis, and no comma
+        for each in range(at, len(self.found)):
+            text = self._places.text(each)
+            if due and text == "(" and depth == 0:
+                depth = 1
+            elif due and self._places.kind(each) == "param":
+                due = False
+            elif not due and text == ")" and depth == 1:
+                depth = 0
+            elif not due and text == ",":
+                due = True
+            else:
+                return
+            if not due and depth == 0:
+                yield each + 1
+
+    def _names(self, at: int, scope: Scope) -> Iterator[int]:
+        """Where vouched names end, with their directions and commas between."""
+        while (end := self._places.name_end(at)) > at and self._is_named(at, end, scope):
+            yield end
+            if self._places.takes_direction(end) and self._places.text(end) in ("asc", "desc"):
+                end += 1
+                yield end
+            if self._places.text(end) != ",":
+                return
+            at = end + 1
+
+    def _is_named(self, start: int, end: int, scope: Scope) -> bool:
+        """Whether the name from ``start`` to ``end`` is in its place, and vouched for."""
+        if not (self._places.is_item(start, end) or self._places.is_compared(start, end)):
+            return False
+        written = self.text[self.found[start].start : self.found[end - 1].end]
+        plain = unquoted(self.found[start]) if end == start + 1 else written
+        scopes = (scope, self._root)
+        return (
+            self.vouches(written, scopes)
+            or self.vouches(plain, scopes)
+            or self._places.selects(start, end)
+        )
+
+    def _is_same(self, wanted: Token, token: Token) -> bool:
+        if wanted.kind != token.kind:
+            return False
+        if HOLE not in wanted.text:
+            return wanted.text == token.text
+        pieces = wanted.text.split(HOLE)
+        if wanted.kind == "name":
+            return pieces == ['"', '"'] and token.text[0] == '"'
+        return (
+            wanted.kind in ("string", "param")
+            and token.text.startswith(pieces[0])
+            and token.text.endswith(pieces[-1])
+            and len(token.text) >= len(pieces[0]) + len(pieces[-1])
+        )
+
+    def _filled(self, wanted: Token, token: Token) -> Part:
+        pieces = wanted.text.split(HOLE)
+        kind = "string" if wanted.text[0] == "'" and wanted.text.count(HOLE) == 1 else "code"
+        return Part(token.start + len(pieces[0]), token.end - len(pieces[-1]), kind)
+
+    def _part(self, start: int, end: int, kind: str) -> list[Part]:
+        if end == start:
+            return []
+        return [Part(self.found[start].start, self.found[end - 1].end, kind)]
