@@ -33,7 +33,6 @@ _BEFORE_A_VALUE: Final = _words(
 _AFTER_AN_ITEM: Final = _words(") , ; asc collate desc fetch having limit nulls offset range rows")
 _COMPARING: Final = _words("< = > ! in like ilike glob between is")
 _OPERATORS: Final = _words("< = > ! + - * / % | & ~ like ilike glob between regexp similar")
-_DIRECTIONS: Final = ("asc", "desc")
 _NAMES: Final = ("word", "name")
 
 
