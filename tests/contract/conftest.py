@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ringfence.storage.migrate import migrate
+from ringfence.storage.postgres import database
 from tests.contract.server import Server, served
 from tests.contract.stores import Rig, copy_of, opened
 
@@ -49,6 +50,12 @@ def address(request: pytest.FixtureRequest) -> tuple[str, str]:
     if kind == "postgres":
         return kind, request.getfixturevalue("postgres").app_url
     return kind, "memory:"
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a request may wait has a test of its own; a busy machine fails no other."""
+    monkeypatch.setattr(database, "_PATIENCE_SECONDS", 30)
 
 
 @pytest.fixture

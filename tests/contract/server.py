@@ -105,6 +105,22 @@ class Process:
             self._running.wait(20)
             self._running = None
 
+    def freeze(self) -> None:
+        """Stop it and its backends where they are, as a machine that is out of memory does."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGCONT)
+
+    def _pids(self) -> list[int]:
+        assert self._running is not None
+        pid = self._running.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [pid, *map(int, children)]
+
     def _run(self, program: str, *arguments: str | Path, check: bool = True) -> int:
         with self._popen(program, *arguments) as process:
             status = process.wait(60)

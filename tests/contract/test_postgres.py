@@ -12,6 +12,7 @@ import pytest
 
 from ringfence.core.errors import StoreError
 from ringfence.storage import Stores
+from ringfence.storage.postgres import database as database_module
 from ringfence.storage.postgres.database import _TAKE_TURN, _TURN, CHANNEL, Database, connect
 from ringfence.storage.postgres.news import News
 from ringfence.storage.postgres.revocations import PostgresRevocations
@@ -39,6 +40,7 @@ pytestmark = pytest.mark.postgres
 APPEND = (
     "INSERT INTO revocations (at_us, session, token_version, role_version) VALUES (0, 'slow', 0, 0)"
 )
+PATIENCE_SECONDS = database_module._PATIENCE_SECONDS  # before the fixture raises it
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
@@ -327,6 +329,45 @@ async def test_a_server_that_is_stopped_refuses_until_it_is_back(
     await until(lambda: answers(stores))
     assert await stores.accounts.find("id-alice") == account()
     assert await stores.sessions.succeed(first, token("t1"), b"sealed")
+
+
+async def test_a_server_that_is_frozen_holds_no_request_for_two_seconds(
+    postgres: Server, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers nothing, not even that a statement was cancelled: only our patience ends it."""
+    assert PATIENCE_SECONDS < 2
+    monkeypatch.setattr(database_module, "_PATIENCE_SECONDS", 0.2)
+    await asyncio.gather(*(stores.ping() for _ in range(20)))  # connections are open
+    postgres.process.freeze()
+    try:
+        async with asyncio.timeout(5):  # it used to be held for 12
+            outcomes = await asyncio.gather(
+                *(stores.accounts.find("id-alice") for _ in range(20)),
+                stores.accounts.create(account("carol")),
+                stores.revocations.read(0),
+                stores.ping(),
+                return_exceptions=True,
+            )
+        assert {type(outcome) for outcome in outcomes} == {StoreError}
+    finally:
+        postgres.process.thaw()
+    monkeypatch.undo()
+    await until(lambda: answers(stores))
+    assert await stores.accounts.find("id-alice") == account()
+    assert await stores.accounts.find("id-carol") is None
+
+
+async def test_a_server_that_takes_no_writes_is_not_ready(
+    postgres: Server, stores: Stores, rival: Any
+) -> None:
+    await rival.execute("REVOKE INSERT, UPDATE ON counters FROM ringfence_app")
+    try:
+        assert await stores.accounts.find("id-alice") == account()  # reading goes on
+        with pytest.raises(StoreError):
+            await stores.ping()
+    finally:
+        await rival.execute("GRANT INSERT, UPDATE ON counters TO ringfence_app")
+    await stores.ping()
 
 
 async def test_a_server_that_is_down_stops_the_start(postgres: Server) -> None:

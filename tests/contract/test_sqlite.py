@@ -200,6 +200,8 @@ async def test_a_full_disk_refuses_and_comes_back(sqlite: str, path: Path) -> No
     with worker("fill", sqlite) as process:
         assert process.hear_out() == 0
     assert process.names("full")[0].startswith("SQLITE_")
+    assert "unready" in process.said  # readiness is honest: writes fail
+    assert "ready" in process.said
     assert len(process.names("account")) > 10
     async with opened(sqlite) as stores:
         await assert_there(stores, process)

@@ -64,9 +64,16 @@ async def fill(stores: Stores) -> None:
             break
         say("account", f"before-{number}")
     assert await stores.accounts.find("before-0") is not None  # reading goes on
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, unlimited[1]))  # no room for any write
+    try:
+        await stores.ping()
+    except StoreError:
+        say("unready")
     resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
     await stores.accounts.create(numbered("after"))
     say("account", "after")
+    await stores.ping()
+    say("ready")
 
 
 async def count_up(stores: Stores) -> None:

@@ -29,6 +29,9 @@ MAILS: Final = Gcra(burst=3, every=timedelta(minutes=30))
 ASKING: Final = Gcra(burst=20, every=timedelta(minutes=1))
 #: For uses of links, whose tokens nobody can guess: each valid one may cost an Argon2id.
 LINK_USES: Final = Gcra(burst=20, every=timedelta(seconds=30))
+#: For uses of one link that works: each costs an Argon2id, and the link is not spent by a password
+#: that is refused, or by a login that has an account already.
+LINK_TRIES: Final = Gcra(burst=10, every=timedelta(minutes=5))
 #: For refreshes; users may share an address. Nobody can guess a token: this protects the store.
 REFRESHES: Final = Gcra(burst=300, every=timedelta(milliseconds=200))
 
@@ -47,4 +50,5 @@ class Budgets:
     mails_login: Limit = MAILS
     mails_address: Limit = ASKING
     links_address: Limit = LINK_USES
+    links_token: Limit = LINK_TRIES  # one link, from however many addresses
     refresh_address: Limit = REFRESHES

@@ -8,6 +8,9 @@ before it (Ledger 21).
 
 A refused attempt is not recorded: whoever hammers on a closed door does not keep it closed.
 
+A clock that was ahead and is set back locks nobody out: each counter knows when it was last
+written, and goes on from there as if no time had passed (``as_of``).
+
 Sources: OWASP ASVS 5.0 requirements 6.3.1 and 6.6.3; ITU-T I.371 (GCRA); Ledger 18, 20-22.
 """
 
@@ -25,6 +28,9 @@ from ringfence.core.exchange import is_on
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
+#: How far the clocks of two hosts may differ, and requests overtake each other.
+CLOCKS_DIFFER_BY: Final = timedelta(seconds=5)
+
 #: Under this address everybody is counted whose address is not known (Ledger 20).
 UNKNOWN_ADDRESS: Final = "unknown"
 
@@ -32,8 +38,15 @@ UNKNOWN_ADDRESS: Final = "unknown"
 class Limit(Protocol):
     """One kind of limit. Pure: the counter before, the counter after."""
 
+    def as_of(self, counter: Counter, now: datetime) -> Counter:
+        """The counter as it was last written, moved to ``now`` if that is in its future."""
+        ...
+
     def take(self, counter: Counter | None, now: datetime) -> Counter | timedelta:
-        """The counter with one unit more, or how long to wait for that."""
+        """The counter with one unit more, or how long to wait for that.
+
+        The counter is one ``as_of`` ``now``.
+        """
         ...
 
     def give_back(self, counter: Counter, taken_at: datetime) -> Counter:
@@ -50,6 +63,14 @@ class SlidingLog:
 
     limit: int
     window: timedelta
+
+    def as_of(self, counter: Counter, now: datetime) -> Counter:
+        """See ``Limit``. The newest unit tells when the counter was written."""
+        ahead = _ahead(counter.marks[-1], now) if counter.marks else 0
+        if not ahead:
+            return counter
+        marks = tuple(mark - ahead for mark in counter.marks)
+        return Counter(marks, moment(marks[-1]) + self.window)
 
     def take(self, counter: Counter | None, now: datetime) -> Counter | timedelta:
         """See ``Limit``."""
@@ -70,26 +91,41 @@ class SlidingLog:
 
 @dataclass(frozen=True, slots=True)
 class Gcra:
-    """``burst`` units at once, and one more each ``every``; remembers one number.
+    """``burst`` units at once, and one more each ``every``; remembers two numbers.
 
-    In any period P it lets through at most ``burst + P / every`` units.
+    In any period P it lets through at most ``burst + P / every`` units. The marks are the
+    theoretical arrival time of the next unit, and when that was written.
     """
 
     burst: int
     every: timedelta
 
+    def as_of(self, counter: Counter, now: datetime) -> Counter:
+        """See ``Limit``. Without the second mark, more debt than there can be is none."""
+        if not counter.marks:
+            return counter
+        arrival, at = counter.marks[0], stamp(now)
+        if len(counter.marks) > 1:
+            ahead = _ahead(counter.marks[1], now)
+        else:
+            latest = now + self.burst * self.every + CLOCKS_DIFFER_BY
+            ahead = arrival - at if arrival > stamp(latest) else 0
+        if not ahead:
+            return counter
+        return Counter((arrival - ahead, at), max(moment(arrival - ahead), now))
+
     def take(self, counter: Counter | None, now: datetime) -> Counter | timedelta:
-        """See ``Limit``. The mark is the theoretical arrival time of the next unit."""
+        """See ``Limit``."""
         arrival = max(counter.marks[0] if counter and counter.marks else 0, stamp(now))
         arrival += self.every // _MICROSECOND
         wait = moment(arrival) - now - self.burst * self.every
-        return wait if wait > timedelta() else Counter((arrival,), moment(arrival))
+        return wait if wait > timedelta() else Counter((arrival, stamp(now)), moment(arrival))
 
     def give_back(self, counter: Counter, taken_at: datetime) -> Counter:
         """See ``Limit``. Units are alike; none leaves less debt than there was at ``taken_at``."""
         debt = counter.marks[0] - self.every // _MICROSECOND if counter.marks else 0
         arrival = max(debt, stamp(taken_at))
-        return Counter((arrival,), moment(arrival))
+        return Counter((arrival, *counter.marks[1:]), moment(arrival))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +177,28 @@ async def give_back(store: CounterStore, charges: Sequence[Charge], taken_at: da
 def judge(
     limits: Sequence[Limit], counters: Sequence[Counter | None], now: datetime
 ) -> tuple[Sequence[Counter | None], timedelta | None]:
-    """What to write after one unit of every limit, and how long to wait if one has none left."""
-    results = [limit.take(counter, now) for limit, counter in zip(limits, counters, strict=True)]
+    """What to write after one unit of every limit, and how long to wait if one has none left.
+
+    Where the clock was set back, that is written even if one has none left: else the counter would
+    stand still until the clock has caught up.
+    """
+    pairs = list(zip(limits, counters, strict=True))
+    present = [counter and limit.as_of(counter, now) for limit, counter in pairs]
+    results = [limit.take(counter, now) for limit, counter in zip(limits, present, strict=True)]
     waits = [result for result in results if isinstance(result, timedelta)]
     if waits:
-        return [None] * len(results), max(waits)
+        moved = [
+            after if after is not before else None
+            for before, after in zip(counters, present, strict=True)
+        ]
+        return moved, max(waits)
     return [result for result in results if isinstance(result, Counter)], None
+
+
+def _ahead(written: int, now: datetime) -> int:
+    """By how many microseconds the clock was ahead when ``written`` was; 0 if it was not."""
+    ahead = written - stamp(now)
+    return ahead if ahead > CLOCKS_DIFFER_BY // _MICROSECOND else 0
 
 
 def address_key(client: str) -> str:

@@ -90,7 +90,10 @@ async def rotate(
     judged = verdict(token, now, limits)
     if judged == "rotate":
         successor = RefreshToken(
-            digest=new, family=token.family, signed_in_at=token.signed_in_at, issued_at=now
+            digest=new,
+            family=token.family,
+            signed_in_at=min(token.signed_in_at, now),  # a clock may have been ahead
+            issued_at=now,
         )
         if await store.succeed(token, successor, sealed):
             return sealed

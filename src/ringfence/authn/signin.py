@@ -1,6 +1,7 @@
 """Signing in: the limits first, then the password, and what a success gives back.
 
-Three budgets, taken in one atomic step before anything is looked up or hashed:
+Three budgets; the first, and one of the others, are charged in one atomic step before anything is
+looked up or hashed:
 
 - the **address** has an exact sliding log;
 - a login that was never used from this network shares the **account's** budget with all strangers,
@@ -11,14 +12,19 @@ Three budgets, taken in one atomic step before anything is looked up or hashed:
 
 Logins that do not exist are counted in the same way: keys are pseudonyms of what was typed.
 
+Whoever shares a network with somebody must not learn by that which logins exist there. So what a
+wrong attempt is answered, 401 or 429, hangs on the account's budget alone, and each wrong one is
+charged to it, from a known network too. Whoever has a unit of the address gets the same work done,
+whichever budget is used up: one that is refused at once would tell as much by its time.
+
 Sources: OWASP ASVS 5.0 requirements 6.3.1 and 6.3.8; NIST SP 800-63B-4 section 3.2.2;
 Ledger 18, 20-22; ATTACKS U01, U02, U18.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from ringfence.authn.accounts import Account, AccountStore, StoredVerifier
 from ringfence.authn.budgets import Budgets
@@ -31,6 +37,9 @@ from ringfence.core.exchange import is_on
 from ringfence.core.secret import Secret
 
 Counters: TypeAlias = Sequence[Counter | None]
+
+#: To wait for, where a unit has come free while an attempt was being refused.
+_MOMENT: Final = timedelta(seconds=1)
 
 
 class Proofs(Protocol):
@@ -61,6 +70,7 @@ class Attempt:
     login: str  # pseudonym
     place: str  # the client's network
     known: bool  # charged to the login's own budget on this network
+    open: bool  # that budget, or the account's, had a unit for it
     at: datetime
 
 
@@ -79,16 +89,16 @@ class SignIn:
 
         Raises:
             Refused: ``signin.limited``; ``credentials.invalid``, whatever was wrong;
-                ``hashing.busy``. A refused attempt keeps its units.
+                ``hashing.busy``. A wrong attempt keeps its units.
         """
         attempt = await self._admit(credentials.login, client, now)
         account = await self.accounts.find_by_login(credentials.login)
         if account is not None and account.disabled_at is not None:
             account = None
-        stored = account.verifier if account is not None else None
+        stored = account.verifier if account is not None and attempt.open else None
         matched = await self._matches(credentials, stored)
         if account is None or not matched:
-            raise Refused("credentials.invalid", facts={"login": attempt.login})
+            raise await self._failure(attempt)
         await self._settle(attempt)
         return account
 
@@ -114,23 +124,52 @@ class SignIn:
         """Take the units of one attempt, or refuse it."""
         name, place = pseudonym(login, self.pseudonyms), address_key(client)
         if not is_on(Layer.AUTHN):
-            return Attempt(login=name, place=place, known=False, at=now)
+            return Attempt(login=name, place=place, known=False, open=True, at=now)
 
-        def change(counters: Counters) -> tuple[Counters, bool | timedelta]:
+        def change(counters: Counters) -> tuple[Counters, Attempt | timedelta]:
             address, account, known = counters
-            if known is None or known.expires_at <= now:
-                limits = [self.budgets.signin_address, self.budgets.signin_account]
-                written, wait = judge(limits, [address, account], now)
-                return [*written, None], (False if wait is None else wait)
-            limits = [self.budgets.signin_address, self.budgets.signin_known]
-            (address, charged), wait = judge(limits, [address, known], now)
-            lasting = charged and Counter(charged.marks, max(charged.expires_at, known.expires_at))
-            return [address, None, lasting], (True if wait is None else wait)
+            (address,), wait = judge([self.budgets.signin_address], [address], now)
+            if wait is not None:
+                later = judge([self.budgets.signin_account], [account], now)[1]
+                return [address, None, None], max(wait, later or wait)
+            known = known and _as_of(known, now, self.budgets.known_for)
+            lately = known is not None and now < known.expires_at
+            if known is not None and lately:
+                (charged,), wait = judge([self.budgets.signin_known], [known], now)
+                account = None
+                known = charged and replace(
+                    charged, expires_at=max(charged.expires_at, known.expires_at)
+                )
+            else:
+                (account,), wait = judge([self.budgets.signin_account], [account], now)
+                known = None
+            attempt = Attempt(login=name, place=place, known=lately, open=wait is None, at=now)
+            return [address, account, known], attempt
 
         result = await self.counters.update(_keys(name, place), change)
         if isinstance(result, timedelta):
             raise Refused("signin.limited", retry_after=result, facts={"login": name})
-        return Attempt(login=name, place=place, known=result, at=now)
+        return result
+
+    async def _failure(self, attempt: Attempt) -> Refused:
+        """What a wrong attempt is answered. It takes one write, whatever that is."""
+        if not is_on(Layer.AUTHN):
+            return Refused("credentials.invalid", facts={"login": attempt.login})
+
+        def change(counters: Counters) -> tuple[Counters, timedelta | None]:
+            (before,) = counters
+            if attempt.open and not attempt.known:  # charged already
+                return [before], None
+            (after,), wait = judge([self.budgets.signin_account], [before], attempt.at)
+            if not attempt.known:  # not compared: it is never told that it was wrong
+                return [before], wait or _MOMENT
+            return [after or before], wait
+
+        wait = await self.counters.update([_keys(attempt.login, attempt.place)[1]], change)
+        facts = {"login": attempt.login}
+        if wait is None:
+            return Refused("credentials.invalid", facts=facts)
+        return Refused("signin.limited", retry_after=wait, facts=facts)
 
     async def _settle(self, attempt: Attempt) -> None:
         """Give the attempt's own units back, no other (Ledger 21), and know the network.
@@ -172,4 +211,9 @@ def _known_key(login: str, place: str) -> str:
 
 def _extended(known: Counter | None, now: datetime, lasting: timedelta) -> Counter:
     """``known`` with its debt as it is, known for ``lasting`` from ``now`` on."""
-    return Counter(known.marks if known else (stamp(now),), now + lasting)
+    return Counter(known.marks if known else (stamp(now), stamp(now)), now + lasting)
+
+
+def _as_of(known: Counter, now: datetime, lasting: timedelta) -> Counter:
+    """``known``, for no longer than ``lasting``, whatever a clock that was ahead has written."""
+    return Counter(known.marks, min(known.expires_at, now + lasting))

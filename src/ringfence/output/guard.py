@@ -83,6 +83,7 @@ class Guard:
         start = held[0]
         tell(self._exchange, "error.scrubbed", start)
         again = [(b"retry-after", v) for v in _values(start, b"retry-after") if v.isdigit()]
+        again = again or problem.soon(start["status"])
         await self._replace(start, CODES["server.error"], start["status"], again)
 
     def discard(self) -> bool:

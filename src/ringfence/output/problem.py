@@ -51,12 +51,19 @@ def body(code: Code, request_id: str, *, status: int = 0) -> bytes:
     return opening + msgspec.json.encode(request_id) + b"}"
 
 
+def soon(status: int) -> list[Header]:
+    """When to come back after a 503 that says nothing of it: what failed may be back at once."""
+    return [(b"retry-after", b"1")] if status == HTTPStatus.SERVICE_UNAVAILABLE else []
+
+
 def headers(
     code: Code, *, retry_after: timedelta | None = None, allow: Iterable[str] = ()
 ) -> list[Header]:
     """The headers that belong to the refusal, beside those of every response."""
     found: list[Header] = [CONTENT_TYPE]
-    if retry_after is not None:
+    if retry_after is None:
+        found += soon(code.status)
+    else:
         seconds = max(1, math.ceil(retry_after.total_seconds()))
         found.append((b"retry-after", b"%d" % seconds))
     if code.status == HTTPStatus.METHOD_NOT_ALLOWED:

@@ -10,7 +10,7 @@ from ringfence.authn.budgets import Budgets
 from ringfence.authn.counters import CounterStore
 from ringfence.authn.limits import Charge, address_key, charge
 from ringfence.authn.login import normalise
-from ringfence.authn.opaque import pseudonym
+from ringfence.authn.opaque import digest, pseudonym
 from ringfence.authn.recovery import Recovery
 from ringfence.authn.sessions import Sessions
 from ringfence.authn.signin import SignIn
@@ -58,7 +58,7 @@ class AccountHandlers:
     async def verify_email(self, call: Call) -> Response:
         """``POST /auth/verify-email``: the account exists from here on; nobody is signed in."""
         message = await call.message(wire.NewPassword)
-        await self._charge_link(call, "signup")
+        await self._charge_link(call, "signup", message.token)
         account = await self.signup.prove(message.token, message.password, call.now)
         await self.signin.remember(account.login, call.client, call.now)
         call.note("account.created", subject=account.id)
@@ -79,7 +79,7 @@ class AccountHandlers:
     async def reset(self, call: Call) -> Response:
         """``POST /auth/password/reset``: every session ends, and none begins."""
         message = await call.message(wire.NewPassword)
-        await self._charge_link(call, "recovery")
+        await self._charge_link(call, "recovery", message.token)
         account = await self.recovery.reset(message.token, message.password, call.now)
         await self.signin.remember(account.login, call.client, call.now)
         call.note("password.reset", subject=account.id)
@@ -117,8 +117,14 @@ class AccountHandlers:
         await charge(self.counters, f"{topic}.limited", charges, call.now)
         return name
 
-    async def _charge_link(self, call: Call, topic: str) -> None:
-        """Charge the use of a mailed link to the address."""
-        place = address_key(call.client)
-        charges = [Charge(f"{topic}:link:{place}", self.budgets.links_address)]
+    async def _charge_link(self, call: Call, topic: str, token: str) -> None:
+        """Charge the use of a mailed link to the address and to the link, whether it works or not.
+
+        In one step: what the address is refused makes no counter of a token that it made up.
+        """
+        place, link = address_key(call.client), digest(token).hex()
+        charges = [
+            Charge(f"{topic}:link:{place}", self.budgets.links_address),
+            Charge(f"{topic}:token:{link}", self.budgets.links_token),
+        ]
         await charge(self.counters, f"{topic}.limited", charges, call.now)

@@ -52,7 +52,7 @@ class PublicHandlers:
 
     @allow(public)
     async def ready(self, _call: Call) -> Response:
-        """``GET /readyz``: the store answers too. Raises StoreError, which is 503."""
+        """``GET /readyz``: the store reads and writes, too. Raises StoreError, which is 503."""
         await self.ping()
         return answer(wire.Health())
 

@@ -8,7 +8,7 @@ is answered with 503.
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from os import urandom
 from typing import Any, Final
 
@@ -41,6 +41,9 @@ _STARTING: Final = (
     },
     {"type": "http.response.body", "body": b"The service is starting.\n"},
 )
+
+#: A body that took no longer is as good as one that came with its head.
+_A_MOMENT: Final = timedelta(milliseconds=100)
 
 _ID_BYTES: Final = 12
 _IDS_IN_STOCK: Final = 64
@@ -147,7 +150,10 @@ class Ringfence:
                 wait = check(exchange)
                 if wait is not None:
                     await wait
-            receive = await layers.boundary.read_body(exchange, receive)
+            whole = await layers.boundary.read_body(exchange, receive)
+            if whole is not receive:
+                receive = whole
+                await self._judge_again(layers, exchange)
             layers.output.before(exchange)
             own = self._own.get(exchange.entry) if exchange.entry is not None else None
             if own is not None:
@@ -168,6 +174,20 @@ class Ringfence:
             layers.boundary.gather(exchange)  # and out of the log again
             layers.monitor.crashed(exchange, error)
             await layers.output.answer_crash(exchange, error, send)
+
+    async def _judge_again(self, layers: Layers, exchange: Exchange) -> None:
+        """Once the body is there: a slow one must not outlive a revocation (DESIGN section 4).
+
+        What comes after goes by the time of the whole request, not by that of its head.
+        """
+        now = self._clock()
+        if abs(now - exchange.now) <= _A_MOMENT:
+            return
+        exchange.now = now
+        for judge in (layers.service.authn.identify, layers.authz.authorize):
+            wait = judge(exchange)
+            if wait is not None:
+                await wait
 
     # ----------------------------------------------------------------------- the start, the end
 

@@ -20,6 +20,7 @@ from ringfence.authn.revocation import RevocationSource
 from ringfence.authn.sessions import SessionStore
 from ringfence.core.errors import ConfigurationError
 from ringfence.storage.maintenance import Maintenance
+from ringfence.storage.readiness import Readiness
 from ringfence.storage.transaction import Clock
 
 DEFAULT_IDLE: Final = timedelta(days=7)
@@ -36,7 +37,7 @@ class Stores:
     revocations: RevocationSource
     start: Callable[[], Awaitable[None]]  # before anything else, in the loop that will use them
     close: Callable[[], Awaitable[None]]
-    ping: Callable[[], Awaitable[None]]  # raises StoreError
+    ping: Callable[[], Awaitable[None]]  # reads and writes; raises StoreError
     purge: Callable[[datetime], Awaitable[int]]  # what is dead; done every minute by itself
 
 
@@ -68,7 +69,8 @@ def open_stores(
         await maintenance.stop()
         await stores.close()
 
-    return replace(stores, start=start, close=close)
+    ping = Readiness(stores.ping, stores.counters, clock).ping
+    return replace(stores, start=start, close=close, ping=ping)
 
 
 def _adapter(url: str, session_idle: timedelta, clock: Clock) -> Stores:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from ringfence.authn.links import LIFETIMES
 from ringfence.core.errors import StoreError
 from ringfence.storage import statements
 from ringfence.storage.rows import microseconds
@@ -31,24 +32,49 @@ REVOCATIONS_KEPT: Final = timedelta(hours=1)
 GRACE: Final = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
+#: How far the clocks of two hosts may differ.
+CLOCKS_DIFFER_BY: Final = timedelta(minutes=1)
+
+#: Longer than any counter is in debt or keeps a network known.
+COUNTERS_KEPT: Final = timedelta(days=31)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
     """What was last touched before these times is dead."""
 
     tokens: datetime  # refresh tokens by issue, sessions by last use
     revocations: datetime
+    # What is marked with a later time than these was written by a clock that was ahead.
+    written: datetime
+    links: datetime  # when they expire
+    counters: datetime  # as above
 
     @classmethod
     def at(cls, now: datetime, session_idle: timedelta) -> "Deadlines":
         """The deadlines at ``now``."""
-        return cls(now - session_idle - GRACE, now - REVOCATIONS_KEPT)
+        return cls(
+            tokens=now - session_idle - GRACE,
+            revocations=now - REVOCATIONS_KEPT,
+            written=now + CLOCKS_DIFFER_BY,
+            links=now + max(LIFETIMES.values()) + CLOCKS_DIFFER_BY,
+            counters=now + COUNTERS_KEPT,
+        )
 
 
 async def purge(database: Database, now: datetime, session_idle: timedelta) -> int:
-    """Remove everything that is dead at ``now``; returns how many rows."""
+    """Remove everything that is dead at ``now``; returns how many rows.
+
+    What a clock that was ahead has written counts as written now: else it would outlive everything
+    by as long as the clock was ahead.
+    """
     deadlines = Deadlines.at(now, session_idle)
+    await _purge(database, statements.CLAMP_TOKENS, deadlines.written)
+    await _purge(database, statements.CLAMP_SESSIONS, deadlines.written)
+    await _purge(database, statements.CLAMP_COUNTERS, deadlines.counters)
     return (
         await purge_counters(database, now)
+        + await _purge(database, statements.PURGE_FUTURE_LINKS, deadlines.links)
         + await _purge(database, statements.PURGE_TOKENS, deadlines.tokens)
         + await _purge(database, statements.PURGE_SESSIONS, deadlines.tokens)
         + await _purge(database, statements.PURGE_LINKS, now)

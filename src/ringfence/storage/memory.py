@@ -305,6 +305,7 @@ def open_memory(session_idle: timedelta, clock: Clock) -> Stores:
 
     async def purge(now: datetime) -> int:
         deadlines = Deadlines.at(now, session_idle)
+        _clamp(tables, deadlines)
         paid = await counters.purge(now)
         return paid + _purge(tables, now, deadlines)
 
@@ -321,6 +322,22 @@ def open_memory(session_idle: timedelta, clock: Clock) -> Stores:
     )
 
 
+def _clamp(tables: _Tables, deadlines: Deadlines) -> None:
+    """What a clock that was ahead has written counts as written now."""
+    latest = deadlines.written
+    for key, token in tables.tokens.items():
+        signed_in_at = min(token.signed_in_at, latest)
+        if token.issued_at > latest:
+            tables.tokens[key] = replace(token, issued_at=latest, signed_in_at=signed_in_at)
+    for key, session in tables.sessions.items():
+        signed_in_at = min(session.signed_in_at, latest)
+        if session.last_used_at > latest:
+            tables.sessions[key] = replace(session, last_used_at=latest, signed_in_at=signed_in_at)
+    for key, counter in tables.counters.items():
+        if counter.expires_at > deadlines.counters:
+            tables.counters[key] = replace(counter, expires_at=deadlines.counters)
+
+
 def _purge(tables: _Tables, now: datetime, deadlines: Deadlines) -> int:
     before = _size(tables)
     tables.sessions = {
@@ -335,7 +352,9 @@ def _purge(tables: _Tables, now: datetime, deadlines: Deadlines) -> int:
     tables.children = {
         parent: child for parent, child in tables.children.items() if parent in tables.tokens
     }
-    tables.links = {key: link for key, link in tables.links.items() if now < link.expires_at}
+    tables.links = {
+        key: link for key, link in tables.links.items() if now < link.expires_at <= deadlines.links
+    }
     tables.feed = [(at, entry) for at, entry in tables.feed if at >= deadlines.revocations]
     return before - _size(tables)
 

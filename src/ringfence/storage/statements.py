@@ -158,6 +158,30 @@ REVOCATIONS_AFTER: Final = Query(
     + " THEN 0 ELSE $1 END ORDER BY id"
 )
 
+# ------------------------------------- what a clock that was ahead has written: later than $1
+# A piece of $2 rows each. Whatever was written later is not later either.
+
+CLAMP_TOKENS: Final = Change(
+    "UPDATE refresh_tokens SET issued_us = $1,"
+    " signed_in_us = CASE WHEN signed_in_us > $1 THEN $1 ELSE signed_in_us END"
+    " WHERE digest IN (SELECT digest FROM refresh_tokens"
+    " WHERE issued_us > $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"
+)
+CLAMP_SESSIONS: Final = Change(
+    "UPDATE sessions SET last_used_us = $1,"
+    " signed_in_us = CASE WHEN signed_in_us > $1 THEN $1 ELSE signed_in_us END"
+    " WHERE id IN (SELECT id FROM sessions"
+    " WHERE last_used_us > $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"
+)
+CLAMP_COUNTERS: Final = Change(
+    "UPDATE counters SET expires_us = $1 WHERE key IN (SELECT key FROM counters"
+    " WHERE expires_us > $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"
+)
+PURGE_FUTURE_LINKS: Final = Change(
+    "DELETE FROM links WHERE digest IN (SELECT digest FROM links"
+    " WHERE expires_us > $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"
+)
+
 # --------------------------------------------- what is dead: a piece of $2 rows, older than $1
 
 PURGE_TOKENS: Final = Change(

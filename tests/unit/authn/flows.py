@@ -73,6 +73,7 @@ class PlainPasswords:
 
     def __init__(self) -> None:
         self.compared = 0
+        self.verified = 0  # those of them that compared with something
 
     async def make(self, login: str, password: str) -> StoredVerifier:
         if len(password) < 15:
@@ -86,6 +87,7 @@ class PlainPasswords:
 
     def matches_key(self, client_key: bytes, stored: StoredVerifier | None) -> bool:
         self.compared += 1
+        self.verified += stored is not None
         return stored is not None and client_key == stored.digest
 
 

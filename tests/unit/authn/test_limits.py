@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ringfence.authn.budgets import GUESSES, MAILS, SIGN_INS, Budgets
 from ringfence.authn.counters import Counter
 from ringfence.authn.limits import (
+    CLOCKS_DIFFER_BY,
     UNKNOWN_ADDRESS,
     Charge,
     Gcra,
@@ -18,6 +19,9 @@ from ringfence.authn.limits import (
     address_key,
     charge,
     give_back,
+    judge,
+    moment,
+    stamp,
     take,
 )
 from ringfence.core.codes import Layer
@@ -37,12 +41,17 @@ def stores() -> Stores:
 
 def taken(limit: Limit, times: list[datetime]) -> list[bool]:
     """What ``limit`` answers to attempts at ``times``."""
+    return [wait is None for wait in waits(limit, times)]
+
+
+def waits(limit: Limit, times: list[datetime]) -> list[timedelta | None]:
+    """How long each of the attempts at ``times`` has to wait; None: it is let through."""
     counter: Counter | None = None
-    answers: list[bool] = []
+    answers: list[timedelta | None] = []
     for now in times:
-        result = limit.take(counter, now)
-        answers.append(isinstance(result, Counter))
-        counter = result if isinstance(result, Counter) else counter
+        (written,), wait = judge([limit], [counter], now)
+        answers.append(wait)
+        counter = written or counter
     return answers
 
 
@@ -172,6 +181,74 @@ def test_giving_back_a_unit_that_left_the_window_takes_no_later_one() -> None:
     later = log.take(None, NOON + 20 * SECOND)
     assert isinstance(later, Counter)
     assert log.give_back(later, NOON).marks == later.marks
+
+
+# ------------------------------------------------------------------------------------ clocks
+
+YEAR = timedelta(days=365)
+CLOCK_LIMITS = [SlidingLog(3, 10 * SECOND), Gcra(burst=3, every=10 * SECOND)]
+
+
+@pytest.mark.parametrize("limit", CLOCK_LIMITS)
+def test_a_clock_that_jumped_ahead_and_back_locks_nobody_out(limit: Limit) -> None:
+    """It was for as long as the jump: ``Retry-After: 31506019``."""
+    ahead = NOON + YEAR
+    assert taken(limit, [ahead, NOON]) == [True, True]
+    (*_, wait) = waits(limit, [ahead] * 3 + [NOON])
+    assert wait == 10 * SECOND
+
+
+@pytest.mark.parametrize("limit", CLOCK_LIMITS)
+def test_a_unit_from_the_future_counts_as_one_of_now_and_not_as_none(limit: Limit) -> None:
+    """Else a jump of the clock would be a way past the limit."""
+    assert taken(limit, [NOON + YEAR] * 2 + [NOON] * 3) == [True] * 3 + [False] * 2
+
+
+@pytest.mark.parametrize("limit", CLOCK_LIMITS)
+@given(back=st.integers(7, 10**8), later=st.lists(st.integers(0, 9), max_size=5))
+def test_one_step_back_lengthens_no_wait(limit: Limit, back: int, later: list[int]) -> None:
+    """However often somebody asks meanwhile: the wait runs down by the time that passes."""
+    full = [NOON] * 3 + [NOON + SECOND]
+    before = waits(limit, full)[-1]
+    assert before == 9 * SECOND
+    stepped = NOON + SECOND - back * SECOND
+    asked = sorted(later)
+    answers = waits(limit, [*full, stepped, *(stepped + s * SECOND for s in asked)])[4:]
+    assert answers[0] is not None
+    assert answers[0] <= 10 * SECOND
+    for passed, wait in zip(asked, answers[1:], strict=True):
+        assert wait is not None
+        assert wait == answers[0] - passed * SECOND
+
+
+@pytest.mark.parametrize("limit", CLOCK_LIMITS)
+@pytest.mark.parametrize(("back", "moves"), [(CLOCKS_DIFFER_BY, False), (6 * SECOND, True)])
+def test_hosts_whose_clocks_differ_a_little_move_no_counter(
+    limit: Limit, back: timedelta, *, moves: bool
+) -> None:
+    """The exact edge: a unit must not grow older by being looked at from a host that is behind."""
+    counter = limit.take(None, NOON)
+    assert isinstance(counter, Counter)
+    assert (limit.as_of(counter, NOON - back) != counter) == moves
+    assert limit.as_of(counter, NOON + YEAR) == counter
+
+
+def test_an_arrival_without_the_time_of_its_writing_is_no_debt_beyond_the_whole_burst() -> None:
+    """As an earlier version has written it."""
+    gcra = Gcra(burst=3, every=10 * SECOND)
+    whole = NOON + 30 * SECOND + CLOCKS_DIFFER_BY
+    most = Counter((stamp(whole),), whole)
+    assert gcra.as_of(most, NOON) == most
+    more = Counter((stamp(whole) + 1,), moment(stamp(whole) + 1))
+    assert isinstance(gcra.take(gcra.as_of(more, NOON), NOON), Counter)
+
+
+def test_giving_back_keeps_when_the_counter_was_written() -> None:
+    gcra = Gcra(burst=3, every=10 * SECOND)
+    counter = gcra.take(None, NOON + YEAR)
+    assert isinstance(counter, Counter)
+    counter = gcra.give_back(counter, NOON + YEAR)
+    assert gcra.as_of(counter, NOON).expires_at <= NOON
 
 
 async def test_all_charges_are_taken_or_none(stores: Stores) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from ringfence.authn.budgets import Budgets
-from ringfence.authn.counters import Change, T
+from ringfence.authn.counters import Change, Counter, CounterStore, T
 from ringfence.authn.limits import Gcra
 from ringfence.authn.signin import Credentials, SignIn
 from ringfence.core.codes import Layer
@@ -101,7 +101,7 @@ async def test_2000_guesses_from_200_addresses_get_10_verifications(door: Door) 
     """ATTACKS U01, distributed."""
     for guess in range(2000):
         await door.knock(client=elsewhere(guess % 200))
-    assert door.passwords.compared == 10
+    assert door.passwords.verified == 10
     assert await door.knock(PASSWORD, client=elsewhere(201)) == "signin.limited"
 
 
@@ -109,7 +109,7 @@ async def test_distributed_guessing_gets_at_most_50_verifications_a_day(door: Do
     """ATTACKS U01, hard case H5: the bound that SECURITY.md states."""
     for minute in range(24 * 60):
         await door.knock(client=elsewhere(minute), after=timedelta(minutes=minute))
-    assert 48 <= door.passwords.compared <= 50
+    assert 48 <= door.passwords.verified <= 50
 
 
 async def test_1000_failures_of_strangers_do_not_lock_the_owner_out(door: Door) -> None:
@@ -136,7 +136,7 @@ async def test_a_known_network_is_limited_too(door: Door) -> None:
     day = timedelta(days=1)
     for step in range(24 * 60):
         await door.knock(after=timedelta(minutes=step))
-    assert door.passwords.compared <= 1 + 50
+    assert door.passwords.verified <= 1 + 50
     assert await door.knock(PASSWORD, after=day + timedelta(hours=1)) == "in"
 
 
@@ -237,6 +237,77 @@ async def test_a_login_that_does_not_exist_is_limited_in_the_same_way(door: Door
         for guess in range(15)
     ]
     assert known == nobody
+
+
+class Written:
+    """A ``CounterStore`` that notes how often it was asked to write how many counters."""
+
+    def __init__(self, inner: CounterStore) -> None:
+        self._inner = inner
+        self.writes: list[int] = []
+
+    async def update(self, keys: Sequence[str], change: Change[T]) -> T:
+        def noting(counters: Sequence[Counter | None]) -> tuple[Sequence[Counter | None], T]:
+            changed, answer = change(counters)
+            self.writes.append(sum(counter is not None for counter in changed))
+            return changed, answer
+
+        return await self._inner.update(keys, noting)
+
+    async def purge(self, now: datetime) -> int:
+        return await self._inner.purge(now)
+
+
+async def neighbours(door: Door, strangers: int) -> tuple[list[str], list[str], set[int], set[int]]:
+    """What a neighbour of alice's, behind the same address, sees of her login and of no login.
+
+    The codes and waits, and what each attempt costs: comparisons and writes.
+    """
+    assert await door.knock(PASSWORD) == "in"
+    seen: list[list[str]] = []
+    costs: list[set[int]] = []
+    for login in (ALICE, "nobody@example.com"):
+        for guess in range(strangers):
+            await door.knock(login=login, client=elsewhere(guess))
+        counters = Written(door.stores.counters)
+        signin = replace(door.signin, counters=counters)
+        answers: list[str] = []
+        cost: set[int] = set()
+        for step in range(60):
+            before, counters.writes = door.passwords.compared, []
+            now = NOON + WINDOW + step * timedelta(minutes=20)
+            with pytest.raises(Refused) as caught:
+                await signin.verify(Credentials(login=login, password="wrong"), HOME, now)
+            answers.append(f"{caught.value.code.name} {caught.value.retry_after}")
+            cost.add(100 * (door.passwords.compared - before) + len(counters.writes))
+        seen.append(answers)
+        costs.append(cost)
+    return seen[0], seen[1], costs[0], costs[1]
+
+
+@pytest.mark.parametrize("strangers", [0, 5, 9, 10, 11, 200])
+async def test_a_neighbour_learns_of_no_account(door: Door, strangers: int) -> None:
+    """ATTACKS U03: 401 against 429 told which logins are used behind the address."""
+    alice, nobody, her_costs, their_costs = await neighbours(door, strangers)
+    assert alice == nobody
+    assert her_costs == their_costs == {102}  # one comparison, two writes
+
+
+async def test_an_owner_who_mistypes_among_strangers_gets_in_all_the_same(door: Door) -> None:
+    """ATTACKS U18."""
+    assert await door.knock(PASSWORD) == "in"
+    for guess in range(20):
+        await door.knock(client=elsewhere(guess))
+    assert await door.knock() == "signin.limited"
+    assert await door.knock(PASSWORD) == "in"
+
+
+async def test_the_right_password_is_not_looked_at_where_the_budget_is_used_up(door: Door) -> None:
+    for guess in range(10):
+        await door.knock(client=elsewhere(guess))
+    right = [await door.knock(PASSWORD, client=elsewhere(50 + guess)) for guess in range(5)]
+    wrong = [await door.knock(client=elsewhere(100 + guess)) for guess in range(5)]
+    assert right == wrong == ["signin.limited"] * 5
 
 
 async def test_whoever_has_no_address_never_becomes_known(door: Door) -> None:

@@ -246,6 +246,7 @@ async def test_a_server_error_keeps_its_status_and_loses_its_words(status: int) 
     assert not answer.values("x-backend")
     assert answer.codes == ["error.scrubbed"]
     assert len(answer.messages) == 2
+    assert answer.values("retry-after") == (["1"] if status == 503 else [])
 
 
 async def test_when_to_come_back_survives() -> None:

@@ -52,6 +52,13 @@ def test_retry_after_is_whole_seconds_rounded_up(wait: timedelta, seconds: bytes
     assert (b"retry-after", seconds) in headers(CODES["signin.limited"], retry_after=wait)
 
 
+@pytest.mark.parametrize("name", [name for name, code in CODES.items() if code.status == 503])
+def test_every_503_says_when_to_come_back(name: str) -> None:
+    """RFC 9110 15.6.4; a code that knows better says so itself."""
+    assert (b"retry-after", b"1") in headers(CODES[name])
+    assert (b"retry-after", b"9") in headers(CODES[name], retry_after=timedelta(seconds=9))
+
+
 def test_405_says_what_is_allowed() -> None:
     """RFC 9110 15.5.6: Allow is a MUST."""
     assert (b"allow", b"GET, PUT") in headers(CODES["method.unknown"], allow=("GET", "PUT"))

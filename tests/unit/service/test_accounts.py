@@ -48,6 +48,43 @@ async def test_a_link_works_once(house: House, visitor: Visitor) -> None:
     assert (again.status_code, code(again)) == (400, "link.invalid")
 
 
+async def tries(house: House, path: str, token: str) -> list[str]:
+    """What 30 uses of one link with a common password are answered, each from another address."""
+    body = {"token": token, "password": "password" * 3}
+    visitors = [Visitor(house, f"198.51.100.{number}") for number in range(30)]
+    return [code(await visitor.post(path, body)) for visitor in visitors]
+
+
+LINKS = [
+    ("/auth/sign-up", "/auth/verify-email", CAROL, "signup.limited"),
+    ("/auth/password/forgot", "/auth/password/reset", ALICE, "recovery.limited"),
+]
+
+
+@pytest.mark.parametrize(("asked", "used", "login", "limited"), LINKS)
+async def test_uses_of_one_link_are_charged_to_the_link(
+    house: House, visitor: Visitor, asked: str, used: str, login: str, limited: str
+) -> None:
+    """Each costs the judging of a password, or an Argon2id, and none spends the link."""
+    await visitor.post(asked, {"login": login})
+    token = await mailed(house)
+    assert await tries(house, used, token) == ["password.common"] * 10 + [limited] * 20
+    house.pass_time(timedelta(minutes=5))
+    assert (await tries(house, used, token))[:2] == ["password.common", limited]
+
+
+async def test_uses_of_another_link_are_not_charged_to_it(house: House, visitor: Visitor) -> None:
+    """The pair: addresses alone would let all 30 through."""
+    await visitor.post("/auth/sign-up", {"login": CAROL})
+    token = await mailed(house)
+    assert set(await tries(house, "/auth/verify-email", "rf_ln_" + "A" * 43)) == {
+        "link.invalid",
+        "signup.limited",
+    }
+    body = {"token": token, "password": PASSWORD}
+    assert (await visitor.post("/auth/verify-email", body)).status_code == 204
+
+
 async def test_a_password_cannot_be_planted_at_sign_up(visitor: Visitor) -> None:
     """Ledger 1 and 2: there is no field for it."""
     body = {"login": CAROL, "password": PASSWORD}

@@ -6,8 +6,9 @@ with the connection and not taken from the server's configuration, where somebod
 otherwise. Whatever fails becomes ``StoreError``; the pool opens new connections by itself.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, LiteralString, Protocol
 
 from ringfence.core.errors import ConfigurationError, StoreError
@@ -46,15 +47,19 @@ _TURN: Final = 0x72696E6766656564  # "ringfeed"
 #: Connections of one worker process.
 _POOL: Final = 10
 
-_CONNECT_SECONDS: Final = 5.0
-_COMMAND_SECONDS: Final = 6.0  # longer than the server's own limit, which is the orderly one
+#: What one read or transaction may take at most, the wait for a connection included: a server that
+#: is frozen must not hold a request for longer than two seconds.
+_PATIENCE_SECONDS: Final = 1.9
+
+_CONNECT_SECONDS: Final = 5.0  # of what no request waits for: the start, and whoever listens
+_COMMAND_SECONDS: Final = 6.0  # as above
 
 _SESSION: Final = {
     "application_name": "ringfence",
     "search_path": "ringfence, pg_temp",
     "default_transaction_isolation": "read committed",
     "synchronous_commit": "on",  # an answered write is on the disk
-    "statement_timeout": "5s",
+    "statement_timeout": "5s",  # of what we have given up, and did not reach the server
     "idle_in_transaction_session_timeout": "10s",
 }
 
@@ -115,7 +120,9 @@ class Database:
         """Close every connection; a later statement raises StoreError."""
         pool, self._pool = self._pool, None
         if pool is not None:
-            await pool.close()
+            with suppress(TimeoutError):  # it cuts the connections off then
+                async with asyncio.timeout(_CONNECT_SECONDS):
+                    await pool.close()
             self.news.close()
 
     async def revision(self) -> str | None:
@@ -130,30 +137,49 @@ class Database:
 
     async def one(self, query: Query, *parameters: object) -> Row | None:
         """The first row, or None."""
-        pool = self._open_pool()
-        try:
-            return await pool.fetchrow(query.postgres, *parameters)
-        except FAILURES as error:
-            raise failure(error) from error
+        async with self._connected() as connection:
+            return await connection.fetchrow(query.postgres, *parameters)
 
     async def all(self, query: Query, *parameters: object) -> list[Row]:
         """All rows."""
-        pool = self._open_pool()
-        try:
-            return await pool.fetch(query.postgres, *parameters)
-        except FAILURES as error:
-            raise failure(error) from error
+        async with self._connected() as connection:
+            return await connection.fetch(query.postgres, *parameters)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
         """One transaction: committed at the end of the block, rolled back if it raises."""
+        async with self._connected() as connection:
+            await connection.execute("BEGIN")
+            try:
+                yield connection
+            except Exception:
+                await connection.execute("ROLLBACK")
+                raise
+            await connection.execute("COMMIT")
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncGenerator[Connection]:
+        """A connection of the pool, for as long as a request may wait.
+
+        What has not ended by then is cut off: a server that is frozen answers nothing, not even
+        that a statement was cancelled. It takes the connection with it, and so does a request that
+        leaves, so that nothing of either is left behind.
+
+        Raises:
+            StoreError: Whatever failed, or nothing was answered in time.
+        """
         pool = self._open_pool()
         try:
-            async with (
-                pool.acquire(timeout=_CONNECT_SECONDS) as connection,
-                connection.transaction(),
-            ):
-                yield connection
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                connection = await pool.acquire()
+                try:
+                    yield connection
+                except BaseException as error:
+                    if not isinstance(error, Exception) or connection.is_in_transaction():
+                        connection.terminate()
+                    raise
+                finally:
+                    await pool.release(connection)
         except FAILURES as error:
             raise failure(error) from error
 
