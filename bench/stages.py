@@ -120,9 +120,7 @@ async def _pass(
 
 
 def _exchange(layers: Layers, scope: Scope) -> Exchange:
-    exchange = Exchange(
-        scope, request_id=token_hex(12), now=utc_now(), off=frozenset(), sink=layers.monitor
-    )
+    exchange = Exchange(scope, request_id=token_hex(12), now=utc_now(), sink=layers.monitoring)
     scope[SCOPE_KEY] = exchange
     return exchange
 

@@ -17,6 +17,7 @@ CORE = {
     "policy",
     "principal",
     "route",
+    "seam",
     "secret",
     "settings",
 }

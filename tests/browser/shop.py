@@ -44,11 +44,11 @@ class Shop:
 
 
 @contextmanager
-def running_shop(folder: Path, *arguments: str, layers_off: str = "") -> Generator[Shop]:
+def running_shop(folder: Path, *arguments: str) -> Generator[Shop]:
     """Start a shop that keeps everything in ``folder``; it ends with the block."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RINGFENCE_")}
     log, data = folder / "events.jsonl", folder / "data"
-    environment |= {"RINGFENCE_LOG": str(log), "RINGFENCE_LAYERS_OFF": layers_off}
+    environment["RINGFENCE_LOG"] = str(log)
     command = [sys.executable, "-m", "ringfence_demo", "--port", "0", "--data", str(data)]
     process = subprocess.Popen(
         [*command, *arguments], env=environment, stdout=subprocess.PIPE, text=True

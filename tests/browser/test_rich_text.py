@@ -11,6 +11,7 @@ from ringfence.core.codes import Layer
 from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange, current
 from ringfence.output.html import rich_text
+from tests.careless import seams
 
 LINES = (Path(__file__).parents[1] / "attack/output/xss.jsonl").read_text().splitlines()
 PAYLOADS: list[str] = [json.loads(line) for line in LINES]
@@ -39,7 +40,7 @@ class Nowhere:
 
 def sanitised(*off: Layer) -> list[str]:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    token = current.set(Exchange({}, request_id="r", now=now, off=frozenset(off), sink=Nowhere()))
+    token = current.set(Exchange({}, request_id="r", now=now, seams=seams(*off), sink=Nowhere()))
     try:
         return [rich_text(payload) for payload in PAYLOADS]
     finally:

@@ -111,7 +111,7 @@ def test_a_stored_payload_does_not_run(visitor: Callable[..., Visitor]) -> None:
 
 @pytest.fixture(scope="module")
 def shop_without_output(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    with running_shop(tmp_path_factory.mktemp("careless"), layers_off="output") as shop:
+    with running_shop(tmp_path_factory.mktemp("careless"), "--off", "output") as shop:
         yield shop
 
 

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
+from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError, RingfenceError
 from ringfence.core.settings import Settings
 from ringfence_demo.arguments import DESCRIPTION, add_arguments
@@ -86,8 +87,10 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> bool:
         twin = Twin()
         stack.callback(twin.stop)
         naked = twin.start(twin_databases, arguments.reachable)
-    app = guard(folder, databases, configured, reachable=arguments.reachable)
-    return serve(app, listening, lambda: print(_greeting(configured, folder, naked), flush=True))
+    off: frozenset[Layer] = arguments.off
+    app = guard(folder, databases, configured, reachable=arguments.reachable, off=off)
+    greeting = _greeting(configured, folder, naked, off)
+    return serve(app, listening, lambda: print(greeting, flush=True))
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -133,14 +136,13 @@ def _set_up(folder: DataFolder, databases: Databases, configured: Settings) -> N
         raise ConfigurationError(f"{_short(folder)}: {reason}. Another one: --data") from error
 
 
-def _greeting(configured: Settings, folder: DataFolder, naked: str) -> str:
+def _greeting(configured: Settings, folder: DataFolder, naked: str, off: frozenset[Layer]) -> str:
     """What a stranger needs to know, and the line ``ready``."""
     width = max(len(person.login) for person in PEOPLE)
     accounts = "\n".join(
         f"  {person.login:<{width}}  {', '.join(sorted(person.roles))}" for person in PEOPLE
     )
-    off = ", ".join(sorted(configured.layers_off))
-    outcome = _SWITCHED_OFF.format(off=off) if off else _REFUSED
+    outcome = _SWITCHED_OFF.format(off=", ".join(sorted(off))) if off else _REFUSED
     parts = [
         f"The demo shop, guarded by Ringfence\n\n  {configured.origin}",
         f"{accounts}\n  password: {PASSWORD}",

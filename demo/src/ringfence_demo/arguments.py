@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+from ringfence.core.codes import Layer
+
 DESCRIPTION: Final = "start the demo shop on this machine"
 FOLDER: Final = Path(".ringfence-demo")
 
@@ -36,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"where everything is kept (default: {FOLDER})",
     )
     parser.add_argument(
+        "--off",
+        type=_layers,
+        default=frozenset[Layer](),
+        metavar="LAYER,…",
+        help="put careless layers in the place of these, such as boundary,output",
+    )
+    parser.add_argument(
         "--reachable",
         action="append",
         default=[],
@@ -49,6 +58,13 @@ def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65_535:  # noqa: PLR2004  # 16 bits
         raise argparse.ArgumentTypeError("a port is a number up to 65535")
     return int(text)
+
+
+def _layers(text: str) -> frozenset[Layer]:
+    try:
+        return frozenset(Layer(name) for name in text.split(",") if name)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"layers are {', '.join(Layer)}") from None
 
 
 def _endpoint(text: str) -> tuple[str, int]:

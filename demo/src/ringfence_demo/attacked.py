@@ -1,7 +1,7 @@
 """The shop as ``ringfence attack`` starts it: a process of its own that tells what its seams did.
 
 It is the shop of ``ringfence demo``: the same code, guard, server and settings, with the layers off
-that ``RINGFENCE_LAYERS_OFF`` names. Added to it are, in every configuration alike:
+that ``--off`` names. Added to it are, in every configuration alike:
 
 - what hurried teams add (``hurried``);
 - a line in a file for each request, with the traces of the controls that acted by construction, so
@@ -71,7 +71,13 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
     leave_behind(folder)
     pages, static = nobody.copies(folder.root)
     guarded = guard(
-        folder, databases, configured, reachable=arguments.reachable, pages=pages, static=static
+        folder,
+        databases,
+        configured,
+        reachable=arguments.reachable,
+        pages=pages,
+        static=static,
+        off=arguments.off,
     )
     app = guarded.app
     if not isinstance(app, FastAPI):

@@ -14,11 +14,13 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from ringfence import Database, Outbound, Ringfence, public
 from ringfence.authn.accounts import AccountStore
 from ringfence.boundary.urls.outbound import Endpoint
+from ringfence.core.codes import Layer
 from ringfence.core.exchange import current
 from ringfence.core.settings import Settings, parse
 from ringfence.storage import open_stores
 from ringfence_demo.app import build
 from ringfence_demo.arguments import FOLDER
+from ringfence_demo.careless import careless
 from ringfence_demo.data import Databases, DataFolder
 from ringfence_demo.models import Order, Upload
 from ringfence_demo.shop import PAGES, STATIC, Shop
@@ -78,11 +80,18 @@ def guard(
     reachable: Iterable[Endpoint] = (),
     pages: Path = PAGES,
     static: Path = STATIC,
+    off: Iterable[Layer] = (),
 ) -> Ringfence:
-    """The guarded shop; its layers may be switched off in the settings.
+    """The guarded shop.
 
-    ``reachable`` are addresses that ``/tools/fetch`` may reach although they are not public;
-    ``pages`` and ``static`` are the shop's own files, or a copy of them.
+    Args:
+        folder: Where it keeps everything.
+        databases: Where its rows are.
+        settings: Ringfence's.
+        reachable: Addresses that ``/tools/fetch`` may reach although they are not public.
+        pages: The shop's own pages, or a copy of them.
+        static: As ``pages``.
+        off: Layers in whose place careless ones stand.
     """
     database = Database(create_async_engine(databases.shop))
     stores = open_stores(settings.database, session_idle=settings.session_idle)
@@ -103,6 +112,7 @@ def guard(
             Upload: database.loader(Upload, owner="user_id"),
         },
         stores=stores,
+        layers=careless(*off),
     )
 
 

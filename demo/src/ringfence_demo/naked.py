@@ -32,7 +32,6 @@ from ringfence_demo.server import bind, serve
 
 HOST: Final = "localhost"
 
-_EVERY_LAYER: Final = ",".join(Layer)
 _NOT_FOUND: Final = (
     {"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]},
     {"type": "http.response.body", "body": b""},
@@ -123,12 +122,13 @@ def main() -> None:
     folder = DataFolder(Path(tempfile.mkdtemp(prefix="ringfence-naked-")))
     threading.Thread(target=_end_with_the_parent, args=(folder.root,), daemon=True).start()
     databases = Databases(**said["databases"]) if said["databases"] else Databases.sqlite(folder)
-    switched_off = {"RINGFENCE_LAYERS_OFF": _EVERY_LAYER, "RINGFENCE_LOG": os.devnull}
-    configured = settings(folder, databases, switched_off, origin=origin)
+    configured = settings(folder, databases, {"RINGFENCE_LOG": os.devnull}, origin=origin)
     first_start(folder, databases, configured)
     reachable = [(host, port) for host, port in said["reachable"]]
     pages, static = nobody.copies(folder.root)
-    app = guard(folder, databases, configured, reachable=reachable, pages=pages, static=static)
+    app = guard(
+        folder, databases, configured, reachable=reachable, pages=pages, static=static, off=Layer
+    )
     prefix = "/" + secrets.token_hex(16)
 
     def ready() -> None:

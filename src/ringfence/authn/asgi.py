@@ -14,11 +14,11 @@ from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from typing import Final
 
+from ringfence.authn.flows import Flows
 from ringfence.authn.revocation import Revocations, RevocationSource
-from ringfence.authn.tokens import LIFETIME, AccessTokens
-from ringfence.core.codes import Layer
+from ringfence.authn.tokens import LIFETIME
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import Exchange
+from ringfence.core.exchange import NO_SEAMS, Exchange, Seams
 from ringfence.core.principal import Principal
 
 #: A revocation is remembered longer than a token lives by this: a token may be signed, with the
@@ -28,15 +28,15 @@ _REMEMBERED_FOR: Final = LIFETIME + MARGIN
 
 _SCHEME: Final = b"bearer "
 
-#: What a proxy in front might say of the caller. Believed with the layer off only (ATTACKS H04).
-_SAID_OF_THE_CALLER: Final = frozenset({b"x-user-id", b"x-remote-user", b"x-forwarded-user"})
-
 
 class Authn:
-    """The authn layer on the way of a request."""
+    """The authn layer: who asks, and what people do to be known (``flows``)."""
 
-    def __init__(self, tokens: AccessTokens, source: RevocationSource) -> None:
-        self._tokens: Final = tokens
+    seams: Seams = NO_SEAMS
+
+    def __init__(self, flows: Flows, source: RevocationSource) -> None:
+        self.flows: Final = flows
+        self._tokens: Final = flows.tokens
         self._source: Final = source
         self._revocations: Final = Revocations()
         self._number = 0  # of the entry that was read last
@@ -51,9 +51,6 @@ class Authn:
         Raises:
             Refused: ``token.malformed``, ``.invalid``, ``.expired``, ``.revoked``; StoreError.
         """
-        if ex.off and Layer.AUTHN in ex.off:
-            ex.principal = self._claimed(ex)
-            return None
         if b"authorization" not in ex.headers:
             return None
         token = bearer_token(ex)
@@ -62,6 +59,12 @@ class Authn:
             return self._catch_up(ex, principal)
         self._admit(ex, principal)
         return None
+
+    def start(self) -> None:
+        """Nothing of the process is this layer's."""
+
+    def close(self) -> None:
+        """As ``start``."""
 
     async def judge_again(self, ex: Exchange, now: datetime) -> None:
         """Judge the token of a connection that has been open for a while.
@@ -97,21 +100,6 @@ class Authn:
         if self._forgot_at is None or abs(now - self._forgot_at) >= MARGIN:
             self._revocations.forget(now - _REMEMBERED_FOR)
             self._forgot_at = now
-
-    def _claimed(self, ex: Exchange) -> Principal | None:
-        """Whoever a header or a token claims is asking; what claims nobody counts for nothing."""
-        for name, value in ex.scope["headers"]:
-            if name in _SAID_OF_THE_CALLER:
-                subject = value.decode("latin-1")
-                return Principal(
-                    subject=subject, session="", authenticated_at=ex.now, expires_at=ex.now
-                )
-        try:
-            if b"authorization" not in ex.headers:
-                return None
-            return self._tokens.unverified_principal(bearer_token(ex))
-        except Refused:
-            return None
 
 
 def bearer_token(ex: Exchange) -> str:

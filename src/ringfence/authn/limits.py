@@ -21,9 +21,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from ringfence.authn.counters import Counter, CounterStore
-from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import is_on
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -152,13 +150,11 @@ async def take(store: CounterStore, charges: Sequence[Charge], now: datetime) ->
 
 
 async def charge(store: CounterStore, code: str, charges: Sequence[Charge], now: datetime) -> None:
-    """Take one unit of each charge; with the layer off, nothing is counted.
+    """Take one unit of each charge.
 
     Raises:
         Refused: ``code``, with the time to wait.
     """
-    if not is_on(Layer.AUTHN):
-        return
     wait = await take(store, charges, now)
     if wait is not None:
         raise Refused(code, retry_after=wait)

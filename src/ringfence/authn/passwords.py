@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from ringfence.authn import verifier
@@ -22,9 +22,7 @@ from ringfence.authn.accounts import StoredVerifier
 from ringfence.authn.blocklist import Blocklist
 from ringfence.authn.hashing import Hashing
 from ringfence.authn.verifier import ARGON2ID, KEY_BYTES, Argon2Parameters
-from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import is_on
 from ringfence.core.secret import Secret
 
 SHORTEST: Final = 15  # code points in NFC, MUSTS P01, P05
@@ -67,9 +65,21 @@ def names(*texts: str) -> frozenset[str]:
     return frozenset(name for text in texts for name in _NAME.findall(text))
 
 
+class Rules(Protocol):
+    """What a new password must be."""
+
+    def measured(self, password: str) -> bytes:
+        """The password as it is hashed. Quick; raises ``Refused``."""
+        ...
+
+    def check(self, password: str, login: str) -> None:
+        """Judge a new password of ``login``, in a worker. Raises ``Refused``."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What a new password must be."""
+    """The rules of NIST SP 800-63B-4: length, and nothing that guessing tools try early."""
 
     blocklist: Blocklist
     service: frozenset[str]  # names of the service
@@ -81,6 +91,10 @@ class Policy:
             blocklist=Blocklist.bundled(),
             service=names("ringfence", urlsplit(origin).hostname or ""),
         )
+
+    def measured(self, password: str) -> bytes:
+        """As ``measured``."""
+        return measured(password)
 
     def check(self, password: str, login: str) -> None:
         """Judge a new password of ``login``.
@@ -102,7 +116,7 @@ class Passwords:
     """
 
     hashing: Hashing
-    policy: Policy
+    policy: Rules
     tenant: str
     salt_key: Secret[bytes]
     peppers: Mapping[int, Secret[bytes]]  # by version; the highest makes
@@ -114,14 +128,12 @@ class Passwords:
         Raises:
             Refused: As ``Policy.check``; ``hashing.busy``.
         """
-        judged = is_on(Layer.AUTHN)
-        encoded = measured(password) if judged else encode(password)
+        encoded = self.policy.measured(password)
         parameters, version = self.parameters[0], max(self.peppers)
         salt = verifier.salt(self.salt_key, self.tenant, login)
 
         def job() -> bytes:  # one that is made to be hard to judge takes 0.3 s: not in the loop
-            if judged:
-                self.policy.check(password, login)
+            self.policy.check(password, login)
             return verifier.client_key(encoded, salt, parameters)
 
         key = await self.hashing.run(job, reserved=True)

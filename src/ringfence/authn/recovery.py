@@ -12,18 +12,16 @@ from datetime import datetime
 from typing import Protocol
 
 from ringfence.authn import links, mail
-from ringfence.authn.accounts import Account, AccountStore, StoredVerifier
+from ringfence.authn.accounts import Account, AccountStore
 from ringfence.authn.budgets import Budgets
 from ringfence.authn.counters import CounterStore
 from ringfence.authn.limits import Charge, charge, give_back
-from ringfence.authn.links import Link, LinkStore
+from ringfence.authn.links import LinkStore
 from ringfence.authn.mail import Mailer
 from ringfence.authn.opaque import Random
 from ringfence.authn.signin import Proofs
 from ringfence.authn.signup import Makes
-from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import is_on
 
 
 class Passwords(Proofs, Makes, Protocol):
@@ -60,10 +58,7 @@ class Recovery:
         """
         link = await links.find(self.links, token, "reset", now)
         verifier = await self.passwords.make(link.login, password)
-        if is_on(Layer.AUTHN):
-            account = await self.links.redeem_reset(link.digest, verifier, now)
-        else:
-            account = await self._set_unspent(link, verifier, now)
+        account = await self.links.redeem_reset(link.digest, verifier, now)
         if account is None:
             raise Refused("link.invalid")
         return account
@@ -96,14 +91,3 @@ class Recovery:
         """Tell the owner by mail. Runs after the answer has left."""
         letter = mail.password_changed(site)
         await self.mailer.send(account.login, letter.subject, letter.text)
-
-    async def _set_unspent(
-        self, link: Link, verifier: StoredVerifier, now: datetime
-    ) -> Account | None:
-        """With the layer off: the password is set, and the link works again and again."""
-        account = await self.accounts.find_by_login(link.login)
-        if account is None:
-            return None
-        changed = await self.accounts.set_verifier(account.id, verifier, account.token_version, now)
-        await self.links.add(link)
-        return changed

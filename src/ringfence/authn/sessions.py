@@ -14,9 +14,7 @@ from ringfence.authn.accounts import Account, AccountStore
 from ringfence.authn.opaque import Random
 from ringfence.authn.refresh import RefreshLimits, RefreshStore, RefreshToken, rotate
 from ringfence.authn.sealing import NONCE_BYTES, seal, unseal
-from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import is_on
 from ringfence.core.secret import Secret
 
 #: What a password proves: assurance level 1, and its method by the names of RFC 8176.
@@ -140,10 +138,7 @@ class Sessions:
             Refused: ``refresh.unknown``, ``.expired``, ``.revoked`` or ``.reused`` (see
                 ``refresh``); ``.revoked`` also when the account is disabled or gone.
         """
-        account, session, spent = await self._holder(shown)
-        if spent and not is_on(Layer.AUTHN):  # nobody notices that it comes again
-            device = Device(client=session.client, user_agent=session.user_agent)
-            return await self.begin(account, device, now)
+        account, session = await self._holder(shown)
         successor = opaque.new(opaque.REFRESH, self.random)
         sealed = seal(successor, shown, self.sealing_key, self.random(NONCE_BYTES))
         used, new = opaque.digest(shown), opaque.digest(successor)
@@ -178,8 +173,8 @@ class Sessions:
             and now < session.signed_in_at + self.limits.absolute
         ]
 
-    async def _holder(self, shown: str) -> tuple[Account, Session, bool]:
-        """Whose token this is, and whether it is spent."""
+    async def _holder(self, shown: str) -> tuple[Account, Session]:
+        """Whose token this is, spent or not."""
         token = None
         if opaque.could_be(shown, opaque.REFRESH):
             token = await self.store.find(opaque.digest(shown))
@@ -189,7 +184,7 @@ class Sessions:
         account = await self.accounts.find(session.account) if session else None
         if session is None or account is None or account.disabled_at is not None:
             raise Refused("refresh.revoked")
-        return account, session, token.spent_at is not None
+        return account, session
 
     def _grant(self, account: Account, session: Session, refresh: str, now: datetime) -> Grant:
         access = self.issuer.issue(

@@ -31,9 +31,7 @@ from ringfence.authn.budgets import Budgets
 from ringfence.authn.counters import Counter, CounterStore
 from ringfence.authn.limits import UNKNOWN_ADDRESS, address_key, judge, stamp
 from ringfence.authn.opaque import pseudonym
-from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import is_on
 from ringfence.core.secret import Secret
 
 Counters: TypeAlias = Sequence[Counter | None]
@@ -123,8 +121,6 @@ class SignIn:
     async def _admit(self, login: str, client: str, now: datetime) -> Attempt:
         """Take the units of one attempt, or refuse it."""
         name, place = pseudonym(login, self.pseudonyms), address_key(client)
-        if not is_on(Layer.AUTHN):
-            return Attempt(login=name, place=place, known=False, open=True, at=now)
 
         def change(counters: Counters) -> tuple[Counters, Attempt | timedelta]:
             address, account, known = counters
@@ -153,8 +149,6 @@ class SignIn:
 
     async def _failure(self, attempt: Attempt) -> Refused:
         """What a wrong attempt is answered. It takes one write, whatever that is."""
-        if not is_on(Layer.AUTHN):
-            return Refused("credentials.invalid", facts={"login": attempt.login})
 
         def change(counters: Counters) -> tuple[Counters, timedelta | None]:
             (before,) = counters
@@ -177,8 +171,6 @@ class SignIn:
         Raises:
             Refused: ``signin.limited``: the account has begun too many sessions.
         """
-        if not is_on(Layer.AUTHN):
-            return
         budgets = self.budgets
 
         def change(counters: Counters) -> tuple[Counters, timedelta | None]:

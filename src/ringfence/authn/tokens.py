@@ -68,20 +68,6 @@ class _Claims(Struct, frozen=True, forbid_unknown_fields=True):
     rv: _Version
 
 
-class _UnverifiedClaims(Struct, frozen=True):
-    """What is taken of a token where nothing is verified."""
-
-    sub: _Text
-    sid: str = ""
-    exp: _Seconds = 0
-    auth_time: _Seconds = 0
-    aal: int = 1
-    amr: tuple[str, ...] = ()
-    roles: tuple[str, ...] = ()
-    tv: int = 0
-    rv: int = 0
-
-
 class AccessTokens:
     """Issues and verifies access tokens, and remembers those verified until they expire."""
 
@@ -142,22 +128,6 @@ class AccessTokens:
             del self._verified[next(iter(self._verified))]
         self._verified[token] = principal
         return principal
-
-    def unverified_principal(self, token: str) -> Principal:
-        """Who ``token`` claims is asking, whoever made it: for when the layer is off.
-
-        Raises:
-            Refused: ``token.malformed``: it claims nobody.
-        """
-        parts = token.split(".")
-        if len(parts) < 2:  # noqa: PLR2004  # a header and claims
-            raise Refused("token.malformed")
-        try:
-            padded = parts[1] + "=" * (-len(parts[1]) % 4)
-            claims = msgspec.json.decode(urlsafe_b64decode(padded), type=_UnverifiedClaims)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise Refused("token.malformed") from error
-        return _principal(claims)
 
     def jwks(self) -> dict[str, object]:
         """The public keys (RFC 7517), those included that do not sign yet."""
@@ -230,7 +200,7 @@ def _parse(encoded: bytes, kind: type[StructT], check: str) -> StructT:
     return parsed
 
 
-def _principal(claims: "_Claims | _UnverifiedClaims") -> Principal:
+def _principal(claims: _Claims) -> Principal:
     return Principal(
         subject=claims.sub,
         session=claims.sid,

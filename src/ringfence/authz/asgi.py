@@ -8,16 +8,17 @@ from ringfence.authz.resources import Plan, ResourceLoader, plan
 from ringfence.authz.seal import Seal
 from ringfence.authz.starlette import Routes, Survey
 from ringfence.core.asgi import Scope
-from ringfence.core.codes import Layer
 from ringfence.core.decision import Decision, Resource
 from ringfence.core.errors import ConfigurationError, Refused, StoreError
-from ringfence.core.exchange import Exchange
+from ringfence.core.exchange import NO_SEAMS, Exchange, Seams
 from ringfence.core.policy import atoms
 from ringfence.core.route import Entry, Match, RouteTable
 
 
 class Authz:
     """Default deny: what the table does not hold, or nobody declared a policy for, is not there."""
+
+    seams: Seams = NO_SEAMS
 
     def __init__(
         self, routes: Routes, own: Iterable[Entry], loaders: Mapping[type, ResourceLoader]
@@ -34,11 +35,8 @@ class Authz:
         """The table as it stands, Ringfence's own routes first."""
         return self._table.entries if self._table else ()
 
-    def start(self, *, sealed: bool = True) -> None:
+    def start(self) -> None:
         """Compile the table, and hold the application to the routes that it was read from.
-
-        Args:
-            sealed: False where the layer is switched off.
 
         Raises:
             ConfigurationError: Every problem of the routes, or what cannot be sealed.
@@ -46,8 +44,7 @@ class Authz:
         survey = self.build()
         if survey.problems:
             raise ConfigurationError(*survey.problems)
-        if sealed:
-            self._seal = Seal(survey.tree)
+        self._seal = Seal(survey.tree)
 
     def close(self) -> None:
         """Let go of the application: its routes may change again."""
@@ -96,8 +93,6 @@ class Authz:
             _path(scope),
         )
         exchange.entry = entry = match.entry
-        if exchange.off and Layer.AUTHZ in exchange.off:
-            return
         if entry is None:
             if not match.others:
                 raise Refused("route.unknown", facts={"path": _path(scope)})
@@ -114,17 +109,16 @@ class Authz:
         """
         entry = exchange.entry
         if entry is None:
-            return None if Layer.AUTHZ in exchange.off else self._other_methods(exchange)
+            return self._other_methods(exchange)
         chosen = self._plans.get(entry)
-        if chosen is None:  # the layer is off, or route() had refused
-            return None
+        if chosen is None:  # the routes were read again since route()
+            raise Refused("policy.missing")
         if chosen.loader is not None:
             return self._load_and_judge(exchange, chosen)
         exchange.resource = Resource(parameters=exchange.match.parameters)
-        if not exchange.off or Layer.AUTHZ not in exchange.off:
-            decision = decide(chosen.policy, exchange.principal, exchange.resource, exchange.now)
-            if not decision.allowed:
-                raise Refused(decision.code)
+        decision = decide(chosen.policy, exchange.principal, exchange.resource, exchange.now)
+        if not decision.allowed:
+            raise Refused(decision.code)
         return None
 
     async def explain(self, exchange: Exchange) -> dict[str, Any]:
@@ -156,7 +150,7 @@ class Authz:
 
     async def _load_and_judge(self, exchange: Exchange, chosen: Plan) -> None:
         decision, exchange.resource = await _judge(exchange, chosen, exchange.match)
-        if not decision.allowed and Layer.AUTHZ not in exchange.off:
+        if not decision.allowed:
             named = exchange.match.parameters[chosen.key]
             raise Refused(decision.code, facts={chosen.key: named})
         if exchange.resource.value is None:  # whoever asks: the handler gets an object, never None
@@ -182,9 +176,9 @@ async def _judge(exchange: Exchange, chosen: Plan, match: Match) -> tuple[Decisi
     decision = decide(chosen.policy, exchange.principal, resource, exchange.now)
     if chosen.loader is None:
         return decision, resource
-    if decision.code == "token.missing" and Layer.AUTHZ not in exchange.off:
+    if decision.code == "token.missing":
         return decision, resource
-    value = await _loaded(chosen.loader, match.parameters[chosen.key])
+    value = await loaded(chosen.loader, match.parameters[chosen.key])
     if value is None:
         told = decision.allowed or decision.code == "aal.insufficient"  # as of what is there
         return (decision if told else _MISSING), resource
@@ -199,7 +193,8 @@ def _path(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(root + "/") else path
 
 
-async def _loaded(loader: ResourceLoader, key: str) -> object | None:
+async def loaded(loader: ResourceLoader, key: str) -> object | None:
+    """What ``loader`` finds. Raises StoreError where its database does not answer."""
     try:
         return await loader.load(key)
     except (Refused, StoreError):

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from ringfence.boundary.processes import denial
 from ringfence.boundary.request import body, csrf, inputs, path, query
 from ringfence.boundary.request.body import BodyLimits
 from ringfence.boundary.request.head import HeadLimits, check, malformed, origins_by_host
@@ -14,9 +15,8 @@ from ringfence.boundary.request.malformed import MalformedError
 from ringfence.boundary.request.schema import Schema, declared_body
 from ringfence.boundary.request.under_way import UnderWay
 from ringfence.core.asgi import Message, Receive
-from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import Exchange
+from ringfence.core.exchange import NO_SEAMS, Exchange, Seams
 from ringfence.core.route import Entry
 from ringfence.core.settings import Settings
 
@@ -30,7 +30,7 @@ _WITHOUT_HOST_CHECK: Final = frozenset({"/healthz", "/readyz", "/.well-known/jwk
 
 
 class Boundary:
-    """Checks head and body of every request.
+    """Checks head and body of every request, and what handlers reach for.
 
     Args:
         settings: ``origin`` and ``allowed_origins`` say who we are and whom we trust,
@@ -39,6 +39,8 @@ class Boundary:
         content_types: Further types of bodies that the application reads.
     """
 
+    seams: Seams = NO_SEAMS
+
     def __init__(
         self,
         settings: Settings,
@@ -46,6 +48,7 @@ class Boundary:
         repeated: Collection[str] = (),
         content_types: Collection[str] = (),
     ) -> None:
+        self._settings: Final = settings
         self._own: Final = origins_by_host([settings.origin])
         self._hosts: Final = {**origins_by_host(settings.allowed_origins), **self._own}
         self._listed: Final = frozenset(origin.encode() for origin in settings.allowed_origins)
@@ -56,6 +59,16 @@ class Boundary:
         self._under_way: Final = UnderWay(_BODIES_PER_ADDRESS * settings.body_limit_bytes)
         self._schemas: WeakKeyDictionary[Entry, Schema | None] = WeakKeyDictionary()
 
+    def start(self) -> None:
+        """Deny new programs in this process, and have its SQL judged."""
+        denial.freeze()
+        _guard_sql(self._settings)
+
+    def close(self) -> None:
+        """Undo one ``start``."""
+        _release_sql(self._settings)
+        denial.thaw()
+
     def check_head(self, exchange: Exchange) -> None:
         """Refuse a head that is too large, ambiguous, for another host, or from another site.
 
@@ -63,8 +76,6 @@ class Boundary:
             Refused: ``head.*``, ``host.unknown``, ``path.malformed``, ``query.malformed`` or
                 ``csrf.*``.
         """
-        if exchange.off and Layer.BOUNDARY in exchange.off:
-            return
         scope = exchange.scope
         headers = exchange.headers
         check(scope["headers"], headers, self._head_limits)
@@ -93,8 +104,6 @@ class Boundary:
         Raises:
             Refused: ``body.*``.
         """
-        if exchange.off and Layer.BOUNDARY in exchange.off:
-            return receive
         scope = exchange.scope
         if scope["type"] != "http":
             return _remembering(exchange, receive)
@@ -138,7 +147,7 @@ class Boundary:
             raise Refused("query.malformed", facts={"reason": str(error)}) from None
 
 
-def guard_sql(settings: Settings) -> None:
+def _guard_sql(settings: Settings) -> None:
     """Guard SQLAlchemy, if the application has it. Importing it is left to the application."""
     if importlib.util.find_spec("sqlalchemy") is not None:
         from ringfence.boundary.sql.sqlalchemy import install  # noqa: PLC0415  # it costs 0.5 s
@@ -146,8 +155,8 @@ def guard_sql(settings: Settings) -> None:
         install(settings.sql_guard)
 
 
-def release_sql(settings: Settings) -> None:
-    """Undo one ``guard_sql``."""
+def _release_sql(settings: Settings) -> None:
+    """Undo one ``_guard_sql``."""
     if importlib.util.find_spec("sqlalchemy") is not None:
         from ringfence.boundary.sql.sqlalchemy import remove  # noqa: PLC0415  # as above
 

@@ -1,17 +1,17 @@
-"""One request's passage through the layers, and the seams that let a layer be switched off.
+"""One request's passage through the layers: what they know of it, and what they leave behind.
 
 The pipeline makes one ``Exchange`` for each request and every layer reads and writes its own part
-of it. A control that works by construction (an argument list, a sanitiser) asks ``seam`` first:
-with its layer off it hands the value on untreated; with it on, it leaves a trace.
+of it. A control that works by construction (an argument list, a sanitiser) leaves a ``trace``.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, Final, Generic, Protocol, TypeVar, overload
+from types import MappingProxyType
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, overload
 
 from ringfence.core.asgi import Scope
-from ringfence.core.codes import CODES, Code, Layer
+from ringfence.core.codes import CODES, Code
 from ringfence.core.decision import NO_RESOURCE
 from ringfence.core.errors import Refused
 from ringfence.core.event import Event, EventSink
@@ -52,6 +52,12 @@ class State(Protocol):
     def __len__(self) -> int: ...
 
 
+#: What layer objects provide for seams (``core.seam``), by seam. A guarded layer provides nothing:
+#: seams fall back on the guarded implementations.
+Seams: TypeAlias = Mapping[Slot[Any], Any]
+NO_SEAMS: Final[Seams] = MappingProxyType({})
+
+
 class Exchange:
     """Everything the layers know about one request. Lives as long as the request does.
 
@@ -66,12 +72,12 @@ class Exchange:
         "inputs",
         "match",
         "now",
-        "off",
         "principal",
         "refusals",
         "request_id",
         "resource",
         "scope",
+        "seams",
         "sink",
         "state",
         "traces",
@@ -83,14 +89,14 @@ class Exchange:
         *,
         request_id: str,
         now: datetime,
-        off: frozenset[Layer],
         sink: EventSink,
+        seams: Seams = NO_SEAMS,
     ) -> None:
         self.scope = scope
         self.request_id = request_id
         self.now = now  # aware UTC, read once for the request
-        self.off = off  # layers that are switched off (demo and test only)
         self.sink = sink  # where the layers' events go
+        self.seams = seams  # what the layers of this request provide
         self.headers: dict[bytes, bytes] = dict(scope.get("headers", ()))  # of several, the last
         self.client = ""  # network: the client's address
         self.match: Match = NOTHING  # authz: what the route table holds for this path
@@ -99,7 +105,7 @@ class Exchange:
         self.refusals: list[Refused] = []  # to handlers, not written down yet
         self.resource = NO_RESOURCE  # authz: what the policy's loader found
         self.inputs: list[str] = []  # boundary: all that the client sent, where a crash is told
-        self.traces: list[Code] = []  # what the seams did
+        self.traces: list[Code] = []  # what controls did by construction
         kept: dict[Any, Any] = {}
         self.state: State = kept  # what modules keep with the request, such as a database session
         self.closing: list[Callable[[], Awaitable[None]]] = []  # and what closes it in the end
@@ -139,19 +145,11 @@ in_progress: Final[set[Exchange]] = set()
 current: ContextVar[Exchange | None] = ContextVar("ringfence.exchange", default=None)
 
 
-def seam(code: str) -> bool:
-    """Whether the control behind ``code`` is to act; leaves the trace when it is.
-
-    Outside of a request there is no switch: the control acts.
-    """
-    traced = CODES[code]
+def trace(code: str) -> None:
+    """Leave a trace in the current request: the control behind ``code`` has acted."""
     exchange = current.get()
-    if exchange is None:
-        return True
-    if traced.layer in exchange.off:
-        return False
-    exchange.traces.append(traced)
-    return True
+    if exchange is not None:
+        exchange.traces.append(CODES[code])
 
 
 def refusal(code: str, **facts: str | int) -> Refused:
@@ -161,9 +159,3 @@ def refusal(code: str, **facts: str | int) -> Refused:
     if exchange is not None and len(exchange.refusals) < _MOST_REFUSALS:
         exchange.refusals.append(refused)
     return refused
-
-
-def is_on(layer: Layer) -> bool:
-    """Whether ``layer`` acts in the current request; outside of one it does."""
-    exchange = current.get()
-    return exchange is None or layer not in exchange.off

@@ -2,7 +2,7 @@
 
 A setting that is missing, weak or unknown is reported by **name only**, all at once, so that one
 start shows everything there is to mend and no log holds a value (ASVS 13.4, mission).
-``RINGFENCE_ENV`` unset means production, where no layer can be switched off.
+``RINGFENCE_ENV`` unset means production, where every layer is the guarded one.
 """
 
 import difflib
@@ -16,7 +16,6 @@ from types import MappingProxyType
 from typing import Final, NoReturn, TypeAlias, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -76,7 +75,6 @@ class Settings:
     keys: Path = Path("keys")  # folder of key files, mode 0700
     trusted_proxies: tuple[Network, ...] = ()  # whose X-Forwarded-For is believed
     allowed_origins: frozenset[str] = frozenset()  # further origins that may change state
-    layers_off: frozenset[Layer] = frozenset()  # demo and test only
     # smtp[s]://user:password@host:port, or file:FOLDER in demo and test
     mail: str = field(default="", repr=False)
     mail_from: str = "noreply@localhost"
@@ -116,7 +114,6 @@ def parse(environ: Mapping[str, str], *, required: Iterable[str] = ()) -> Settin
         keys=reader.one("KEYS", Path, Path("keys")),
         trusted_proxies=reader.many("TRUSTED_PROXIES", ipaddress.ip_network),
         allowed_origins=frozenset(reader.many("ALLOWED_ORIGINS", _origin)),
-        layers_off=frozenset(reader.many("LAYERS_OFF", Layer)),
         mail=reader.one("MAIL", _mail, ""),
         mail_from=reader.one("MAIL_FROM", _address, "noreply@localhost"),
         log=reader.one("LOG", str, "-"),
@@ -200,7 +197,6 @@ _FORMS: Final[Mapping[str, str]] = MappingProxyType(
         "DATABASE": "sqlite:///FILE or postgresql://USER@HOST/NAME",
         "TRUSTED_PROXIES": "networks such as 10.0.0.0/8, with commas between them",
         "ALLOWED_ORIGINS": "origins such as https://host, with commas between them",
-        "LAYERS_OFF": "some of " + ", ".join(Layer),
         "MAIL": "smtps://USER:PASSWORD@HOST or smtp://…; file:FOLDER in demo and test",
         "MAIL_FROM": "an e-mail address",
         "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
@@ -226,8 +222,6 @@ def _contradictions(settings: Settings, given: Container[str]) -> list[str]:
         problems.append(f"{PREFIX}ORIGIN is missing")
     elif production and settings.origin and not settings.secure:
         problems.append(f"{PREFIX}ORIGIN must start with https:// in production")
-    if production and settings.layers_off:
-        problems.append(f"{PREFIX}LAYERS_OFF is for {PREFIX}ENV=demo and test only")
     if production and settings.mail.startswith("file:"):
         problems.append(f"{PREFIX}MAIL must be smtp:// or smtps:// in production")
     if production and f"{PREFIX}MAIL" not in given:

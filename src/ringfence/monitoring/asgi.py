@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from ringfence.core.codes import CODES, Layer, Level
+from ringfence.core.codes import CODES, Level
 from ringfence.core.errors import Refused, StoreError
 from ringfence.core.event import Event
-from ringfence.core.exchange import Exchange, current
+from ringfence.core.exchange import NO_SEAMS, Exchange, Seams, current
 from ringfence.core.secret import MASK
 from ringfence.core.settings import Environment, Settings
-from ringfence.monitoring import careless, crash
+from ringfence.monitoring import crash
 from ringfence.monitoring.journal import Journal, open_journal
 from ringfence.monitoring.logs import redact_records
 from ringfence.monitoring.rate import Rate, Summary
@@ -52,6 +52,8 @@ class Monitor:
         ConfigurationError: The log cannot be opened.
     """
 
+    seams: Seams = NO_SEAMS
+
     def __init__(
         self,
         settings: Settings,
@@ -59,7 +61,6 @@ class Monitor:
         journal: Journal | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._off: Final = Layer.MONITORING in settings.layers_off
         self._least: Final = _SEVERITY[_level(settings)]
         self._clock: Final = clock
         self._journal: Final = journal or open_journal(settings.log)
@@ -67,7 +68,11 @@ class Monitor:
         self._lock: Final = threading.Lock()  # handlers in threads emit too
         self._timer: asyncio.TimerHandle | None = None
         self._redactor: Final = Redactor(_own_secrets(settings))
-        self._restore: Final = None if self._off else redact_records(self._redactor)
+        self._restore: Callable[[], None] | None = None
+
+    def start(self) -> None:
+        """Redact what this process logs. Comes before the application starts, which logs too."""
+        self._restore = redact_records(self._redactor)
 
     def emit(self, event: Event) -> None:
         """Write an event down. Neither waits nor raises."""
@@ -94,11 +99,11 @@ class Monitor:
         """Write down an exception that nobody meant."""
         facts = crash.facts(error, self._redactor, exchange.inputs)
         status = CODES["server.error"].status
-        self._take(exchange.event("server.error", facts, status=status), exchange, error)
+        self._take(exchange.event("server.error", facts, status=status), exchange)
 
     def redacted(self, text: str) -> str:
         """``text`` of the application as it may be written down elsewhere."""
-        return text if self._off else self._redactor.text(text)
+        return self._redactor.text(text)
 
     def ping(self) -> None:
         """Whether the log takes lines; for ``/readyz``. Requests go on meanwhile.
@@ -118,19 +123,14 @@ class Monitor:
             self._journal.close()
         if self._restore is not None:
             self._restore()
+            self._restore = None
 
-    def _take(
-        self, event: Event, exchange: Exchange | None, error: Exception | None = None
-    ) -> None:
+    def _take(self, event: Event, exchange: Exchange | None) -> None:
         if _SEVERITY[event.code.level] < self._least:
             return
-        off = self._off if exchange is None else Layer.MONITORING in exchange.off
         try:
             with self._lock:
-                if off:
-                    self._journal.raw(careless.line(event, exchange, error))
-                else:
-                    self._admit(event, exchange)
+                self._admit(event, exchange)
         except Exception:  # noqa: BLE001  # an event must not take its request down
             self._journal.lost += 1
         if self._journal.trouble:

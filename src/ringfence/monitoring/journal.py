@@ -54,14 +54,6 @@ class Journal:
         """Write a record of the process's own logging."""
         self._put(made, terminal.log)
 
-    def raw(self, text: bytes) -> None:
-        """Write ``text`` as it is; the layer is off."""
-        if self._lines:
-            self._lines.put(text)
-        elif self._show:
-            with contextlib.suppress(OSError):
-                self._show(text.decode("utf-8", "replace").rstrip("\n"))
-
     def retry(self) -> None:
         """Write what waits, if that is possible now."""
         if self._lines and self._lines.retry():

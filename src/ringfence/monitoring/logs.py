@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from ringfence.core.codes import Layer
-from ringfence.core.exchange import is_on
+from ringfence.core.seam import Seam
 from ringfence.monitoring import crash
 from ringfence.monitoring.record import bounded, escaped, timestamp
 from ringfence.monitoring.redaction import Redactor
@@ -34,8 +34,7 @@ def redact_records(redactor: Redactor) -> Callable[[], None]:
 
     def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:  # noqa: ANN401  # handed on
         record = previous(*args, **kwargs)
-        if is_on(Layer.MONITORING):
-            _redact(record, redactor)
+        REDACTION.current()(record, redactor)
         return record
 
     def restore() -> None:
@@ -73,7 +72,7 @@ class _Handler(logging.Handler):
             "logger": record.name,
             "message": bounded(record.getMessage()),
         }
-        if record.exc_info and not record.exc_text:  # with the layer off
+        if record.exc_info and not record.exc_text:  # made before redaction began
             record.exc_text = _formatter.formatException(record.exc_info)
         if record.exc_text:
             made["exception"] = record.exc_text[-_MOST_TRACEBACK:]  # the error stands at its end
@@ -95,6 +94,10 @@ def _redact(record: logging.LogRecord, redactor: Redactor) -> None:
         record.exc_info = None
     if record.stack_info:
         record.stack_info = redactor.text(record.stack_info)
+
+
+#: What is done to a record where it is made, with the secrets of the site.
+REDACTION: Final = Seam[Callable[[logging.LogRecord, Redactor], None]](Layer.MONITORING, _redact)
 
 
 def _message(record: logging.LogRecord) -> str:

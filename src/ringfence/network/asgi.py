@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from ringfence.core.codes import Layer
-from ringfence.core.exchange import Exchange
+from ringfence.core.exchange import NO_SEAMS, Exchange, Seams
 from ringfence.core.settings import Settings
+from ringfence.network import sqlite
 from ringfence.network.client import client_address
 
 #: Known peers are looked up, not parsed: a worker sees few addresses at a time.
@@ -14,22 +14,31 @@ _NOBODYS: Final = b"trailer"
 
 
 class Network:
-    """Finds the client's address. The server's own proxy handling must be off."""
+    """Finds the client's address, and holds SQLite to reading and writing rows.
+
+    The server's own proxy handling must be off.
+    """
+
+    seams: Seams = NO_SEAMS
 
     def __init__(self, settings: Settings) -> None:
         self._proxies: Final = settings.trusted_proxies
         self._remembered: dict[str, str] = {}
 
+    def start(self) -> None:
+        """Put the authorizer on the connections of this process."""
+        sqlite.freeze()
+
+    def close(self) -> None:
+        """Undo one ``start``."""
+        sqlite.thaw()
+
     def admit(self, exchange: Exchange) -> None:
-        """Set ``exchange.client``. With the layer off, any client may name its own address."""
+        """Set ``exchange.client``."""
         peer: tuple[str, int] | None = exchange.scope.get("client")
         host = peer[0] if peer else None
-        careless = exchange.off and Layer.NETWORK in exchange.off
-        if self._proxies or careless:
+        if self._proxies:
             forwarded = [v for k, v in exchange.scope["headers"] if k == b"x-forwarded-for"]
-            if careless and forwarded:
-                exchange.client = forwarded[0].decode("latin-1").split(",")[0].strip()
-                return
             if len(forwarded) > 1 and b"transfer-encoding" in exchange.headers:
                 # A chunked body may end with trailers, which a proxy passes on as they are, and
                 # uvicorn adds to the head: the last line need not be the proxy's (RFC 9110, 6.5.1).

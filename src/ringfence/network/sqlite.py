@@ -6,21 +6,23 @@ the database works, no extension, no look at the catalogue. A statement that an 
 in meets here what a database role would say on PostgreSQL (DESIGN section 2; ATTACKS I01, I02).
 
 After ``freeze()`` it acts on every SQLite connection of every SQLAlchemy engine in the process,
-whoever made it. ``migrating()`` lets the application's own migrations through. Ringfence's own
-connections call ``guard`` and have no switch: no text of a client ever becomes SQL on them.
+whoever made it; who judges is a seam. ``migrating()`` lets the application's own migrations
+through. Ringfence's own connections call ``guard`` and are no part of that: no text of a client
+ever becomes SQL on them.
 
 Source: sqlite.org, "Compile-Time Authorization Callbacks" and "Defense Against The Dark Arts".
 """
 
 import sqlite3
-from collections.abc import Awaitable, Generator, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import is_on, refusal
+from ringfence.core.exchange import refusal
+from ringfence.core.seam import Seam
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, ExceptionContext
@@ -76,6 +78,9 @@ _STRICTER: Final = frozenset({None, "1", "on", "true", "yes"})
 #: Where a pooled connection keeps its guard.
 _GUARD: Final = "ringfence.guard"
 
+#: Whether a statement may not do something: the action, and SQLite's two words about it.
+Judge: TypeAlias = Callable[[int, str | None, str | None], bool]
+
 _migrating: ContextVar[bool] = ContextVar("ringfence.migrating", default=False)
 _freezes = 0
 _hooked = False
@@ -88,7 +93,7 @@ class Guard:
     """
 
     def __init__(self) -> None:
-        self.acts = False  # whether it is set
+        self.judge: Judge | None = None  # None: it is not set
         self.denied = False  # by the statement that runs, or ran last
 
     def __call__(
@@ -100,13 +105,14 @@ class Guard:
         _trigger: str | None,
     ) -> int:
         """Judge one thing that a statement wants to do; the arguments are SQLite's own."""
-        if not _denied(action, subject, detail):
+        if self.judge is None or not self.judge(action, subject, detail):
             return sqlite3.SQLITE_OK
         self.denied = True
         return sqlite3.SQLITE_DENY
 
 
-def _denied(action: int, subject: str | None, detail: str | None) -> bool:
+def denied(action: int, subject: str | None, detail: str | None) -> bool:
+    """Whether a statement may not do this; the arguments are SQLite's own."""
     if action == sqlite3.SQLITE_READ:
         # Table-valued functions (json_each) ask for the ROWID while they are declared.
         return subject in _CATALOGUE and detail != "ROWID"
@@ -127,9 +133,15 @@ def _harmless(pragma: str, value: str | None) -> bool:
     return pragma in _PRAGMAS
 
 
+#: Who judges what a statement wants to do.
+JUDGE: Final = Seam[Judge](Layer.NETWORK, denied)
+
+
 def guard(connection: sqlite3.Connection) -> None:
     """Put the authorizer on one connection, for good."""
-    connection.set_authorizer(Guard())
+    authorizer = Guard()
+    authorizer.judge = denied
+    connection.set_authorizer(authorizer)
 
 
 def freeze() -> None:
@@ -182,7 +194,7 @@ def _on_execute(connection: "Connection", *_statement: object) -> None:
 
 
 def _align(connection: Any, info: MutableMapping[Any, Any]) -> None:  # noqa: ANN401  # any driver's
-    """Set or lift the authorizer, if it is not already as this request wants it.
+    """Set, change or lift the authorizer, if it is not already as this request wants it.
 
     Decided here and not in the callback: aiosqlite compiles statements in a thread of its own,
     where no request is current. Setting it makes SQLite compile its cached statements anew.
@@ -192,17 +204,17 @@ def _align(connection: Any, info: MutableMapping[Any, Any]) -> None:  # noqa: AN
         return  # not SQLite
     guard: Guard = info.setdefault(_GUARD, Guard())
     guard.denied = False
-    acts = _freezes > 0 and is_on(Layer.NETWORK) and not _migrating.get()
-    if guard.acts is acts:
+    judge = JUDGE.current() if _freezes and not _migrating.get() else None
+    if guard.judge is judge:
         return
-    pending = driver.set_authorizer(guard if acts else None)
+    pending = driver.set_authorizer(guard if judge is not None else None)
     if pending is not None:  # aiosqlite, which sets it in its own thread
 
         def setting(_driver: object) -> Awaitable[None]:
             return pending
 
         connection.run_async(setting)
-    guard.acts = acts
+    guard.judge = judge
 
 
 def _on_error(context: "ExceptionContext") -> Refused | None:

@@ -1,19 +1,18 @@
 """The output layer in the pipeline: what a request may bring in, and everything that leaves."""
 
 import contextlib
-import traceback
 from typing import Final
 from urllib.parse import urlsplit
 
 from ringfence.core.asgi import Send
-from ringfence.core.codes import CODES, Layer, public
+from ringfence.core.codes import CODES, public
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import Exchange
+from ringfence.core.exchange import NO_SEAMS, Exchange, Seams
 from ringfence.core.settings import Settings
 from ringfence.output import problem
 from ringfence.output.cookies import REFRESH_COOKIE, without_refresh
 from ringfence.output.guard import Guard, respond
-from ringfence.output.headers import REQUEST_ID, fixed
+from ringfence.output.headers import fixed
 from ringfence.output.site import Site, own
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -31,6 +30,8 @@ class Output:
     guard, or with the bare ``send`` where there is no guard yet.
     """
 
+    seams: Seams = NO_SEAMS
+
     def __init__(self, settings: Settings) -> None:
         host = urlsplit(settings.origin).hostname
         self._site: Final = Site(
@@ -39,6 +40,12 @@ class Output:
             secure_cookies=settings.secure or host in _LOOPBACK,
         )
 
+    def start(self) -> None:
+        """Nothing of the process is this layer's."""
+
+    def close(self) -> None:
+        """As ``start``."""
+
     def before(self, exchange: Exchange) -> None:
         """Take the refresh cookie out of a request that goes to anybody but Ringfence itself."""
         if b"cookie" not in exchange.headers:
@@ -46,7 +53,7 @@ class Output:
         headers: list[tuple[bytes, bytes]] = exchange.scope["headers"]
         for name, value in headers:
             if name == b"cookie" and REFRESH_COOKIE in value:
-                if not own(exchange) and Layer.OUTPUT not in exchange.off:
+                if not own(exchange):
                     exchange.scope["headers"] = kept = _without_refresh(headers)
                     exchange.headers = dict(kept)
                 return
@@ -66,13 +73,11 @@ class Output:
             )
             await respond(bare, self._site, exchange, public(refused.code), headers)
 
-    async def answer_crash(self, exchange: Exchange, error: Exception, send: Send | Guard) -> None:
+    async def answer_crash(self, exchange: Exchange, _error: Exception, send: Send | Guard) -> None:
         """Answer an exception that nobody meant: with an id, never with its words."""
         bare, free = _bare(send)
         if exchange.scope["type"] == "websocket":
             await _close(bare, _UNEXPECTED)
-        elif free and Layer.OUTPUT in exchange.off:
-            await _confess(bare, exchange, error)
         elif free:
             await respond(
                 bare, self._site, exchange, CODES["server.error"], (problem.CONTENT_TYPE,)
@@ -87,17 +92,6 @@ def _bare(send: Send | Guard) -> tuple[Send, bool]:
 async def _close(send: Send, code: int) -> None:
     with contextlib.suppress(RuntimeError, OSError):  # the client was faster
         await send({"type": "websocket.close", "code": code})
-
-
-async def _confess(send: Send, exchange: Exchange, error: Exception) -> None:
-    """What a hurried debug server answers; the layer is off (ATTACKS O08)."""
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (REQUEST_ID, exchange.request_id.encode()),
-    ]
-    await send({"type": "http.response.start", "status": 500, "headers": headers})
-    text = "".join(traceback.format_exception(error))
-    await send({"type": "http.response.body", "body": text.encode("utf-8", "backslashreplace")})
 
 
 def _without_refresh(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

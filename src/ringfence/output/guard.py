@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Final
 
 from ringfence.core.asgi import Message, Send
-from ringfence.core.codes import CODES, Code, Layer
+from ringfence.core.codes import CODES, Code
 from ringfence.core.exchange import Exchange
 from ringfence.output import problem
 from ringfence.output.headers import NO_STORE, REQUEST_ID, Header, names_page
@@ -45,14 +45,13 @@ class Guard:
     ``started`` says whether the client has seen anything: then no other answer is possible.
     """
 
-    __slots__ = ("_exchange", "_held", "_off", "_site", "_state", "send", "started")
+    __slots__ = ("_exchange", "_held", "_site", "_state", "send", "started")
 
     def __init__(self, exchange: Exchange, site: Site, send: Send) -> None:
         self.send: Final = send
         self.started = False
         self._exchange: Final = exchange
         self._site: Final = site
-        self._off: Final = bool(exchange.off) and Layer.OUTPUT in exchange.off
         self._state = _OPEN
         self._held: list[Message] = []
 
@@ -74,10 +73,10 @@ class Guard:
         """Send what is held back, now that no other answer can come."""
         held, self._held = self._held, []
         if not held:
-            if self.started or self._off or self._exchange.scope["type"] != "http":
+            if self.started or self._exchange.scope["type"] != "http":
                 return
             held = [_nothing_said()]
-        if self._off or self._state is _State.LOOKING:
+        if self._state is _State.LOOKING:
             await self._release(held)
             return
         start = held[0]
@@ -100,7 +99,7 @@ class Guard:
             return self._start(start)
         if status >= SERVER_ERROR:
             self._state = _State.HELD
-        elif status in FRAMEWORKS and not self._off and not _is_page(start):
+        elif status in FRAMEWORKS and not _is_page(start):
             self._state = _State.LOOKING
         else:
             return self._start(start)
@@ -109,14 +108,10 @@ class Guard:
 
     def _start(self, start: Message) -> Awaitable[None]:
         """Send the start of a response, unless it leads the browser off this site."""
-        if self._off:
-            request_id = (REQUEST_ID, self._exchange.request_id.encode())
-            headers = [*start.get("headers", ()), request_id]
-        elif start.get("status") in _REDIRECTS and self._strays(start):
+        if start.get("status") in _REDIRECTS and self._strays(start):
             tell(self._exchange, "location.policed", start)
             return self._replace(start, CODES["request.refused"])
-        else:
-            headers = self._site.headers(self._exchange, start)
+        headers = self._site.headers(self._exchange, start)
         self._state = _OPEN
         self.started = True
         return self.send({**start, "headers": headers})
@@ -130,8 +125,6 @@ class Guard:
     def _hold_back(self, message: Message) -> Awaitable[None]:
         if self._state is _State.LOOKING:
             return self._look(message)
-        if self._state is _State.HELD and self._off:
-            self._held.append(message)
         return _nothing()
 
     async def _look(self, first: Message) -> None:
@@ -176,12 +169,11 @@ async def respond(
     status: int = 0,
     kind: str = "http.response",
 ) -> None:
-    """Send a problem with these headers and, with the layer on, those of every response."""
+    """Send a problem with these headers and those of every response."""
     body = problem.body(code, exchange.request_id, status=status)
-    security = () if Layer.OUTPUT in exchange.off else (*site.api, NO_STORE)
     request_id = (REQUEST_ID, exchange.request_id.encode())
     length = (b"content-length", b"%d" % len(body))
-    all_headers = [*headers, length, *security, request_id]
+    all_headers = [*headers, length, *site.api, NO_STORE, request_id]
     await send({"type": f"{kind}.start", "status": status or code.status, "headers": all_headers})
     shown = b"" if exchange.scope.get("method") == "HEAD" else body
     await send({"type": f"{kind}.body", "body": shown})

@@ -6,11 +6,14 @@ page behind them neither a handle on the opener nor a recommendation.
 Sources: ATTACKS O02; OWASP ASVS 5.0 requirement 1.3.1; OWASP XSS Prevention Cheat Sheet.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import nh3
 
-from ringfence.core.exchange import seam
+from ringfence.core.codes import Layer
+from ringfence.core.exchange import trace
+from ringfence.core.seam import Seam
 
 _NAMES: Final = (
     "a abbr b blockquote br caption cite code dd del dl dt em h1 h2 h3 h4 h5 h6 hr i ins kbd li "
@@ -45,5 +48,14 @@ class Markup(str):
 
 
 def rich_text(html: str) -> Markup:
-    """What of ``html`` may be shown to others, through the seam ``html.sanitised``."""
-    return Markup(_CLEANER.clean(html) if seam("html.sanitised") else html)
+    """What of ``html`` may be shown to others."""
+    return Markup(SANITISER.current()(html))
+
+
+def _clean(html: str) -> str:
+    trace("html.sanitised")
+    return _CLEANER.clean(html)
+
+
+#: What makes harmless HTML of what a user wrote.
+SANITISER: Final = Seam[Callable[[str], str]](Layer.OUTPUT, _clean)

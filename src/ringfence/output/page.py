@@ -5,11 +5,13 @@ nothing, so that the handler runs in its own tests.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import quote
 
-from ringfence.core.exchange import Exchange, Slot, current, seam
+from ringfence.core.codes import Layer
+from ringfence.core.exchange import Exchange, Slot, current, trace
+from ringfence.core.seam import Seam
 from ringfence.output.csp import declaration
 
 _DECLARED: Final = Slot[dict[str, str]]("output.csp")
@@ -63,10 +65,19 @@ def attachment(filename: str) -> None:
     The response's CSP is ``sandbox`` and what answers have that are no pages; ``csp`` and ``nonce``
     change nothing of it.
     """
+    ATTACHER.current()(filename)
+
+
+def _attach(filename: str) -> None:
     exchange = current.get()
-    if exchange is not None and seam("file.attached"):
+    if exchange is not None:
+        trace("file.attached")
         name = quote(filename, safe=_ATTR_CHAR, errors="replace")
         exchange.state[_ATTACHED] = f"attachment; filename*=UTF-8''{name}".encode()
+
+
+#: What has the current response saved under a name.
+ATTACHER: Final = Seam[Callable[[str], None]](Layer.OUTPUT, _attach)
 
 
 def attached(exchange: Exchange) -> bytes | None:

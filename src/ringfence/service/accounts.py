@@ -1,43 +1,30 @@
 """Getting an account, and a new password."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from http import HTTPStatus
 
 from starlette.responses import Response
 
-from ringfence.authn.accounts import AccountStore
-from ringfence.authn.budgets import Budgets
-from ringfence.authn.counters import CounterStore
+from ringfence.authn.flows import Flows
 from ringfence.authn.limits import Charge, address_key, charge
 from ringfence.authn.login import normalise
 from ringfence.authn.opaque import digest, pseudonym
-from ringfence.authn.recovery import Recovery
-from ringfence.authn.sessions import Sessions
-from ringfence.authn.signin import SignIn
-from ringfence.authn.signup import SignUp
-from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import is_on
 from ringfence.core.policy import allow, public, signed_in
 from ringfence.core.secret import Secret
 from ringfence.service import wire
 from ringfence.service.call import Call, nothing
-from ringfence.service.courier import Courier, Errand
+from ringfence.service.courier import ERRANDS, Courier, Errand
 from ringfence.service.sessions import granted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class AccountHandlers:
     """The handlers about accounts and their passwords."""
 
-    accounts: AccountStore
-    counters: CounterStore
-    signup: SignUp
-    recovery: Recovery
-    signin: SignIn
-    sessions: Sessions
+    flows: Flows
+    _: KW_ONLY
     courier: Courier
-    budgets: Budgets
     pseudonyms: Secret[bytes]
     origin: str
 
@@ -50,7 +37,7 @@ class AccountHandlers:
         login = normalise(message.login)
         name = await self._charge_mail(call, "signup", login)
         site = call.site(self.origin)
-        await self._later(call, lambda: self.signup.ask(login, message.name, site, call.now))
+        await self._later(call, lambda: self.flows.signup.ask(login, message.name, site, call.now))
         call.note("signup.asked", login=name)
         return nothing(HTTPStatus.ACCEPTED)
 
@@ -59,8 +46,8 @@ class AccountHandlers:
         """``POST /auth/verify-email``: the account exists from here on; nobody is signed in."""
         message = await call.message(wire.NewPassword)
         await self._charge_link(call, "signup", message.token)
-        account = await self.signup.prove(message.token, message.password, call.now)
-        await self.signin.remember(account.login, call.client, call.now)
+        account = await self.flows.signup.prove(message.token, message.password, call.now)
+        await self.flows.signin.remember(account.login, call.client, call.now)
         call.note("account.created", subject=account.id)
         return nothing(HTTPStatus.NO_CONTENT)
 
@@ -71,7 +58,7 @@ class AccountHandlers:
         login = normalise(message.login)
         name = await self._charge_mail(call, "recovery", login)
         site = call.site(self.origin)
-        await self._later(call, lambda: self.recovery.ask(login, site, call.now))
+        await self._later(call, lambda: self.flows.recovery.ask(login, site, call.now))
         call.note("password.reset_asked", login=name)
         return nothing(HTTPStatus.ACCEPTED)
 
@@ -80,41 +67,38 @@ class AccountHandlers:
         """``POST /auth/password/reset``: every session ends, and none begins."""
         message = await call.message(wire.NewPassword)
         await self._charge_link(call, "recovery", message.token)
-        account = await self.recovery.reset(message.token, message.password, call.now)
-        await self.signin.remember(account.login, call.client, call.now)
+        account = await self.flows.recovery.reset(message.token, message.password, call.now)
+        await self.flows.signin.remember(account.login, call.client, call.now)
         call.note("password.reset", subject=account.id)
         site = call.site(self.origin)
-        self.courier.offer(call.exchange, lambda: self.recovery.tell(account, site))
+        self.courier.offer(call.exchange, lambda: self.flows.recovery.tell(account, site))
         return nothing(HTTPStatus.NO_CONTENT)
 
     @allow(signed_in)
     async def change(self, call: Call) -> Response:
         """``POST /auth/password/change``: fresh tokens for the caller, all older ones die."""
         message = await call.message(wire.PasswordChange)
-        account = await self.accounts.find(call.principal.subject)
+        account = await self.flows.accounts.find(call.principal.subject)
         if account is None or account.disabled_at is not None:
             raise Refused("token.revoked")
-        changed = await self.recovery.change(account, message.current, message.new, call.now)
+        changed = await self.flows.recovery.change(account, message.current, message.new, call.now)
         call.note("password.changed")
         site = call.site(self.origin)
-        self.courier.offer(call.exchange, lambda: self.recovery.tell(changed, site))
-        return granted(await self.sessions.begin(changed, call.device, call.now))
+        self.courier.offer(call.exchange, lambda: self.flows.recovery.tell(changed, site))
+        return granted(await self.flows.sessions.begin(changed, call.device, call.now))
 
     async def _later(self, call: Call, errand: Errand) -> None:
-        """Do what depends on the account after the answer; with the layer off, before it."""
-        if is_on(Layer.AUTHN):
-            self.courier.post(call.exchange, errand)
-        else:
-            await errand()
+        """Do what depends on the account, when nobody can tell by the answer that it was done."""
+        await ERRANDS.current()(self.courier, call.exchange, errand)
 
     async def _charge_mail(self, call: Call, topic: str, login: str) -> str:
         """Charge a mail to the address and to the mailbox; returns the login's pseudonym."""
         name, place = pseudonym(login, self.pseudonyms), address_key(call.client)
         charges = [
-            Charge(f"{topic}:address:{place}", self.budgets.mails_address),
-            Charge(f"{topic}:login:{name}", self.budgets.mails_login),
+            Charge(f"{topic}:address:{place}", self.flows.budgets.mails_address),
+            Charge(f"{topic}:login:{name}", self.flows.budgets.mails_login),
         ]
-        await charge(self.counters, f"{topic}.limited", charges, call.now)
+        await charge(self.flows.counters, f"{topic}.limited", charges, call.now)
         return name
 
     async def _charge_link(self, call: Call, topic: str, token: str) -> None:
@@ -124,7 +108,7 @@ class AccountHandlers:
         """
         place, link = address_key(call.client), digest(token).hex()
         charges = [
-            Charge(f"{topic}:link:{place}", self.budgets.links_address),
-            Charge(f"{topic}:token:{link}", self.budgets.links_token),
+            Charge(f"{topic}:link:{place}", self.flows.budgets.links_address),
+            Charge(f"{topic}:token:{link}", self.flows.budgets.links_token),
         ]
-        await charge(self.counters, f"{topic}.limited", charges, call.now)
+        await charge(self.flows.counters, f"{topic}.limited", charges, call.now)

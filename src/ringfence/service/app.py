@@ -5,29 +5,14 @@ the pipeline guards them like any other route. There is no router behind it: the
 the handler already.
 """
 
-import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from ringfence.authn.accounts import AccountStore
-from ringfence.authn.asgi import Authn
-from ringfence.authn.budgets import Budgets
-from ringfence.authn.counters import CounterStore
-from ringfence.authn.hashing import Hashing
+from ringfence.authn.flows import Flows
 from ringfence.authn.keys import Keys
-from ringfence.authn.links import LinkStore
-from ringfence.authn.mail import Mailer
-from ringfence.authn.opaque import Random
-from ringfence.authn.passwords import LONGEST_BYTES, SHORTEST, Passwords, Policy
-from ringfence.authn.recovery import Recovery
-from ringfence.authn.refresh import RefreshLimits
-from ringfence.authn.revocation import RevocationSource
-from ringfence.authn.sessions import Sessions, SessionStore
-from ringfence.authn.signin import SignIn
-from ringfence.authn.signup import SignUp
-from ringfence.authn.tokens import LIFETIME, AccessTokens
+from ringfence.authn.passwords import LONGEST_BYTES, SHORTEST
 from ringfence.core.asgi import ASGIApp
 from ringfence.core.policy import declared
 from ringfence.core.route import Entry
@@ -41,41 +26,15 @@ from ringfence.service.sessions import SessionHandlers
 from ringfence.service.static import PAGES, Static
 
 
-class Stores(Protocol):
-    """Where the service keeps what it keeps."""
-
-    @property
-    def accounts(self) -> AccountStore: ...
-    @property
-    def sessions(self) -> SessionStore: ...
-    @property
-    def links(self) -> LinkStore: ...
-    @property
-    def counters(self) -> CounterStore: ...
-    @property
-    def revocations(self) -> RevocationSource: ...
-    @property
-    def ping(self) -> Callable[[], Awaitable[None]]: ...
-
-
-class Workers(Hashing, Protocol):
-    """Where passwords are hashed, until it is closed."""
-
-    def close(self) -> None: ...
-
-
 class Service:
     """The auth service of one site.
 
     Args:
         settings: Of the site.
-        stores: Started already.
+        flows: What people do to be known.
         keys: Of the installation.
-        hashing: Where passwords are hashed.
-        mailer: How mail is sent.
+        ping: Raises StoreError where a store or the log is in trouble.
         clock: The time at which a mail failed; requests bring their own.
-        budgets: The limits.
-        random: Random bytes.
         pause: Seconds before background work begins (``courier``).
     """
 
@@ -83,82 +42,23 @@ class Service:
         self,
         *,
         settings: Settings,
-        stores: Stores,
+        flows: Flows,
         keys: Keys,
-        hashing: Workers,
-        mailer: Mailer,
+        ping: Callable[[], Awaitable[None]],
         clock: Callable[[], datetime],
-        budgets: Budgets | None = None,
-        random: Random = secrets.token_bytes,
         pause: Callable[[], float] = random_pause,
     ) -> None:
-        budgets = budgets or Budgets()
-        self.tokens: Final = AccessTokens(keys, settings)
-        self.passwords: Final = Passwords(
-            hashing=hashing,
-            policy=Policy.bundled(settings.origin),
-            tenant=settings.tenant,
-            salt_key=keys.salt,
-            peppers=keys.peppers,
-        )
-        self.authn: Final = Authn(self.tokens, stores.revocations)
         self.courier: Final = Courier(clock, pause=pause)
-        self._hashing: Final = hashing
-        signin = SignIn(
-            accounts=stores.accounts,
-            counters=stores.counters,
-            proofs=self.passwords,
-            budgets=budgets,
-            pseudonyms=keys.log,
-        )
-        sessions = Sessions(
-            store=stores.sessions,
-            accounts=stores.accounts,
-            issuer=self.tokens,
-            access_lifetime=LIFETIME,
-            sealing_key=keys.sealing,
-            limits=RefreshLimits(idle=settings.session_idle, absolute=settings.session_absolute),
-            random=random,
-        )
         self._open: Final = PublicHandlers(
             config=_config(settings),
-            jwks=self.tokens.jwks,
-            ping=stores.ping,
+            jwks=flows.tokens.jwks,
+            ping=ping,
             salt_key=keys.salt,
             tenant=settings.tenant,
         )
-        self._sessions: Final = SessionHandlers(
-            accounts=stores.accounts,
-            counters=stores.counters,
-            signin=signin,
-            sessions=sessions,
-            budgets=budgets,
-        )
+        self._sessions: Final = SessionHandlers(flows)
         self._accounts: Final = AccountHandlers(
-            accounts=stores.accounts,
-            counters=stores.counters,
-            signup=SignUp(
-                accounts=stores.accounts,
-                links=stores.links,
-                mailer=mailer,
-                passwords=self.passwords,
-                random=random,
-            ),
-            recovery=Recovery(
-                accounts=stores.accounts,
-                links=stores.links,
-                counters=stores.counters,
-                mailer=mailer,
-                passwords=self.passwords,
-                budgets=budgets,
-                random=random,
-            ),
-            signin=signin,
-            sessions=sessions,
-            courier=self.courier,
-            budgets=budgets,
-            pseudonyms=keys.log,
-            origin=settings.origin,
+            flows, courier=self.courier, pseudonyms=keys.log, origin=settings.origin
         )
         routes = [*self._routes(), *_documents()]
         if not settings.sign_up:
@@ -170,7 +70,6 @@ class Service:
     async def close(self) -> None:
         """Finish what is under way."""
         await self.courier.close()
-        self._hashing.close()
 
     def _routes(self) -> Iterator[tuple[str, str, Handler]]:
         """API.md's table."""

@@ -12,9 +12,11 @@ from starlette.responses import Response
 
 from ringfence.authn.sessions import Device
 from ringfence.core.asgi import ASGIApp, Receive, Scope, Send
+from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import SCOPE_KEY, Exchange, seam
+from ringfence.core.exchange import SCOPE_KEY, Exchange, trace
 from ringfence.core.principal import Principal
+from ringfence.core.seam import Seam
 from ringfence.service import wire
 
 MessageT = TypeVar("MessageT", bound=Struct)
@@ -91,15 +93,20 @@ class Call:
 
         The prefix under which the server mounts us is the server's word, not the client's.
         """
-        if not seam("link.built"):
-            headers = self.request.headers
-            host = headers.get("x-forwarded-host") or headers.get("host", "")
-            origin = f"{self.request.url.scheme}://{host}"
-        return origin + self.request.scope.get("root_path", "")
+        return SITE.current()(origin, self.request) + self.request.scope.get("root_path", "")
 
     def note(self, code: str, *, subject: str | None = None, **facts: str) -> None:
         """Write down what happened."""
         self.exchange.sink.emit(self.exchange.event(code, facts, subject=subject))
+
+
+def _configured(origin: str, _request: Request) -> str:
+    trace("link.built")
+    return origin
+
+
+#: Which origin mailed links lead to, of the configured one and the request.
+SITE: Final = Seam[Callable[[str, Request], str]](Layer.AUTHN, _configured)
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]

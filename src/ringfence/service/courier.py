@@ -13,8 +13,10 @@ from datetime import datetime, timedelta
 from secrets import SystemRandom
 from typing import Final, TypeAlias
 
+from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import Exchange
+from ringfence.core.seam import Seam
 
 Errand: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -91,3 +93,13 @@ class Courier:
     def _lost(self, exchange: Exchange, reason: str) -> None:
         event = exchange.event("mail.failed", {"reason": reason})
         exchange.sink.emit(replace(event, at=self._clock()))  # the request is long over
+
+
+async def _after_the_answer(courier: Courier, exchange: Exchange, errand: Errand) -> None:
+    courier.post(exchange, errand)
+
+
+#: When an errand is done whose time would tell something. Raises as ``Courier.post``.
+ERRANDS: Final = Seam[Callable[[Courier, Exchange, Errand], Awaitable[None]]](
+    Layer.AUTHN, _after_the_answer
+)

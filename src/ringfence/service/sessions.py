@@ -1,5 +1,6 @@
 """Signing in, staying signed in, signing out, and looking at one's own sessions."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -8,17 +9,16 @@ from msgspec import UNSET
 from starlette.responses import Response
 
 from ringfence.authn import opaque
-from ringfence.authn.accounts import AccountStore
-from ringfence.authn.budgets import Budgets
-from ringfence.authn.counters import CounterStore
+from ringfence.authn.flows import Flows
 from ringfence.authn.limits import Charge, address_key, charge
 from ringfence.authn.login import normalise
-from ringfence.authn.sessions import Grant, Sessions
-from ringfence.authn.signin import Credentials, SignIn
+from ringfence.authn.sessions import Grant, Session
+from ringfence.authn.signin import Credentials
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import is_on
 from ringfence.core.policy import allow, public, signed_in
+from ringfence.core.principal import Principal
+from ringfence.core.seam import Seam
 from ringfence.service import wire
 from ringfence.service.call import CLEARED, Call, answer, nothing, refresh_cookie
 from ringfence.service.user_agent import name_of
@@ -30,15 +30,21 @@ _GONE: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def _refuse_foreign(session: Session, principal: Principal) -> None:
+    """Raises ``ownership.foreign``."""
+    if session.account != principal.subject:
+        raise Refused("ownership.foreign")
+
+
+#: Who judges whether a session may be ended by whoever asks.
+OWNERSHIP: Final = Seam[Callable[[Session, Principal], None]](Layer.AUTHZ, _refuse_foreign)
+
+
+@dataclass(frozen=True, slots=True)
 class SessionHandlers:
     """The handlers about sessions."""
 
-    accounts: AccountStore
-    counters: CounterStore
-    signin: SignIn
-    sessions: Sessions
-    budgets: Budgets
+    flows: Flows
 
     @allow(public)
     async def sign_in(self, call: Call) -> Response:
@@ -51,8 +57,8 @@ class SessionHandlers:
             password=None if message.password is UNSET else message.password,
             client_key=None if message.client_key is UNSET else wire.client_key(message.client_key),
         )
-        account = await self.signin.verify(credentials, call.client, call.now)
-        grant = await self.sessions.begin(account, call.device, call.now)
+        account = await self.flows.signin.verify(credentials, call.client, call.now)
+        grant = await self.flows.sessions.begin(account, call.device, call.now)
         call.note("signin.done", subject=account.id)
         return granted(grant)
 
@@ -60,12 +66,12 @@ class SessionHandlers:
     async def refresh(self, call: Call) -> Response:
         """``POST /auth/refresh``."""
         place = address_key(call.client)
-        charges = [Charge(f"refresh:address:{place}", self.budgets.refresh_address)]
-        await charge(self.counters, "refresh.limited", charges, call.now)
+        charges = [Charge(f"refresh:address:{place}", self.flows.budgets.refresh_address)]
+        await charge(self.flows.counters, "refresh.limited", charges, call.now)
         shown = call.refresh_token
         if shown is None:
             raise Refused("refresh.missing")
-        grant = await self.sessions.renew(shown, call.now)
+        grant = await self.flows.sessions.renew(shown, call.now)
         call.note("refresh.rotated", subject=grant.account.id)
         return granted(grant)
 
@@ -73,12 +79,14 @@ class SessionHandlers:
     async def sign_out(self, call: Call) -> Response:
         """``POST /auth/sign-out``: with the cookie, a bearer token, both, or nothing to end."""
         ended: set[str] = set()
-        if (principal := call.exchange.principal) is not None and await self.sessions.store.end(
+        if (
+            principal := call.exchange.principal
+        ) is not None and await self.flows.sessions.store.end(
             principal.session, principal.subject, call.now
         ):
             ended.add(principal.subject)
         if (shown := call.refresh_token) is not None:
-            account_id = await self.sessions.end_family(shown, call.now)
+            account_id = await self.flows.sessions.end_family(shown, call.now)
             ended |= {account_id} if account_id else set()
         for account_id in ended:
             call.note("signout.done", subject=account_id)
@@ -87,7 +95,7 @@ class SessionHandlers:
     @allow(signed_in)
     async def sign_out_everywhere(self, call: Call) -> Response:
         """``POST /auth/sign-out-everywhere``."""
-        await self.accounts.sign_out_everywhere(call.principal.subject, call.now)
+        await self.flows.accounts.sign_out_everywhere(call.principal.subject, call.now)
         call.note("signout.everywhere")
         return nothing(HTTPStatus.NO_CONTENT, _GONE)
 
@@ -95,7 +103,7 @@ class SessionHandlers:
     async def me(self, call: Call) -> Response:
         """``GET /auth/me``: what the token says, and the account's own name for it."""
         principal = call.principal
-        account = await self.accounts.find(principal.subject)
+        account = await self.flows.accounts.find(principal.subject)
         if account is None:
             raise Refused("token.revoked")
         return answer(
@@ -114,7 +122,7 @@ class SessionHandlers:
     async def devices(self, call: Call) -> Response:
         """``GET /auth/sessions``: the caller's own, the one used last first."""
         principal = call.principal
-        alive = await self.sessions.alive(principal.subject, call.now)
+        alive = await self.flows.sessions.alive(principal.subject, call.now)
         items = tuple(
             wire.Device(
                 id=session.id,
@@ -131,13 +139,12 @@ class SessionHandlers:
     @allow(signed_in)
     async def end_device(self, call: Call) -> Response:
         """``DELETE /auth/sessions/{id}``: somebody else's is answered like one that is not."""
-        wanted = call.parameter("id")
-        session = await self.sessions.store.get(wanted) if opaque.could_be_id(wanted) else None
+        store, wanted = self.flows.sessions.store, call.parameter("id")
+        session = await store.get(wanted) if opaque.could_be_id(wanted) else None
         if session is None:
             raise Refused("resource.missing")
-        if session.account != call.principal.subject and is_on(Layer.AUTHZ):
-            raise Refused("ownership.foreign")
-        if not await self.sessions.store.end(session.id, session.account, call.now):
+        OWNERSHIP.current()(session, call.principal)
+        if not await store.end(session.id, session.account, call.now):
             raise Refused("resource.missing")
         call.note("session.revoked", subject=session.account)
         return nothing(HTTPStatus.NO_CONTENT)

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from ringfence.authn.asgi import Authn
 from ringfence.core.asgi import ASGIApp, Message, Receive, Send
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import Exchange
 from ringfence.stack.layers import Clock
+from ringfence.stack.protocols import Authn
 
 
 class Conversation:

@@ -30,12 +30,12 @@ async def explain(
         {"type": kind, "method": method, "path": path, "headers": []},
         request_id="explained",
         now=now,
-        off=layers.settings.layers_off,
-        sink=layers.monitor,
+        sink=layers.monitoring,
+        seams=layers.seams,
     )
     token = current.set(exchange)
     try:
-        exchange.principal = await _principal(layers.stores, who, now)
+        exchange.principal = await _principal(layers.parts.stores, who, now)
         return {"who": who, **await layers.authz.explain(exchange)}
     finally:
         current.reset(token)

@@ -1,71 +1,108 @@
-"""The layers of a running stack, in order, and what they stand on."""
+"""The layers of a running stack: who implements each, in which order they act, what they stand on.
 
+``GUARDED`` is the one place that picks who implements a layer. What ``Ringfence(layers=…)`` is
+given takes its place there, in demo and test; no line on a request's path asks about it.
+"""
+
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
+from ringfence.authn import asgi as authn
+from ringfence.authn.flows import Flows, flows
 from ringfence.authn.keys import Keys
 from ringfence.authn.mail import Mailer
-from ringfence.authz.asgi import Authz
+from ringfence.authz import asgi as authz
 from ringfence.authz.resources import ResourceLoader
 from ringfence.authz.starlette import Routes, Survey
-from ringfence.boundary.asgi import Boundary, guard_sql, release_sql
-from ringfence.boundary.processes import denial
+from ringfence.boundary import asgi as boundary
 from ringfence.core.codes import Layer
-from ringfence.core.exchange import Exchange
+from ringfence.core.errors import ConfigurationError
+from ringfence.core.exchange import Exchange, Seams
+from ringfence.core.route import Entry
+from ringfence.core.seam import Seam, compose
 from ringfence.core.settings import Settings
-from ringfence.monitoring.asgi import Monitor
-from ringfence.network import sqlite
-from ringfence.network.asgi import Network
-from ringfence.output.asgi import Output
+from ringfence.monitoring import asgi as monitoring
+from ringfence.network import asgi as network
+from ringfence.output import asgi as output
 from ringfence.service.app import Service
 from ringfence.service.hashing import HashingPool
 from ringfence.service.mailers import open_mailer
+from ringfence.stack import protocols
 from ringfence.storage import Stores, open_stores
 from ringfence.storage.keys import load_or_create
 
 Check: TypeAlias = Callable[[Exchange], Awaitable[None] | None]
 Clock: TypeAlias = Callable[[], datetime]
 
+#: Makes the object of one layer, which has what ``protocols`` says.
+Factory: TypeAlias = Callable[["Parts"], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a factory is given."""
+
+    settings: Settings
+    stores: Stores
+    keys: Keys
+    hashing: protocols.Workers
+    mailer: Mailer
+    clock: Clock
+    routes: Routes  # the application's
+    loaders: Mapping[type, ResourceLoader]
+    own: tuple[Entry, ...] = ()  # the service's routes; for authz, which is made last
+    guarded: Mapping[Layer, Factory]  # the guarded layers, for whoever wraps one
+
+
+def _authn(parts: Parts) -> authn.Authn:
+    put_together = flows(
+        settings=parts.settings,
+        stores=parts.stores,
+        keys=parts.keys,
+        hashing=parts.hashing,
+        mailer=parts.mailer,
+        random=secrets.token_bytes,
+    )
+    return authn.Authn(put_together, parts.stores.revocations)
+
+
+def _authz(parts: Parts) -> authz.Authz:
+    return authz.Authz(parts.routes, parts.own, parts.loaders)
+
+
+#: Who implements each layer.
+GUARDED: Final[Mapping[Layer, Factory]] = MappingProxyType(
+    {
+        Layer.NETWORK: lambda parts: network.Network(parts.settings),
+        Layer.BOUNDARY: lambda parts: boundary.Boundary(parts.settings),
+        Layer.AUTHN: _authn,
+        Layer.AUTHZ: _authz,
+        Layer.OUTPUT: lambda parts: output.Output(parts.settings),
+        Layer.MONITORING: lambda parts: monitoring.Monitor(parts.settings),
+    }
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layers:
     """The layers of a running stack, and what they stand on."""
 
-    network: Network
-    boundary: Boundary
-    authz: Authz
-    service: Service  # holds authn
-    output: Output
-    monitor: Monitor
-    stores: Stores
-    settings: Settings
-
-    def freeze(self) -> None:
-        """Hold the process to what it has become: no new programs, no DDL, SQL watched."""
-        if Layer.BOUNDARY not in self.settings.layers_off:
-            denial.freeze()
-            guard_sql(self.settings)
-        if Layer.NETWORK not in self.settings.layers_off:
-            sqlite.freeze()
-
-    async def close(self) -> None:
-        """Finish what is under way, then let go."""
-        self.authz.close()
-        await self.service.close()
-        await self.stores.close()
-        self.monitor.close()
-
-    def thaw(self) -> None:
-        """Undo ``freeze``."""
-        if Layer.BOUNDARY not in self.settings.layers_off:
-            release_sql(self.settings)
-            denial.thaw()
-        if Layer.NETWORK not in self.settings.layers_off:
-            sqlite.thaw()
+    network: protocols.Network
+    boundary: protocols.Boundary
+    authn: protocols.Authn
+    authz: protocols.Authz
+    output: protocols.Output
+    monitoring: protocols.Monitoring
+    service: Service
+    parts: Parts
+    _hooks: ExitStack = field(default_factory=ExitStack)
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -74,9 +111,59 @@ class Layers:
             self.network.admit,
             self.boundary.check_head,
             self.authz.route,
-            self.service.authn.identify,
+            self.authn.identify,
             self.authz.authorize,
         )
+
+    @property
+    def seams(self) -> Seams:
+        """What all layers provide for seams.
+
+        Raises:
+            ConfigurationError: A layer provides for a seam of another one.
+        """
+        found: dict[Any, Any] = {}
+        for layer, each in self._by_name.items():
+            for seam, provided in each.seams.items():
+                if not isinstance(seam, Seam) or seam.layer is not layer:
+                    raise ConfigurationError(f"layers: {layer} provides for {seam!r}")
+                found[seam] = provided
+        return found
+
+    def start(self) -> None:
+        """Hold the process to what it has become: no new programs, no DDL, SQL judged.
+
+        Raises:
+            ConfigurationError: As ``seams``; every problem of the routes. What has started until
+                then, ``stop`` ends.
+        """
+        self._hooks.callback(compose(self.seams))
+        for each in (self.authz, self.network, self.boundary, self.authn, self.output):
+            each.start()
+            self._hooks.callback(each.close)
+
+    def stop(self) -> None:
+        """Undo ``start``, as far as it came."""
+        self._hooks.close()
+
+    async def close(self) -> None:
+        """Finish what is under way, then let go."""
+        self.stop()
+        await self.service.close()
+        self.parts.hashing.close()
+        await self.parts.stores.close()
+        self.monitoring.close()
+
+    @property
+    def _by_name(self) -> Mapping[Layer, protocols.Layered]:
+        return {
+            Layer.NETWORK: self.network,
+            Layer.BOUNDARY: self.boundary,
+            Layer.AUTHN: self.authn,
+            Layer.AUTHZ: self.authz,
+            Layer.OUTPUT: self.output,
+            Layer.MONITORING: self.monitoring,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +175,8 @@ class Plan:
     clock: Clock
     stores: Stores | None = None
     mailer: Mailer | None = None
+    # In place of the guarded ones.
+    layers: Mapping[Layer, Factory] = field(default_factory=dict[Layer, Factory])
 
     async def open(self, settings: Settings) -> Layers:
         """Build the layers and start the stores. Nothing is answered yet.
@@ -100,42 +189,62 @@ class Plan:
         stores = self.stores or open_stores(
             settings.database, session_idle=settings.session_idle, clock=self.clock
         )
-        monitor = Monitor(settings)
-
-        async def ready() -> None:
-            await stores.ping()
-            monitor.ping()
-
-        await stores.start()
-        service = self._service(settings, replace(stores, ping=ready), keys)
-        return Layers(
-            settings=settings,
-            network=Network(settings),
-            boundary=Boundary(settings),
-            authz=self._authz(service),
-            service=service,
-            output=Output(settings),
-            monitor=monitor,
-            stores=stores,
-        )
+        parts = self._parts(settings, stores, keys)
+        layers = self._layers(parts)
+        layers.monitoring.start()
+        try:
+            await stores.start()
+        except BaseException:
+            layers.monitoring.close()
+            raise
+        return layers
 
     def survey(self, settings: Settings) -> Survey:
         """The boundary as it would be, with every problem; nothing is opened, no key is read."""
         with TemporaryDirectory() as folder:
             keys = load_or_create(Path(folder) / "keys")
-        authz = self._authz(self._service(settings, open_stores("memory:"), keys))
-        problems = authz.build().problems
-        return Survey([*authz.entries], problems)
+        parts = self._parts(settings, open_stores("memory:"), keys)
+        service = _service(parts, _authn(parts).flows, parts.stores.ping)
+        layer = _authz(replace(parts, own=tuple(service.handlers)))
+        problems = layer.build().problems
+        return Survey([*layer.entries], problems)
 
-    def _authz(self, service: Service) -> Authz:
-        return Authz(self.routes, service.handlers, self.loaders)
-
-    def _service(self, settings: Settings, stores: Stores, keys: Keys) -> Service:
-        return Service(
+    def _parts(self, settings: Settings, stores: Stores, keys: Keys) -> Parts:
+        return Parts(
             settings=settings,
             stores=stores,
             keys=keys,
             hashing=HashingPool(),
             mailer=self.mailer or open_mailer(settings, self.clock),
             clock=self.clock,
+            routes=self.routes,
+            loaders=self.loaders,
+            guarded=GUARDED,
         )
+
+    def _layers(self, parts: Parts) -> Layers:
+        factories = {**GUARDED, **self.layers}
+        monitoring: protocols.Monitoring = factories[Layer.MONITORING](parts)
+        authn: protocols.Authn = factories[Layer.AUTHN](parts)
+
+        async def ping() -> None:
+            await parts.stores.ping()
+            monitoring.ping()
+
+        service = _service(parts, authn.flows, ping)
+        return Layers(
+            network=factories[Layer.NETWORK](parts),
+            boundary=factories[Layer.BOUNDARY](parts),
+            authn=authn,
+            authz=factories[Layer.AUTHZ](replace(parts, own=tuple(service.handlers))),
+            output=factories[Layer.OUTPUT](parts),
+            monitoring=monitoring,
+            service=service,
+            parts=parts,
+        )
+
+
+def _service(parts: Parts, flows: Flows, ping: Callable[[], Awaitable[None]]) -> Service:
+    return Service(
+        settings=parts.settings, flows=flows, keys=parts.keys, ping=ping, clock=parts.clock
+    )

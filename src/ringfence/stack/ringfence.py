@@ -7,7 +7,6 @@ is answered with 503.
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from os import urandom
 from typing import Any, Final
@@ -21,16 +20,15 @@ from ringfence.authz.starlette import Routes, Survey
 from ringfence.core.asgi import ASGIApp, Receive, Scope, Send
 from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError, Refused
-from ringfence.core.exchange import SCOPE_KEY, Exchange, current, in_progress
+from ringfence.core.exchange import NO_SEAMS, SCOPE_KEY, Exchange, Seams, current, in_progress
 from ringfence.core.policy import Policy
 from ringfence.core.route import Entry
 from ringfence.core.settings import Environment, Settings, parse
-from ringfence.monitoring.asgi import Monitor
-from ringfence.output.guard import Guard
 from ringfence.stack.conversation import Conversation
 from ringfence.stack.explain import explain
-from ringfence.stack.layers import Check, Clock, Layers, Plan
+from ringfence.stack.layers import GUARDED, Check, Clock, Factory, Layers, Plan
 from ringfence.stack.lifespan import Lifespan, refused, say
+from ringfence.stack.protocols import Answering, Monitoring
 from ringfence.storage import Stores
 
 _STARTING: Final = (
@@ -65,7 +63,8 @@ class Ringfence:
             ``"GET,POST /pattern"``.
         resources: How each class that ``owner()`` names is loaded.
         required: Names of further environment variables without which the start is refused.
-        layers_off: Layers that do not act; in demo and test only.
+        layers: Factories of layers that take the place of the guarded ones (``stack.protocols``
+            says what a layer has); in demo and test only.
         clock: The time, for tests.
         stores: The auth service's stores; opened from the settings if not given.
         mailer: How mail is sent; from the settings if not given.
@@ -79,7 +78,7 @@ class Ringfence:
         policies: Mapping[str, Policy] | None = None,
         resources: Mapping[type, ResourceLoader] | None = None,
         required: Iterable[str] = (),
-        layers_off: Iterable[Layer | str] = (),
+        layers: Mapping[Layer, Factory] | None = None,
         clock: Clock = utc_now,
         stores: Stores | None = None,
         mailer: Mailer | None = None,
@@ -87,7 +86,7 @@ class Ringfence:
         self.app: Final = app
         self._settings = settings
         self._required: Final = tuple(required)
-        self._layers_off: Final = frozenset(Layer(layer) for layer in layers_off)
+        self._replaced: Final = dict(layers or {})
         self._clock: Final = clock
         self._plan: Final = Plan(
             routes=Routes(app, policies or {}),
@@ -95,11 +94,12 @@ class Ringfence:
             clock=clock,
             stores=stores,
             mailer=mailer,
+            layers=self._replaced,
         )
         self._layers: Layers | None = None
         self._checks: tuple[Check, ...] = ()
         self._own: Mapping[Entry, ASGIApp] = {}
-        self._off: frozenset[Layer] = frozenset()
+        self._seams: Seams = NO_SEAMS
         self._ids: list[str] = []
 
     # ------------------------------------------------------------------------------- a request
@@ -117,8 +117,8 @@ class Ringfence:
             scope,
             request_id=self._request_id(),
             now=self._clock(),
-            off=self._off,
-            sink=layers.monitor,
+            sink=layers.monitoring,
+            seams=self._seams,
         )
         scope[SCOPE_KEY] = exchange
         token = current.set(exchange)
@@ -129,10 +129,10 @@ class Ringfence:
             in_progress.discard(exchange)
             current.reset(token)
             if exchange.refusals:
-                layers.monitor.swallowed(exchange)
+                layers.monitoring.swallowed(exchange)
             scope.pop(SCOPE_KEY, None)  # no cycle: the exchange is gone with the request
             if exchange.closing:
-                await _close(exchange, layers.monitor)
+                await _close(exchange, layers.monitoring)
 
     def _request_id(self) -> str:
         """96 random bits, from a stock: the system is asked once for many requests."""
@@ -143,7 +143,7 @@ class Ringfence:
         return self._ids.pop()
 
     async def _serve(
-        self, layers: Layers, exchange: Exchange, receive: Receive, send: Guard
+        self, layers: Layers, exchange: Exchange, receive: Receive, send: Answering
     ) -> None:
         try:
             for check in self._checks:
@@ -159,8 +159,7 @@ class Ringfence:
             if own is not None:
                 exchange.scope["path_params"] = dict(exchange.match.parameters)
             if exchange.scope["type"] == "websocket" and exchange.principal is not None:
-                authn = layers.service.authn
-                await Conversation(exchange, authn, self._clock).run(self.app, receive, send)
+                await Conversation(exchange, layers.authn, self._clock).run(self.app, receive, send)
                 return
             await (own or self.app)(exchange.scope, receive, send)
             if not send.started:
@@ -168,11 +167,10 @@ class Ringfence:
         except (ClientDisconnect, WebSocketDisconnect):
             pass  # the client has left, as clients do: nobody is there to be answered
         except Refused as refused:
-            layers.monitor.refused(exchange, refused)
-            await layers.output.answer(exchange, refused, send)
+            await _refuse(layers, exchange, refused, send)
         except Exception as error:  # noqa: BLE001  # the last line: nothing unforeseen gets out
             layers.boundary.gather(exchange)  # and out of the log again
-            layers.monitor.crashed(exchange, error)
+            layers.monitoring.crashed(exchange, error)
             await layers.output.answer_crash(exchange, error, send)
 
     async def _judge_again(self, layers: Layers, exchange: Exchange) -> None:
@@ -184,7 +182,7 @@ class Ringfence:
         if abs(now - exchange.now) <= _A_MOMENT:
             return
         exchange.now = now
-        for judge in (layers.service.authn.identify, layers.authz.authorize):
+        for judge in (layers.authn.identify, layers.authz.authorize):
             wait = judge(exchange)
             if wait is not None:
                 await wait
@@ -203,11 +201,11 @@ class Ringfence:
         except Exception as error:  # noqa: BLE001  # unsaid, it would be taken for "needs no start"
             last = refused(error)
         else:
-            lifespan = Lifespan(lambda: self._seal(layers), layers.monitor.redacted)
+            lifespan = Lifespan(lambda: self._seal(layers), layers.monitoring.redacted)
             try:
                 last = await lifespan.run(self.app, scope, startup, receive, send)
             finally:
-                self._thaw()
+                self._layers = None
                 await layers.close()
         await say(last, send)
 
@@ -227,23 +225,15 @@ class Ringfence:
 
     async def close(self) -> None:
         """Finish what is under way, and let go of the stores."""
-        layers = self._thaw()
+        layers, self._layers = self._layers, None  # nothing is answered any more
         if layers is not None:
             await layers.close()
 
-    def _thaw(self) -> Layers | None:
-        """Answer nothing any more; undoes ``_seal``, if it came that far."""
-        layers, self._layers = self._layers, None
-        if layers is not None:
-            layers.thaw()
-        return layers
-
     def _seal(self, layers: Layers) -> None:
         """Read the routes, and from here on hold the process to what it has become."""
-        layers.authz.start(sealed=Layer.AUTHZ not in layers.settings.layers_off)
-        layers.freeze()
+        layers.start()
         self._checks, self._own = layers.checks, layers.service.handlers
-        self._off = layers.settings.layers_off
+        self._seams = layers.seams
         self._layers = layers
 
     def settings(self) -> Settings:
@@ -253,9 +243,10 @@ class Ringfence:
             ConfigurationError: What is missing, weak, malformed or unknown, by name.
         """
         settings = self._settings or parse(os.environ, required=self._required)
-        settings = replace(settings, layers_off=settings.layers_off | self._layers_off)
-        if settings.layers_off and settings.environment is Environment.PRODUCTION:
-            raise ConfigurationError("layers are switched off in demo and test only")
+        if self._replaced and settings.environment is Environment.PRODUCTION:
+            raise ConfigurationError("layers= is for RINGFENCE_ENV=demo and test only")
+        if unknown := self._replaced.keys() - GUARDED.keys():
+            raise ConfigurationError(f"layers: there is no {', '.join(sorted(unknown))}")
         return settings
 
     # ------------------------------------------------------------------------------ for a person
@@ -271,7 +262,13 @@ class Ringfence:
         return await explain(self._layers, who, method, path, self._clock())
 
 
-async def _close(exchange: Exchange, monitor: Monitor) -> None:
+async def _refuse(layers: Layers, exchange: Exchange, refused: Refused, send: Answering) -> None:
+    """Write a refusal down and answer it. Every refusal that ends a request comes by here."""
+    layers.monitoring.refused(exchange, refused)
+    await layers.output.answer(exchange, refused, send)
+
+
+async def _close(exchange: Exchange, monitor: Monitoring) -> None:
     """Close what the request has opened, each whatever becomes of the others."""
     for close in exchange.closing:
         try:

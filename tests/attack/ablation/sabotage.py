@@ -30,7 +30,10 @@ SABOTAGES: Final = {
         "U08",
         (
             "from ringfence.authn.tokens import AccessTokens\n"
-            "AccessTokens.verify = lambda self, token, now: self.unverified_principal(token)\n"
+            "def verify(self, token, now):\n"
+            "    from ringfence_demo.careless.authn import unverified_principal\n"
+            "    return unverified_principal(token)\n"
+            "AccessTokens.verify = verify\n"
         ),
     ),
     "authz": (

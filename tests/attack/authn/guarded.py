@@ -22,6 +22,7 @@ from ringfence.service.wire import base64url
 from ringfence.stack import Ringfence
 from ringfence.storage import Stores, open_stores
 from ringfence.storage.keys import load_or_create
+from ringfence_demo.careless import careless
 
 ORIGIN = "https://shop.example"
 COOKIE = "__Host-rf_refresh"
@@ -104,7 +105,9 @@ class Client:
 
 
 @asynccontextmanager
-async def guarded(tmp_path: Path, off: Iterable[Layer] = ()) -> AsyncGenerator[Guarded]:
+async def guarded(
+    tmp_path: Path, off: Iterable[Layer] = (), **changes: Any
+) -> AsyncGenerator[Guarded]:
     """Start a stack; Alice has an account."""
     settings = Settings(
         environment=Environment.TEST,
@@ -112,12 +115,17 @@ async def guarded(tmp_path: Path, off: Iterable[Layer] = ()) -> AsyncGenerator[G
         keys=tmp_path / "keys",
         log=str(tmp_path / "log"),
         trusted_proxies=(ip_network(PROXY),),
-        layers_off=frozenset(off),
+        **changes,
     )
     stores, mailbox = open_stores("memory:"), Mailbox()
     times = [NOON]
     app = Ringfence(
-        Starlette(), settings=settings, stores=stores, mailer=mailbox, clock=lambda: times[0]
+        Starlette(),
+        settings=settings,
+        stores=stores,
+        mailer=mailbox,
+        clock=lambda: times[0],
+        layers=careless(*off),
     )
     await app.start()
     keys = load_or_create(settings.keys)

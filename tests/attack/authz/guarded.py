@@ -15,6 +15,7 @@ from ringfence.core.codes import Layer
 from ringfence.core.settings import Environment
 from ringfence.storage import Stores, open_stores
 from ringfence.storage.keys import load_or_create
+from ringfence_demo.careless import careless
 
 ORIGIN = "http://test.example"
 
@@ -54,7 +55,7 @@ async def guarded(
     stores: Stores | None = None,
     **options: Any,
 ) -> AsyncGenerator[Site]:
-    """``app`` behind Ringfence, started; ``off`` are the layers that do not act."""
+    """``app`` behind Ringfence, started; in the place of ``off`` stand careless layers."""
     settings = Settings(
         environment=Environment.TEST,
         origin=ORIGIN,
@@ -66,7 +67,7 @@ async def guarded(
     guard = Ringfence(
         app,
         settings=settings,
-        layers_off=off,
+        layers=careless(*off),
         stores=stores or open_stores("memory:"),
         **options,
     )

@@ -15,6 +15,7 @@ from ringfence.core.codes import CODES, Layer
 from ringfence.core.errors import ConfigurationError, Refused
 from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange, current
+from tests.careless import seams
 
 
 class Nowhere:
@@ -26,7 +27,7 @@ def exchange(*off: Layer) -> Exchange:
         {},
         request_id="r",
         now=datetime(2026, 1, 1, tzinfo=UTC),
-        off=frozenset(off),
+        seams=seams(*off),
         sink=Nowhere(),
     )
 

@@ -23,6 +23,7 @@ from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
 from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange, current
+from tests.careless import seams
 
 ECHO = declare("/bin/echo", Parameter("word"))
 
@@ -44,7 +45,7 @@ def boundary_off() -> Iterator[None]:
         {},
         request_id="r",
         now=datetime(2026, 1, 1, tzinfo=UTC),
-        off=frozenset({Layer.BOUNDARY}),
+        seams=seams(Layer.BOUNDARY),
         sink=Nowhere(),
     )
     token = current.set(exchange)

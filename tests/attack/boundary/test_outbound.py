@@ -16,6 +16,7 @@ from ringfence.core.codes import CODES, Layer
 from ringfence.core.errors import Refused
 from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange, current
+from tests.careless import seams
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -65,7 +66,7 @@ async def boundary_off() -> AsyncGenerator[Exchange]:
         {},
         request_id="r",
         now=datetime(2026, 1, 1, tzinfo=UTC),
-        off=frozenset({Layer.BOUNDARY}),
+        seams=seams(Layer.BOUNDARY),
         sink=Nowhere(),
     )
     token = current.set(exchange)

@@ -72,8 +72,8 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def settings_of(folder: DataFolder, databases: Databases, *off: Layer) -> Settings:
-    environ = {"RINGFENCE_LAYERS_OFF": ",".join(off), "RINGFENCE_LOG": os.devnull}
+def settings_of(folder: DataFolder, databases: Databases) -> Settings:
+    environ = {"RINGFENCE_LOG": os.devnull}
     return guarded.settings(folder, databases, environ, origin=ORIGIN)
 
 
@@ -85,8 +85,9 @@ async def shop(root: Path, *off: Layer) -> AsyncGenerator[Site]:
         app = guarded.guard(
             folder,
             databases,
-            settings_of(folder, databases, *off),
+            settings_of(folder, databases),
             reachable=[("127.0.0.1", friend)],
+            off=off,
         )
         await app.start()
         transport = httpx2.ASGITransport(app, raise_app_exceptions=False)

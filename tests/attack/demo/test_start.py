@@ -189,8 +189,15 @@ def test_it_listens_on_one_address_of_this_machine(tmp_path: Path, host: str) ->
 
 
 def test_a_setting_that_is_unknown_stops_the_start(tmp_path: Path) -> None:
-    said = refused(["--data", tmp_path / "data"], RINGFENCE_LAYERS="boundary")
-    assert said == "RINGFENCE_LAYERS is not known; RINGFENCE_LAYERS_OFF is\n"
+    said = refused(["--data", tmp_path / "data"], RINGFENCE_LOGS="boundary")
+    assert said == "RINGFENCE_LOGS is not known; RINGFENCE_LOG is\n"
+
+
+def test_a_layer_that_there_is_not_stops_the_start(tmp_path: Path) -> None:
+    command = [*COMMAND, "--data", tmp_path / "data", "--off", "boundry"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    assert done.returncode == 2
+    assert "layers are network, gateway, boundary" in done.stderr
 
 
 def test_the_seeded_accounts_never_go_into_another_database(tmp_path: Path) -> None:

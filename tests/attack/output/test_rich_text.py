@@ -19,6 +19,7 @@ from ringfence.core.codes import Layer
 from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange, current
 from ringfence.output.html import rich_text
+from tests.careless import seams
 
 LINES = Path(__file__).with_name("xss.jsonl").read_text().splitlines()
 PAYLOADS: list[str] = [json.loads(line) for line in LINES]
@@ -77,7 +78,7 @@ class Nowhere:
 
 def exchange(*off: Layer) -> Exchange:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    return Exchange({}, request_id="r", now=now, off=frozenset(off), sink=Nowhere())
+    return Exchange({}, request_id="r", now=now, seams=seams(*off), sink=Nowhere())
 
 
 @pytest.fixture

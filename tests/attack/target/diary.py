@@ -10,6 +10,7 @@ import secrets
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from ringfence import Ringfence, allow, owner, public, safe_location, signed_in
 from ringfence.attack.observed import Locked, Traced
 from ringfence.core.exchange import current
 from ringfence.core.settings import parse
+from ringfence_demo.careless import careless
 
 TABLE = "CREATE TABLE entries (key TEXT PRIMARY KEY, writer TEXT, words TEXT)"
 
@@ -129,8 +131,8 @@ def routes(diary: Diary) -> list[Route]:
     ]
 
 
-async def serve(folder: Path, key: bytes) -> None:
-    """Until the parent lets go."""
+async def serve(folder: Path, off: Sequence[str], key: bytes) -> None:
+    """Until the parent lets go, with careless layers in the place of ``off``."""
     engine = create_async_engine(f"sqlite+aiosqlite:///{folder / 'diary.sqlite'}")
     async with engine.begin() as connection:
         await connection.execute(text(TABLE))
@@ -140,7 +142,12 @@ async def serve(folder: Path, key: bytes) -> None:
     listening = socket.create_server(("127.0.0.1", 0))
     origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
     settings = parse({**os.environ, "RINGFENCE_ORIGIN": origin})
-    app = Ringfence(Starlette(routes=routes(diary)), settings=settings, resources={Entry: diary})
+    app = Ringfence(
+        Starlette(routes=routes(diary)),
+        settings=settings,
+        resources={Entry: diary},
+        layers=careless(*off),
+    )
     locked = Locked(Traced(app, folder / "traces.jsonl"), key)
     config = uvicorn.Config(locked, log_level="error", lifespan="on", proxy_headers=False)
     server = Announcing(config, origin)
@@ -171,4 +178,4 @@ def end_with_the_parent(server: uvicorn.Server) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), sys.stdin.buffer.readline().strip()))
+    asyncio.run(serve(Path(sys.argv[1]), sys.argv[2:], sys.stdin.buffer.readline().strip()))

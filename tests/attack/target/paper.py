@@ -100,9 +100,9 @@ class Paper:
             "RINGFENCE_KEYS": str(folder / "keys"),
             "RINGFENCE_MAIL": f"file:{folder / 'mail'}",
             "RINGFENCE_LOG": str(folder / "events.jsonl"),
-            "RINGFENCE_LAYERS_OFF": ",".join(start.configuration.off),
         }
-        async with process("tests.attack.target.diary", [str(folder)], settings, key=key) as origin:
+        words = [str(folder), *sorted(start.configuration.off)]
+        async with process("tests.attack.target.diary", words, settings, key=key) as origin:
             client = Client(origin, key)
             yield Site(
                 configuration=start.configuration,

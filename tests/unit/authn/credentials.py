@@ -26,6 +26,9 @@ class Inline:
         self.jobs.append(reserved)
         return job()
 
+    def close(self) -> None:
+        """Nothing is open."""
+
 
 def signing_key(seconds: int = 0) -> SigningKey:
     """A new key that signs from ``seconds`` after 1970 on."""

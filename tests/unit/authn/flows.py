@@ -2,12 +2,11 @@
 
 import hashlib
 import itertools
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from ringfence.authn.accounts import Account, StoredVerifier
-from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
 from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange, current
@@ -46,13 +45,12 @@ class Mailbox:
 
 
 @contextmanager
-def within(*, off: Iterable[Layer] = (), now: datetime = NOON) -> Generator[Exchange]:
+def within(now: datetime = NOON) -> Generator[Exchange]:
     """Run as part of a request."""
     exchange = Exchange(
         {"type": "http", "method": "POST", "path": "/", "headers": []},
         request_id="0" * 24,
         now=now,
-        off=frozenset(off),
         sink=Collector(),
     )
     token = current.set(exchange)

@@ -1,7 +1,7 @@
 """Who is asking: from the one header, verified, and not revoked by the time of the request."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,10 +10,12 @@ import pytest
 from ringfence.authn.asgi import MARGIN, Authn, bearer_token
 from ringfence.authn.revocation import Revocation
 from ringfence.authn.tokens import LIFETIME, AccessTokens
-from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused, StoreError
 from ringfence.core.exchange import Exchange
-from ringfence.core.settings import Settings
+from ringfence.core.settings import Environment, Settings
+from ringfence.stack import protocols
+from ringfence_demo.careless.authn import CarelessAuthn
+from tests.careless import parts
 from tests.unit.authn import forgeries
 from tests.unit.authn.credentials import keys
 from tests.unit.authn.flows import NOON, Collector, account
@@ -22,6 +24,10 @@ from tests.unit.authn.forgery import claiming
 ORIGIN = "https://shop.example"
 SECOND = timedelta(seconds=1)
 TOKENS = AccessTokens(keys(), Settings(origin=ORIGIN))
+
+
+PARTS = parts(Settings(environment=Environment.TEST, origin=ORIGIN), keys=keys())
+FLOWS = CarelessAuthn(PARTS).flows  # nothing but its tokens is used here
 
 
 class Feed:
@@ -56,9 +62,7 @@ def token(session: str = "s1", at: datetime = NOON, token_version: int = 0) -> s
     return TOKENS.issue(holder, session, at, aal=1, amr=("pwd",), authenticated_at=at)
 
 
-def exchange(
-    *authorization: str | bytes, now: datetime = NOON, off: Iterable[Layer] = (), query: bytes = b""
-) -> Exchange:
+def exchange(*authorization: str | bytes, now: datetime = NOON, query: bytes = b"") -> Exchange:
     headers = [
         (b"authorization", value.encode() if isinstance(value, str) else value)
         for value in authorization
@@ -68,10 +72,18 @@ def exchange(
         "headers": [(b"host", b"shop.example"), *headers],
         "query_string": query,
     }
-    return Exchange(scope, request_id="0" * 24, now=now, off=frozenset(off), sink=Collector())
+    return Exchange(scope, request_id="0" * 24, now=now, sink=Collector())
 
 
-async def identify(authn: Authn, ex: Exchange) -> str | None:
+def guarded(feed: Feed, tokens: AccessTokens = TOKENS) -> Authn:
+    return Authn(replace(FLOWS, tokens=tokens), feed)
+
+
+def careless(feed: Feed) -> protocols.Authn:
+    return CarelessAuthn(replace(PARTS, stores=replace(PARTS.stores, revocations=feed)))
+
+
+async def identify(authn: protocols.Authn, ex: Exchange) -> str | None:
     """The subject that is asking."""
     waiting = authn.identify(ex)
     if waiting is not None:
@@ -83,17 +95,17 @@ async def identify(authn: Authn, ex: Exchange) -> str | None:
 
 
 async def test_whoever_shows_a_token_is_known() -> None:
-    assert await identify(Authn(TOKENS, Feed()), exchange(f"Bearer {token()}")) == "alice"
+    assert await identify(guarded(Feed()), exchange(f"Bearer {token()}")) == "alice"
 
 
 async def test_whoever_shows_nothing_is_nobody() -> None:
-    assert await identify(Authn(TOKENS, Feed()), exchange()) is None
+    assert await identify(guarded(Feed()), exchange()) is None
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
 async def test_the_scheme_is_read_in_any_case(scheme: str) -> None:
     """RFC 9110 section 11.1."""
-    assert await identify(Authn(TOKENS, Feed()), exchange(f"{scheme} {token()}")) == "alice"
+    assert await identify(guarded(Feed()), exchange(f"{scheme} {token()}")) == "alice"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +135,7 @@ async def test_a_header_that_cannot_be_read_is_401_and_no_crash(value: bytes) ->
     """Ledger 35."""
     ex = exchange(value)
     with pytest.raises(Refused, match="token.malformed") as refused:
-        await identify(Authn(TOKENS, Feed()), ex)
+        await identify(guarded(Feed()), ex)
     assert refused.value.code.status == 401
     assert ex.principal is None
 
@@ -135,13 +147,13 @@ async def test_two_authorization_headers_are_refused(second: bytes) -> None:
     """Two parsers could choose two of them."""
     for values in ((f"Bearer {token()}", second), (second, f"Bearer {token()}")):
         with pytest.raises(Refused, match="token.malformed"):
-            await identify(Authn(TOKENS, Feed()), exchange(*values))
+            await identify(guarded(Feed()), exchange(*values))
 
 
 async def test_a_token_in_the_query_counts_for_nothing() -> None:
     """MUSTS R10; RFC 9700 section 4.3.2."""
     ex = exchange(query=f"access_token={token()}".encode())
-    assert await identify(Authn(TOKENS, Feed()), ex) is None
+    assert await identify(guarded(Feed()), ex) is None
 
 
 def test_the_token_is_what_follows_the_scheme() -> None:
@@ -154,7 +166,7 @@ async def test_no_other_header_says_who_is_asking(name: str) -> None:
     ex = exchange()
     ex.headers[name.lower().encode()] = b"alice"
     ex.scope["headers"].append((name.lower().encode(), b"alice"))
-    assert await identify(Authn(TOKENS, Feed()), ex) is None
+    assert await identify(guarded(Feed()), ex) is None
 
 
 # ----------------------------------------------------------------------------------- revocation
@@ -163,7 +175,7 @@ async def test_no_other_header_says_who_is_asking(name: str) -> None:
 async def test_what_is_revoked_is_refused_on_the_next_request() -> None:
     """ASVS 7.4.1; ATTACKS D01."""
     feed = Feed()
-    authn = Authn(TOKENS, feed)
+    authn = guarded(feed)
     assert await identify(authn, exchange(f"Bearer {token()}")) == "alice"
     feed.add("s1")
     ex = exchange(f"Bearer {token()}", now=NOON + SECOND)
@@ -178,7 +190,7 @@ async def test_what_is_revoked_is_refused_on_the_next_request() -> None:
 async def test_an_account_that_signed_out_everywhere_needs_a_newer_token() -> None:
     """Ledger 9."""
     feed = Feed()
-    authn = Authn(TOKENS, feed)
+    authn = guarded(feed)
     feed.add(account="alice", tv=1)
     with pytest.raises(Refused, match="token.revoked"):
         await identify(authn, exchange(f"Bearer {token()}"))
@@ -189,13 +201,13 @@ async def test_with_authn_off_a_revoked_token_is_believed() -> None:
     """The pair of the two above."""
     feed = Feed()
     feed.add("s1")
-    ex = exchange(f"Bearer {token()}", off={Layer.AUTHN})
-    assert await identify(Authn(TOKENS, feed), ex) == "alice"
+    ex = exchange(f"Bearer {token()}")
+    assert await identify(careless(feed), ex) == "alice"
     assert feed.reads == []
 
 
 async def test_nothing_is_waited_for_once_the_feed_is_read() -> None:
-    authn = Authn(TOKENS, Feed())
+    authn = guarded(Feed())
     await identify(authn, exchange(f"Bearer {token()}"))
     ex = exchange(f"Bearer {token()}")
     assert authn.identify(ex) is None
@@ -207,20 +219,20 @@ async def test_a_worker_that_starts_learns_what_was_revoked_before() -> None:
     feed.add("s1")
     old = token(at=NOON - LIFETIME + SECOND)
     with pytest.raises(Refused, match="token.revoked"):
-        await identify(Authn(TOKENS, feed), exchange(f"Bearer {old}"))
+        await identify(guarded(feed), exchange(f"Bearer {old}"))
 
 
 async def test_the_feed_is_read_once_even_if_it_never_says_that_it_changed() -> None:
     feed = Feed()
     feed._seen = 0
-    await identify(Authn(TOKENS, feed), exchange(f"Bearer {token()}"))
+    await identify(guarded(feed), exchange(f"Bearer {token()}"))
     assert feed.reads == [0]
 
 
 async def test_a_store_that_does_not_answer_lets_nobody_in() -> None:
     """ATTACKS M03; DESIGN section 5."""
     feed = Feed()
-    authn = Authn(TOKENS, feed)
+    authn = guarded(feed)
     await identify(authn, exchange(f"Bearer {token()}"))
     feed.add("s1")
     feed.available = False
@@ -236,7 +248,7 @@ async def test_a_store_that_does_not_answer_lets_nobody_in() -> None:
 async def test_a_request_that_meets_another_ones_read_waits_for_its_own() -> None:
     """A read that began before the revocation must not let in who came after it."""
     feed = Feed()
-    authn = Authn(TOKENS, feed)
+    authn = guarded(feed)
     early = exchange(f"Bearer {token()}")
     reading = asyncio.ensure_future(identify(authn, early))
     await asyncio.sleep(0)  # it has read, and has not judged yet
@@ -248,7 +260,7 @@ async def test_a_request_that_meets_another_ones_read_waits_for_its_own() -> Non
 
 async def test_a_clock_that_is_set_back_hides_no_revocation() -> None:
     feed = Feed()
-    authn = Authn(TOKENS, feed)
+    authn = guarded(feed)
     await identify(authn, exchange(f"Bearer {token(at=NOON + LIFETIME)}", now=NOON + LIFETIME))
     feed.add("s1")
     with pytest.raises(Refused, match="token.revoked"):
@@ -257,7 +269,7 @@ async def test_a_clock_that_is_set_back_hides_no_revocation() -> None:
 
 async def test_what_was_forgotten_while_the_clock_was_ahead_comes_back_with_it() -> None:
     feed = Feed()
-    authn = Authn(TOKENS, feed)
+    authn = guarded(feed)
     stolen = f"Bearer {token()}"
     feed.add("s1")
     ahead = NOON + timedelta(hours=1)
@@ -268,7 +280,7 @@ async def test_what_was_forgotten_while_the_clock_was_ahead_comes_back_with_it()
 
 async def test_old_revocations_are_forgotten_and_those_that_matter_are_not() -> None:
     feed = Feed()
-    authn = Authn(TOKENS, feed)
+    authn = guarded(feed)
     feed.add("s1")
     with pytest.raises(Refused, match="token.revoked"):
         await identify(authn, exchange(f"Bearer {token()}"))
@@ -289,10 +301,10 @@ async def test_old_revocations_are_forgotten_and_those_that_matter_are_not() -> 
 async def test_with_authn_off_a_forgery_is_believed_and_with_it_on_refused(name: str) -> None:
     """ATTACKS U08."""
     forged = (forgeries.algorithms() | forgeries.signatures())[name]()
-    authn = Authn(forgeries.service(), Feed())
+    authn = guarded(Feed(), forgeries.service())
     with pytest.raises(Refused):
         await identify(authn, exchange(f"Bearer {forged}"))
-    assert await identify(authn, exchange(f"Bearer {forged}", off={Layer.AUTHN})) == "alice"
+    assert await identify(careless(Feed()), exchange(f"Bearer {forged}")) == "alice"
 
 
 @pytest.mark.parametrize(
@@ -300,16 +312,15 @@ async def test_with_authn_off_a_forgery_is_believed_and_with_it_on_refused(name:
     [b"", b"Bearer ", b"Bearer \xff", b"Basic x", b"Bearer a.b.c", b"Bearer " + b"[" * 9000],
 )
 async def test_with_authn_off_a_header_that_cannot_be_read_counts_for_nothing(value: bytes) -> None:
-    ex = exchange(value, off={Layer.AUTHN})
-    assert await identify(Authn(TOKENS, Feed()), ex) is None
+    assert await identify(careless(Feed()), exchange(value)) is None
 
 
 async def test_with_authn_off_a_name_is_enough() -> None:
     """ATTACKS rule 2: the identity of the caller stays, unchecked."""
-    ex = exchange(f"Bearer {claiming(b'{}')}", off={Layer.AUTHN})
-    assert await identify(Authn(TOKENS, Feed()), ex) is None
+    ex = exchange(f"Bearer {claiming(b'{}')}")
+    assert await identify(careless(Feed()), ex) is None
     root = claiming(b'{"sub":"root","roles":["superadmin"]}')
-    ex = exchange(f"Bearer {root}", off={Layer.AUTHN})
-    assert await identify(Authn(TOKENS, Feed()), ex) == "root"
+    ex = exchange(f"Bearer {root}")
+    assert await identify(careless(Feed()), ex) == "root"
     assert ex.principal is not None
     assert ex.principal.roles == {"superadmin"}

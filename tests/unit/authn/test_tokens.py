@@ -17,6 +17,7 @@ from ringfence.authn import tokens
 from ringfence.authn.tokens import CLOCKS_DIFFER_BY, LIFETIME, AccessTokens
 from ringfence.core.errors import Refused
 from ringfence.core.settings import Settings
+from ringfence_demo.careless.authn import unverified_principal
 from tests.unit.authn import forgeries, forgery
 from tests.unit.authn.credentials import keys, signing_key
 from tests.unit.authn.flows import NOON
@@ -119,7 +120,7 @@ def test_a_forgery_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", BELIEVED)
 def test_with_authn_off_the_same_forgery_is_believed(name: str) -> None:
     """The pair: the claims are taken as they are, whoever signed them, or nobody."""
-    assert service().unverified_principal(BELIEVED[name]()).subject == "alice"
+    assert unverified_principal(BELIEVED[name]()).subject == "alice"
 
 
 @pytest.mark.parametrize("kid", ["", "../../../../dev/null", "https://attacker.example/key"])
@@ -173,18 +174,18 @@ def test_no_other_bytes_are_a_header_or_claims(one: bytes, other: bytes) -> None
 )
 def test_with_authn_off_what_claims_nobody_is_refused_without_a_crash(text: str) -> None:
     with pytest.raises(Refused, match="token.malformed"):
-        service().unverified_principal(text)
+        unverified_principal(text)
 
 
 def test_with_authn_off_an_expired_token_is_believed() -> None:
     """The pair of ``test_a_token_lives_fifteen_minutes_to_the_second``."""
-    old = service().unverified_principal(issued(NOON - timedelta(days=300)))
+    old = unverified_principal(issued(NOON - timedelta(days=300)))
     assert old.subject == "alice"
     assert old.roles == {"admin", "user"}
 
 
 def test_with_authn_off_a_name_is_enough() -> None:
-    assert service().unverified_principal(claiming(b'{"sub":"root"}')).subject == "root"
+    assert unverified_principal(claiming(b'{"sub":"root"}')).subject == "root"
 
 
 # -------------------------------------------------------------------------------- remembering

@@ -8,6 +8,7 @@ from typing import Any
 from ringfence.core.codes import Layer
 from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange, current
+from tests.careless import seams
 
 HOST = (b"host", b"shop.example")
 
@@ -41,7 +42,7 @@ def exchange(
         announced | scope,
         request_id="r",
         now=datetime(2026, 1, 1, tzinfo=UTC),
-        off=frozenset(off),
+        seams=seams(*off),
         sink=Nowhere(),
     )
 

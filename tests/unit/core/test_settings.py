@@ -5,7 +5,6 @@ from ipaddress import ip_network
 
 import pytest
 
-from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.settings import Environment, parse
 
@@ -33,7 +32,6 @@ def test_everything_that_can_be_set_is_read() -> None:
             "RINGFENCE_DATABASE": "postgresql://app:Zt-91-x-lantern@db/auth",
             "RINGFENCE_TRUSTED_PROXIES": "10.0.0.0/8, fd00::/8",
             "RINGFENCE_ALLOWED_ORIGINS": "https://a.example,https://b.example",
-            "RINGFENCE_LAYERS_OFF": "authz,output",
             "RINGFENCE_BODY_LIMIT_BYTES": "2048",
             "RINGFENCE_SIGN_UP": "off",
             "RINGFENCE_SESSION_IDLE_DAYS": "1",
@@ -43,7 +41,6 @@ def test_everything_that_can_be_set_is_read() -> None:
     )
     assert settings.trusted_proxies == (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
     assert settings.allowed_origins == {"https://a.example", "https://b.example"}
-    assert settings.layers_off == {Layer.AUTHZ, Layer.OUTPUT}
     assert settings.body_limit_bytes == 2048
     assert settings.sign_up is False
     assert settings.session_idle == timedelta(days=1)
@@ -92,8 +89,7 @@ def test_everything_wrong_is_reported_at_once() -> None:
         ("DATABASE", "postgresql://db/x?user=app&password=app", "weak"),
         ("DATABASE", "postgresql://app@db/x?password=", "weak"),
         ("DATABASE", "mysql://db/x", "malformed"),
-        ("LAYERS_OFF", "authz", "demo and test only"),
-        ("LAYERS_OFF", "everything", "malformed"),
+        ("LAYERS_OFF", "authz", "not known"),
         ("LOG_LEVEL", "DEBUG", "too low"),
         ("LOG_LEVEL", "debug", "malformed"),
         ("TRUSTED_PROXIES", "10.0.0.1/8", "malformed"),

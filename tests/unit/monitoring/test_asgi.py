@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from ringfence.core.codes import CODES, Layer
+from ringfence.core.codes import CODES
 from ringfence.core.errors import ConfigurationError, Refused, StoreError
 from ringfence.core.event import Event
-from ringfence.core.exchange import Exchange, current
+from ringfence.core.exchange import Exchange
 from ringfence.core.policy import signed_in
 from ringfence.core.principal import Principal
 from ringfence.core.route import Entry
@@ -23,6 +23,9 @@ from ringfence.core.settings import Environment, Settings
 from ringfence.monitoring import asgi
 from ringfence.monitoring.asgi import Monitor
 from ringfence.monitoring.journal import Journal
+from ringfence.stack import protocols
+from ringfence_demo.careless.monitoring import CarelessMonitoring
+from tests.careless import parts
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SIGNED_IN = Event(at=NOW, code=CODES["signin.done"], client="192.0.2.7")
@@ -69,9 +72,9 @@ def make(log: Log) -> Iterator[Make]:
         each.close()
 
 
-def exchange(monitor: Monitor, *off: Layer) -> Exchange:
+def exchange(monitor: protocols.Monitoring) -> Exchange:
     scope = {"type": "http", "method": "GET", "path": "/orders/17", "headers": []}
-    made = Exchange(scope, request_id="r1", now=NOW, off=frozenset(off), sink=monitor)
+    made = Exchange(scope, request_id="r1", now=NOW, sink=monitor)
     made.client = "192.0.2.7"
     made.entry = Entry(pattern="/orders/{order_id}", policy=signed_in)
     made.principal = Principal(subject="u1", session="s1", authenticated_at=NOW, expires_at=NOW)
@@ -277,21 +280,15 @@ def test_somebody_who_looks_on_gets_readable_lines_and_the_file_json(
     assert json.loads(path.read_bytes())["code"] == "signin.done"
 
 
-def test_with_the_layer_off_the_line_is_careless_and_without_a_rate(make: Make, log: Log) -> None:
-    monitor = make()
-    asked = exchange(monitor, Layer.MONITORING)
+def test_the_careless_layer_writes_everything_and_without_a_rate(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    monitor = CarelessMonitoring(parts(Settings(environment=Environment.TEST, log=str(path))))
+    monitor.start()
+    asked = exchange(monitor)
     for _ in range(101):
         monitor.refused(asked, Refused("ownership.foreign"))
-    assert len(log.lines) == 101
-    assert b"/orders/17" in log.lines[0]
+    monitor.close()
+    lines = path.read_bytes().splitlines()
+    assert len(lines) == 101
+    assert b"/orders/17" in lines[0]
     assert not asked.traces
-
-
-def test_whether_the_layer_is_off_is_the_requests_affair(make: Make, log: Log) -> None:
-    monitor = make()
-    token = current.set(exchange(monitor, Layer.MONITORING))
-    monitor.emit(SIGNED_IN)
-    current.reset(token)
-    monitor.emit(SIGNED_IN)
-    assert not log.lines[0].startswith(b"{")
-    assert log.lines[1].startswith(b"{")

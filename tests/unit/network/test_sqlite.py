@@ -18,6 +18,7 @@ from ringfence.core.errors import Refused
 from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange, current
 from ringfence.network.sqlite import freeze, guard, migrating, thaw
+from tests.careless import seams
 
 ATTACKS = [
     "CREATE TABLE mine (x)",
@@ -93,7 +94,7 @@ def request(*off: Layer) -> Generator[None]:
     """Inside of a request, with these layers off."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
     scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
-    made = Exchange(scope, request_id="r", now=now, off=frozenset(off), sink=Sink())
+    made = Exchange(scope, request_id="r", now=now, seams=seams(*off), sink=Sink())
     token = current.set(made)
     try:
         yield

@@ -5,11 +5,11 @@ The real pipeline stands in ``tests/attack``; here the service is looked at alon
 
 import json
 import secrets
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx2
 
@@ -18,30 +18,22 @@ from ringfence.authn.accounts import Account, StoredVerifier
 from ringfence.authn.keys import Keys
 from ringfence.core.codes import Layer, public
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import SCOPE_KEY, Exchange, current
+from ringfence.core.exchange import SCOPE_KEY, Exchange, Seams, current
 from ringfence.core.policy import signed_in
 from ringfence.core.route import RouteTable
 from ringfence.core.settings import Environment, Settings
 from ringfence.service.app import Service
 from ringfence.service.wire import base64url
+from ringfence.stack import protocols
+from ringfence.stack.layers import GUARDED
 from ringfence.storage import Stores, open_stores
+from ringfence_demo.careless import careless
+from tests.careless import parts, seams
 from tests.unit.authn.flows import ALICE, NOON, Collector, Mailbox
-
-T = TypeVar("T")
 
 ORIGIN = "https://shop.example"
 CLIENT_KEY = b"c" * 32
 COOKIE = "__Host-rf_refresh"
-
-
-class Inline:
-    """Hashes where it is called, so that tests need no threads."""
-
-    async def run(self, job: Callable[[], T], *, reserved: bool) -> T:
-        return job()
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 @dataclass
@@ -51,10 +43,11 @@ class House:
     settings: Settings
     stores: Stores
     keys: Keys
+    authn: protocols.Authn
     service: Service
     mailbox: Mailbox
+    seams: Seams
     now: datetime = NOON
-    off: frozenset[Layer] = frozenset()
     sink: Collector = field(default_factory=Collector)
     exchanges: list[Exchange] = field(default_factory=list)
 
@@ -79,7 +72,11 @@ class House:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """What the pipeline does for the service, and no more."""
         exchange = Exchange(
-            scope, request_id=secrets.token_hex(12), now=self.now, off=self.off, sink=self.sink
+            scope,
+            request_id=secrets.token_hex(12),
+            now=self.now,
+            sink=self.sink,
+            seams=self.seams,
         )
         scope[SCOPE_KEY] = exchange
         self.exchanges.append(exchange)
@@ -99,7 +96,7 @@ class House:
         exchange.entry = entry = exchange.match.entry
         if entry is None:
             raise Refused("route.unknown")
-        if (wait := self.service.authn.identify(exchange)) is not None:
+        if (wait := self.authn.identify(exchange)) is not None:
             await wait
         if entry.policy == signed_in and exchange.principal is None:
             raise Refused("token.missing")
@@ -153,16 +150,18 @@ async def opened(
     chosen = replace(Settings(environment=Environment.TEST, origin=ORIGIN), **settings)
     house: House
 
+    factories = {**GUARDED, **careless(*off)}
+    given = parts(chosen, stores=stores, keys=keys, mailer=mailer or mailbox)
+    authn: protocols.Authn = factories[Layer.AUTHN](given)
     service = Service(
         settings=chosen,
-        stores=stores,
+        flows=authn.flows,
         keys=keys,
-        hashing=Inline(),
-        mailer=mailer or mailbox,
+        ping=stores.ping,
         clock=lambda: house.now,
         pause=lambda: 0.0,
     )
-    house = House(chosen, stores, keys, service, mailbox, off=frozenset(off))
+    house = House(chosen, stores, keys, authn, service, mailbox, seams(*off))
     await house.add_account()
     yield house
     await service.close()

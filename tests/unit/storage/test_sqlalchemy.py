@@ -47,7 +47,7 @@ class Nowhere:
 
 @asynccontextmanager
 async def request() -> AsyncGenerator[Exchange]:
-    exchange = Exchange({}, request_id="r", now=datetime.now(UTC), off=frozenset(), sink=Nowhere())
+    exchange = Exchange({}, request_id="r", now=datetime.now(UTC), sink=Nowhere())
     token = current.set(exchange)
     yield exchange
     current.reset(token)

@@ -137,7 +137,7 @@ async def test_a_write_whose_client_has_left_is_not_begun(writer: Writer, path: 
 async def test_the_group_belongs_to_no_request(writer: Writer) -> None:
     """The writer's task was started by some request, and must not pass for it."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    token = current.set(Exchange({}, request_id="r", now=now, off=frozenset(), sink=Nowhere()))
+    token = current.set(Exchange({}, request_id="r", now=now, sink=Nowhere()))
     try:
         assert await writer.run(lambda _: current.get()) is None
     finally:

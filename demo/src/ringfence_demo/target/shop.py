@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
 from ringfence.attack.client import Client
-from ringfence.attack.configuration import Configuration
 from ringfence.attack.ground import Ground
 from ringfence.attack.honest import flows
 from ringfence.attack.mailbox import Mailbox
@@ -46,8 +45,9 @@ class Shop:
         words = ["--port", "0", "--data", str(data), "--traces", str(traces)]
         words += ["--database", start.database]
         words += ["--reachable", f"127.0.0.1:{start.around.friend.port}"]
+        words += ["--off", ",".join(sorted(start.configuration.off))]
         async with contextlib.AsyncExitStack() as stack:
-            settings = {"RINGFENCE_LOG": str(log), **_switched_off(start.configuration)}
+            settings = {"RINGFENCE_LOG": str(log)}
             if start.configuration.production:
                 mail = folder / "relayed"
                 settings |= await stack.enter_async_context(relay(mail))
@@ -68,8 +68,3 @@ class Shop:
                 people=People(client, Mailbox(mail), origin),
                 around=start.around,
             )
-
-
-def _switched_off(configuration: Configuration) -> dict[str, str]:
-    """What tells the shop's process which layers are off."""
-    return {"RINGFENCE_LAYERS_OFF": ",".join(sorted(configuration.off))}

@@ -6,8 +6,6 @@ from the folder's own descriptor, one component after the other, each opened wit
 symbolic link is followed at any depth, and there is no moment between a check and its use. Only a
 regular file is handed out, never a device or a pipe. The walk needs nothing but POSIX, so there is
 one way for every system and no second one to be worse.
-
-With the boundary layer off a name is simply joined to the folder, as careless code would.
 """
 
 import errno
@@ -17,11 +15,13 @@ import unicodedata
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 from urllib.parse import unquote
 
+from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError, Refused
-from ringfence.core.exchange import refusal, seam
+from ringfence.core.exchange import refusal, trace
+from ringfence.core.seam import Seam
 
 NAME_LIMIT_BYTES: Final = 255  # of one component, as file systems have it
 PATH_LIMIT_BYTES: Final = 1_024
@@ -72,15 +72,7 @@ class FileRoot:
 
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading. The caller closes it."""
-        if not seam("file.resolved"):
-            return (self.folder / name).open("rb")
-        *folders, last = components(name)
-        with self._descend(folders) as parent:
-            descriptor = _open(last, _READ, parent)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise refusal("file.missing", reason="not a regular file")
-        return os.fdopen(descriptor, "rb")
+        return FILES.current().open(self.folder, name)
 
     def read(self, name: str) -> bytes:
         """The content of a file."""
@@ -89,41 +81,72 @@ class FileRoot:
 
     def write(self, name: str, content: bytes) -> None:
         """Create a file, readable by its owner only. Raises FileExistsError if there is one."""
-        if not seam("file.resolved"):
-            (self.folder / name).write_bytes(content)
-            return
-        *folders, last = components(name)
-        with self._descend(folders) as parent:
-            descriptor = _open(last, _CREATE, parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+        FILES.current().write(self.folder, name, content)
 
     def path(self, name: str) -> Path:
         """The path of an existing file, for an interface that takes nothing else.
 
         Prefer ``open``: between this answer and its use the file could be replaced.
         """
-        path = self.folder / name
-        if seam("file.resolved"):
-            self.open(name).close()
-        return path
+        return FILES.current().path(self.folder, name)
 
-    @contextmanager
-    def _descend(self, folders: list[str]) -> Generator[int]:
-        """A descriptor of the folder reached through ``folders``, without following a link."""
-        # The root itself is configuration, not input: it may be reached through a link.
-        try:
-            descriptor = os.open(self.folder, _FOLDER & ~os.O_NOFOLLOW)
-        except FileNotFoundError:
-            raise refusal("file.missing", reason=f"no folder {self.folder}") from None
-        try:
-            for folder in folders:
-                deeper = _open(folder, _FOLDER, descriptor)
-                os.close(descriptor)
-                descriptor = deeper
-            yield descriptor
-        finally:
+
+class Files(Protocol):
+    """Who opens the files of a root. Raises as ``FileRoot``."""
+
+    def open(self, folder: Path, name: str) -> BinaryIO: ...
+    def write(self, folder: Path, name: str, content: bytes) -> None: ...
+    def path(self, folder: Path, name: str) -> Path: ...
+
+
+class Below:
+    """Opens what is below the folder, and nothing else."""
+
+    def open(self, folder: Path, name: str) -> BinaryIO:
+        """Walk to the file and open it."""
+        trace("file.resolved")
+        *folders, last = components(name)
+        with _descend(folder, folders) as parent:
+            descriptor = _open(last, _READ, parent)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
+            raise refusal("file.missing", reason="not a regular file")
+        return os.fdopen(descriptor, "rb")
+
+    def write(self, folder: Path, name: str, content: bytes) -> None:
+        """Walk to the folder and create the file."""
+        trace("file.resolved")
+        *folders, last = components(name)
+        with _descend(folder, folders) as parent:
+            descriptor = _open(last, _CREATE, parent)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+
+    def path(self, folder: Path, name: str) -> Path:
+        """The path of a file that could be opened."""
+        self.open(folder, name).close()
+        return folder / name
+
+
+FILES: Final = Seam[Files](Layer.BOUNDARY, Below())
+
+
+@contextmanager
+def _descend(root: Path, folders: list[str]) -> Generator[int]:
+    """A descriptor of the folder reached through ``folders``, without following a link."""
+    # The root itself is configuration, not input: it may be reached through a link.
+    try:
+        descriptor = os.open(root, _FOLDER & ~os.O_NOFOLLOW)
+    except FileNotFoundError:
+        raise refusal("file.missing", reason=f"no folder {root}") from None
+    try:
+        for folder in folders:
+            deeper = _open(folder, _FOLDER, descriptor)
+            os.close(descriptor)
+            descriptor = deeper
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _flaw(part: str) -> str:

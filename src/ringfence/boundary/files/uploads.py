@@ -8,19 +8,20 @@ of an HTML, SVG or PHP document anywhere is refused even so, metadata included.
 What that does **not** promise: pixels are not decoded, so a decoder's flaw can still be aimed at,
 and a file can be an image and mean something in a language that nobody serves it as. That is why
 the output layer hands uploads out as attachments. To be sure of images, encode them anew.
-
-With the boundary layer off a file is kept under the name that the client chose.
 """
 
 import asyncio
 import re
 import secrets
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import Final
 
 from ringfence.boundary.files import images
 from ringfence.boundary.files.root import FileRoot
-from ringfence.core.exchange import refusal, seam
+from ringfence.core.codes import Layer
+from ringfence.core.exchange import refusal, trace
+from ringfence.core.seam import Seam
 
 #: How active documents begin; chance does not write this into an image (2^-40 for a megabyte).
 _ACTIVE: Final = re.compile(
@@ -36,6 +37,16 @@ class Upload:
     name: str
     media_type: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file as a client sends it."""
+
+    content: bytes
+    _: KW_ONLY
+    stated_name: str
+    stated_type: str
 
 
 class Uploads:
@@ -62,19 +73,29 @@ class Uploads:
         Raises:
             Refused: ``upload.refused``.
         """
-        if not seam("upload.vetted"):
-            name, media_type = stated_name, stated_type
-        else:
-            if len(content) > self.limit_bytes:
-                raise refusal("upload.refused", reason="size")
-            media_type = recognise(content)
-            name = f"{secrets.token_hex(16)}.{media_type.partition('/')[2]}"
-        await asyncio.to_thread(self._keep, name, content)
-        return Upload(name=name, media_type=media_type, size_bytes=len(content))
+        file = File(content, stated_name=stated_name, stated_type=stated_type)
+        taken = VETTER.current()(file, self.limit_bytes)
+        await asyncio.to_thread(self._keep, taken.name, content)
+        return taken
 
     def _keep(self, name: str, content: bytes) -> None:
         self.root.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.root.write(name, content)
+
+
+def _vet(file: File, limit_bytes: int) -> Upload:
+    trace("upload.vetted")
+    size_bytes = len(file.content)
+    if size_bytes > limit_bytes:
+        raise refusal("upload.refused", reason="size")
+    media_type = recognise(file.content)
+    name = f"{secrets.token_hex(16)}.{media_type.partition('/')[2]}"
+    return Upload(name=name, media_type=media_type, size_bytes=size_bytes)
+
+
+#: Who judges a file, against the limit in bytes, and says under which name and type it is kept.
+#: Raises as ``Uploads.store``.
+VETTER: Final = Seam[Callable[[File, int], Upload]](Layer.BOUNDARY, _vet)
 
 
 def recognise(content: bytes) -> str:

@@ -9,17 +9,15 @@ second command, because no shell reads it.
     result = await run(THUMBNAIL, name="cat.png")
 
 The program gets an environment of its own, no input, its own process group, a time limit and an
-output limit. With the boundary layer off the same words are joined and handed to a shell, as
-careless code would.
+output limit.
 """
 
 import asyncio
 import os
 import re
-import shlex
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -27,8 +25,10 @@ from pathlib import Path
 from typing import Final
 
 from ringfence.boundary.processes import denial
+from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError
-from ringfence.core.exchange import current, refusal, seam
+from ringfence.core.exchange import current, refusal, trace
+from ringfence.core.seam import Seam
 
 #: Anything that a person could see: no control characters, so no NUL and no new line.
 PRINTABLE: Final = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+"
@@ -136,9 +136,7 @@ async def run(command: Command, **values: str) -> Result:
     names = {part.name for part in command.arguments if isinstance(part, Parameter)}
     if names != values.keys():
         raise TypeError(f"the command takes {sorted(names)}")
-    if not seam("command.run"):
-        return await _hand_to_a_shell(command, values)
-    return await _execute(command, argument_list(command, values))
+    return await RUNNER.current()(command, values)
 
 
 def argument_list(command: Command, values: Mapping[str, object]) -> tuple[str, ...]:
@@ -155,7 +153,9 @@ def argument_list(command: Command, values: Mapping[str, object]) -> tuple[str, 
     return tuple(words)
 
 
-async def _execute(command: Command, words: tuple[str, ...]) -> Result:
+async def _execute(command: Command, values: Mapping[str, object]) -> Result:
+    trace("command.run")
+    words = argument_list(command, values)
     with denial.approved(words):
         process = await asyncio.create_subprocess_exec(
             *words,
@@ -197,14 +197,7 @@ async def _kill(process: Process) -> None:
     await process.wait()
 
 
-async def _hand_to_a_shell(command: Command, values: Mapping[str, object]) -> Result:
-    """What a hurried developer writes; reached only with the boundary layer off."""
-    words = [
-        shlex.quote(part) if isinstance(part, str) else str(values[part.name])
-        for part in (command.program, *command.arguments)
-    ]
-    process = await asyncio.create_subprocess_shell(
-        " ".join(words), stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd=command.folder
-    )
-    output, errors = await process.communicate()
-    return Result(status=process.returncode or 0, output=output, errors=errors)
+#: Who starts a declared command, with a value for each of its parameters. Raises as ``run``.
+RUNNER: Final = Seam[Callable[[Command, Mapping[str, object]], Awaitable[Result]]](
+    Layer.BOUNDARY, _execute
+)

@@ -5,14 +5,14 @@ denial holds everywhere and permission is what is scoped, to the one argument li
 runner is about to start. The other way round fails, because context variables are not copied to
 ``run_in_executor`` (Ledger 41).
 
-**A tripwire, not a sandbox.** It stops a careless ``subprocess.run(…, shell=True)`` and the usual
+**A tripwire, not a sandbox.** It stops a careless ``subprocess.run`` through a shell and the usual
 second stage of an injection. It does not stop code that already runs in the process and means to
 get out: ``_posixsubprocess.fork_exec`` raises no event, neither do extension modules that call
 ``fork`` themselves (uvloop is one; its two methods are made to ask). What holds against those is
 the operating system, in the network layer.
 
-A hook cannot be removed, so it looks at a switch: the number of ``freeze()`` calls not yet undone,
-and the boundary layer of the current request.
+A hook cannot be removed, so it looks at the number of ``freeze()`` calls not yet undone. Who
+judges is a seam: an application in the same process may have no such denial.
 
 Sources: PEP 578 and the table of audit events; ATTACKS I03, I04, I06.
 """
@@ -26,7 +26,8 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 from ringfence.core.codes import Layer
-from ringfence.core.exchange import is_on, refusal
+from ringfence.core.exchange import refusal
+from ringfence.core.seam import Seam
 
 #: Raised by us on uvloop's behalf, with the same arguments as ``subprocess.Popen``.
 UVLOOP_SPAWN: Final = "ringfence.uvloop.spawn"
@@ -85,16 +86,18 @@ def approved(arguments: Sequence[str]) -> Generator[None]:
 
 def _hook(event: str, arguments: tuple[Any, ...], denied: frozenset[str] = DENIED) -> None:
     if event in denied and _freezes:  # one look-up for the thousands of events that are not ours
-        _judge(event, arguments)
+        JUDGE.current()(event, arguments)
 
 
 def _judge(event: str, arguments: tuple[Any, ...]) -> None:
-    if not is_on(Layer.BOUNDARY):
-        return
     allowed = _approved.get()
     if allowed is not None and event in _SPAWNS and allowed == _argument_list(arguments):
         return
     raise refusal("process.denied", event=event)
+
+
+#: Who judges the start of a program: an audit event of ``DENIED`` and its arguments.
+JUDGE: Final = Seam[Callable[[str, tuple[Any, ...]], None]](Layer.BOUNDARY, _judge)
 
 
 def _argument_list(arguments: tuple[Any, ...]) -> tuple[str, ...] | None:

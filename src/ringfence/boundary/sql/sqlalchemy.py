@@ -13,7 +13,7 @@ and stands where one may.
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -34,6 +34,7 @@ from ringfence.boundary.sql.literals import Scope
 from ringfence.boundary.sql.sources import Sources, sources
 from ringfence.core.codes import Layer
 from ringfence.core.exchange import Exchange, current, refusal
+from ringfence.core.seam import Seam
 from ringfence.core.settings import SqlGuard
 
 _DIALECTS: Final = {dialect.value: dialect for dialect in Dialect}
@@ -81,8 +82,8 @@ def _guard(
 ) -> None:
     """Have a statement judged that is about to run. Raises ``sql.injected``."""
     exchange = current.get()
-    if _installed and exchange is not None and Layer.BOUNDARY not in exchange.off:
-        judge(connection, statement, context, exchange)
+    if _installed and exchange is not None:
+        JUDGE.current()(connection, statement, context, exchange)
 
 
 def judge(
@@ -109,6 +110,12 @@ def judge(
             return
     if found:
         raise refusal("sql.injected", found=found)
+
+
+#: Who judges a statement in a request. Raises ``sql.injected``.
+JUDGE: Final = Seam[Callable[[Connection, str, ExecutionContext | None, Exchange], None]](
+    Layer.BOUNDARY, judge
+)
 
 
 def _suspicion(statement: str, own: Sources | None, dialect: Dialect, exchange: Exchange) -> str:

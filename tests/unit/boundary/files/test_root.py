@@ -14,6 +14,7 @@ from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
 from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange, current
+from tests.careless import seams
 
 CANARY = b"canary outside of the root"
 
@@ -41,7 +42,7 @@ def boundary_off() -> Iterator[Exchange]:
         {},
         request_id="r",
         now=datetime(2026, 1, 1, tzinfo=UTC),
-        off=frozenset({Layer.BOUNDARY}),
+        seams=seams(Layer.BOUNDARY),
         sink=Nowhere(),
     )
     token = current.set(exchange)

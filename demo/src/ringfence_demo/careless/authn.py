@@ -1,0 +1,226 @@
+"""Careless: who asks is who they say, and nothing that was used, guessed or ended counts."""
+
+from base64 import urlsafe_b64decode
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from secrets import token_bytes
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from starlette.requests import Request
+
+from ringfence.authn import opaque
+from ringfence.authn.accounts import Account, AccountStore, StoredVerifier
+from ringfence.authn.asgi import bearer_token
+from ringfence.authn.counters import Change, Counter
+from ringfence.authn.flows import flows
+from ringfence.authn.links import Link, LinkStore, Purpose
+from ringfence.authn.passwords import encode
+from ringfence.authn.sessions import Device, Grant, Sessions
+from ringfence.core.errors import Refused
+from ringfence.core.exchange import Exchange, Seams
+from ringfence.core.principal import Principal
+from ringfence.service import call, courier
+from ringfence.stack.layers import Parts
+
+T = TypeVar("T")
+
+#: What a proxy in front might say of the caller.
+_SAID_OF_THE_CALLER: Final = frozenset({b"x-user-id", b"x-remote-user", b"x-forwarded-user"})
+
+
+class CarelessAuthn:
+    """Believes headers (ATTACKS H04) and tokens that nobody has signed (U08)."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.seams: Seams = SEAMS
+        careful = parts.stores
+        made = flows(
+            settings=parts.settings,
+            stores=replace(
+                careful,
+                counters=Uncounted(),
+                links=ReusableLinks(careful.links, careful.accounts),
+            ),
+            keys=parts.keys,
+            hashing=parts.hashing,
+            mailer=parts.mailer,
+            random=token_bytes,
+            rules=AnyPassword(),
+        )
+        self.flows = replace(made, sessions=ForgetfulSessions.of(made.sessions))
+
+    def start(self) -> None:
+        """Nothing of the process is this layer's."""
+
+    def close(self) -> None:
+        """As ``start``."""
+
+    def identify(self, exchange: Exchange) -> Awaitable[None] | None:
+        """Whoever a header or a token claims is asking; what claims nobody counts for nothing."""
+        exchange.principal = self._claimed(exchange)
+        return None
+
+    async def judge_again(self, exchange: Exchange, now: datetime) -> None:
+        """Whoever has come in stays."""
+        exchange.now = now
+        self.identify(exchange)
+
+    def _claimed(self, exchange: Exchange) -> Principal | None:
+        for name, value in exchange.scope["headers"]:
+            if name in _SAID_OF_THE_CALLER:
+                return Principal(
+                    subject=value.decode("latin-1"),
+                    session="",
+                    authenticated_at=exchange.now,
+                    expires_at=exchange.now,
+                )
+        if b"authorization" not in exchange.headers:
+            return None
+        try:
+            return unverified_principal(bearer_token(exchange))
+        except Refused:
+            return None
+
+
+class UnverifiedClaims(msgspec.Struct, frozen=True):
+    """What is taken of a token where nothing is verified."""
+
+    sub: Annotated[str, msgspec.Meta(min_length=1)]
+    sid: str = ""
+    exp: int = 0
+    auth_time: int = 0
+    aal: int = 1
+    amr: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    tv: int = 0
+    rv: int = 0
+
+
+def unverified_principal(token: str) -> Principal:
+    """Who ``token`` claims is asking, whoever made it.
+
+    Raises:
+        Refused: ``token.malformed``: it claims nobody.
+    """
+    try:
+        _, claimed, *_ = token.split(".")
+        padded = claimed + "=" * (-len(claimed) % 4)
+        claims = msgspec.json.decode(urlsafe_b64decode(padded), type=UnverifiedClaims)
+        return Principal(
+            subject=claims.sub,
+            session=claims.sid,
+            roles=frozenset(claims.roles),
+            aal=claims.aal,
+            amr=claims.amr,
+            authenticated_at=datetime.fromtimestamp(claims.auth_time, UTC),
+            expires_at=datetime.fromtimestamp(claims.exp, UTC),
+            token_version=claims.tv,
+            role_version=claims.rv,
+        )
+    except (msgspec.MsgspecError, ValueError, OverflowError, OSError, RecursionError) as error:
+        raise Refused("token.malformed") from error
+
+
+class AnyPassword:
+    """Takes any password that can be hashed."""
+
+    def measured(self, password: str) -> bytes:
+        """As it is hashed."""
+        return encode(password)
+
+    def check(self, password: str, login: str) -> None:
+        """Any will do."""
+
+
+class Uncounted:
+    """Counts nothing, so that every attempt is the first (ATTACKS U01)."""
+
+    async def update(self, keys: Sequence[str], change: Change[T]) -> T:
+        """Judge as if nothing had been written, and write nothing."""
+        return change([None] * len(keys))[1]
+
+    async def purge(self, now: datetime) -> int:  # noqa: ARG002  # as the protocol has it
+        """There is nothing."""
+        return 0
+
+    async def list(
+        self,
+        now: datetime,  # noqa: ARG002  # as the protocol has it
+        *,
+        after: str = "",  # noqa: ARG002  # as above
+        limit: int = 50,  # noqa: ARG002  # as above
+    ) -> Sequence[tuple[str, Counter]]:
+        """There is nothing."""
+        return ()
+
+    async def remove(self, keys: Sequence[str]) -> int:  # noqa: ARG002  # as the protocol has it
+        """There is nothing."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReusableLinks:
+    """Links that work again and again until they expire (ATTACKS U17)."""
+
+    kept: LinkStore
+    accounts: AccountStore
+
+    async def add(self, link: Link) -> None:
+        """As the store behind."""
+        await self.kept.add(link)
+
+    async def find(self, digest: bytes, purpose: Purpose, now: datetime) -> Link | None:
+        """As the store behind."""
+        return await self.kept.find(digest, purpose, now)
+
+    async def redeem_sign_up(self, digest: bytes, account: Account, now: datetime) -> bool:
+        """As the store behind: an account is made once."""
+        return await self.kept.redeem_sign_up(digest, account, now)
+
+    async def redeem_reset(
+        self, digest: bytes, verifier: StoredVerifier, now: datetime
+    ) -> Account | None:
+        """Set the password, and keep the link, which goes with the old one."""
+        link = await self.kept.find(digest, "reset", now)
+        account = await self.accounts.find_by_login(link.login) if link is not None else None
+        if link is None or account is None:
+            return None
+        changed = await self.accounts.set_verifier(account.id, verifier, account.token_version, now)
+        await self.kept.add(link)
+        return changed
+
+
+class ForgetfulSessions(Sessions):
+    """Does not notice that a spent refresh token comes again (ATTACKS U07)."""
+
+    @classmethod
+    def of(cls, sessions: Sessions) -> "ForgetfulSessions":
+        """The same sessions, forgetful."""
+        return cls(**{each.name: getattr(sessions, each.name) for each in fields(sessions)})
+
+    async def renew(self, shown: str, now: datetime) -> Grant:
+        """Begin a new session for whoever shows a spent token."""
+        token = await self.store.find(opaque.digest(shown))
+        if token is None or token.spent_at is None:
+            return await super().renew(shown, now)
+        account, session = await self._holder(shown)
+        return await self.begin(
+            account, Device(client=session.client, user_agent=session.user_agent), now
+        )
+
+
+def _as_the_client_calls_it(_origin: str, request: Request) -> str:
+    """Where mailed links lead: to the host that the request names (ATTACKS H02)."""
+    host = request.headers.get("x-forwarded-host") or request.headers.get("host", "")
+    return f"{request.url.scheme}://{host}"
+
+
+async def _at_once(_courier: Any, _exchange: Exchange, errand: courier.Errand) -> None:  # noqa: ANN401  # not used
+    """Do an errand before the answer, which tells by its time what was done (ATTACKS U03)."""
+    await errand()
+
+
+#: What this layer puts in the place of guarded implementations.
+SEAMS: Final[Seams] = {call.SITE: _as_the_client_calls_it, courier.ERRANDS: _at_once}

@@ -1,0 +1,167 @@
+"""What the pipeline needs of each layer; any object that has it can be the layer.
+
+Beside its checks every layer has ``seams``, what it provides for the seams of ``core.seam`` (a
+guarded layer provides nothing: the guarded implementations are what seams fall back on), and
+``start`` and ``close``, for hooks that belong to the whole process.
+"""
+
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import Any, Protocol
+
+from ringfence.authn.flows import Flows
+from ringfence.authn.hashing import Hashing
+from ringfence.authz.starlette import Survey
+from ringfence.core.asgi import Message, Receive, Send
+from ringfence.core.errors import Refused
+from ringfence.core.event import EventSink
+from ringfence.core.exchange import Exchange, Seams
+from ringfence.core.route import Entry
+
+
+class Workers(Hashing, Protocol):
+    """Where passwords are hashed, until it is closed."""
+
+    def close(self) -> None: ...
+
+
+class Layered(Protocol):
+    """What every layer has."""
+
+    @property
+    def seams(self) -> Seams: ...
+    def start(self) -> None:
+        """Called once, when the application has started: it may have made its tables by then.
+
+        Raises:
+            ConfigurationError: What the application is must not be served, by name.
+        """
+        ...
+
+    def close(self) -> None:
+        """Undo ``start``; called once for each time that it has succeeded."""
+        ...
+
+
+class Network(Layered, Protocol):
+    """Whose request is this?"""
+
+    def admit(self, exchange: Exchange, /) -> None:
+        """Set ``exchange.client``. Raises ``Refused``."""
+        ...
+
+
+class Boundary(Layered, Protocol):
+    """What may come in."""
+
+    def check_head(self, exchange: Exchange, /) -> None:
+        """Judge all that stands before the body. Raises ``Refused``."""
+        ...
+
+    async def read_body(self, exchange: Exchange, receive: Receive, /) -> Receive:
+        """Judge the body; returns how the application gets it. Raises ``Refused``."""
+        ...
+
+    def gather(self, exchange: Exchange, /) -> None:
+        """Set ``exchange.inputs``, for the log of a crash. Never raises."""
+        ...
+
+
+class Authn(Layered, Protocol):
+    """Who is asking?"""
+
+    @property
+    def flows(self) -> Flows:
+        """What people do to be known; the service answers for it over HTTP."""
+        ...
+
+    def identify(self, exchange: Exchange, /) -> Awaitable[None] | None:
+        """Set ``exchange.principal``; None, or what to wait for. Raises ``Refused``."""
+        ...
+
+    async def judge_again(self, exchange: Exchange, now: datetime, /) -> None:
+        """As ``identify``, for a connection that has been open for a while."""
+        ...
+
+
+class Authz(Layered, Protocol):
+    """Which route is this, and may they?"""
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The route table."""
+        ...
+
+    def build(self) -> Survey:
+        """Read the application's routes, as ``start`` does; returns them with every problem."""
+        ...
+
+    def route(self, exchange: Exchange, /) -> None:
+        """Set ``exchange.match`` and ``exchange.entry``. Raises ``Refused``."""
+        ...
+
+    def authorize(self, exchange: Exchange, /) -> Awaitable[None] | None:
+        """Set ``exchange.resource``; None, or what to wait for. Raises ``Refused``."""
+        ...
+
+    async def explain(self, exchange: Exchange, /) -> dict[str, Any]:
+        """Say how ``exchange`` would be decided, and why."""
+        ...
+
+
+class Answering(Protocol):
+    """One response on its way out; the application calls it as ``send``."""
+
+    started: bool  # whether the client has seen anything
+
+    def __call__(self, message: Message, /) -> Awaitable[None]: ...
+    async def finish(self) -> None:
+        """Called once the application has returned."""
+        ...
+
+
+class Output(Layered, Protocol):
+    """What leaves."""
+
+    def before(self, exchange: Exchange, /) -> None:
+        """Take out of the request what is for nobody but Ringfence's own routes."""
+        ...
+
+    def guard(self, exchange: Exchange, send: Send, /) -> Answering:
+        """Wrap ``send`` for the application."""
+        ...
+
+    async def answer(self, exchange: Exchange, refused: Refused, send: Answering, /) -> None:
+        """Answer a refusal, unless the client has seen the start of another answer."""
+        ...
+
+    async def answer_crash(self, exchange: Exchange, error: Exception, send: Answering, /) -> None:
+        """Answer an exception that nobody meant, on the same condition."""
+        ...
+
+
+class Monitoring(Layered, EventSink, Protocol):
+    """What is written down. Nothing here waits or raises, but ``ping``.
+
+    ``start`` is called before the application starts, which logs as well.
+    """
+
+    def refused(self, exchange: Exchange, refused: Refused, /) -> None:
+        """A request was refused."""
+        ...
+
+    def swallowed(self, exchange: Exchange, /) -> None:
+        """``exchange.refusals`` were refused to the application, which answered all the same."""
+        ...
+
+    def crashed(self, exchange: Exchange, error: Exception, /) -> None:
+        """There was an exception that nobody meant."""
+        ...
+
+    def redacted(self, text: str, /) -> str:
+        """``text`` of the application as it may be written down elsewhere."""
+        ...
+
+    def ping(self) -> None:
+        """Raises StoreError while the log takes no lines."""
+        ...
