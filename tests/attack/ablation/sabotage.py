@@ -24,7 +24,10 @@ SABOTAGES: Final = {
     ),
     "boundary": (
         "I02",
-        "import ringfence.boundary.sql.sqlalchemy as guard\nguard.install = lambda: None\n",
+        (
+            "import ringfence.boundary.sql.sqlalchemy as guard\n"
+            "guard.install = guard.remove = lambda *_: None\n"
+        ),
     ),
     "authn": (
         "U08",
