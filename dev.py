@@ -30,6 +30,19 @@ DEV_LOCK = ROOT / "requirements-dev.lock"
 BENCH_LOCK = ROOT / "requirements-bench.lock"
 SOURCES = (LOCK, DEV_LOCK, BENCH_LOCK, ROOT / "pyproject.toml", ROOT / "demo/pyproject.toml")
 
+#: The other end of the ranges in pyproject.toml: the oldest version of each dependency, in an
+#: environment of its own, and the tests of all that meets a framework or a database.
+OLDEST = ROOT / ".venv-oldest"
+OLDEST_LOCK = ROOT / "requirements-oldest.lock"
+OLDEST_TESTS = (
+    "tests/unit/authz",
+    "tests/unit/boundary/sql",
+    "tests/unit/storage",
+    "tests/attack/authz",
+    "tests/attack/demo/test_start.py::test_a_stranger_reads_where_it_is_and_who_may_sign_in",
+    "tests/docs/test_your_app.py",
+)
+
 #: fastapi-users asks for an older SQLAlchemy and works with ours: all who are measured side by
 #: side stand on the same one.
 BENCH_OVERRIDE = "sqlalchemy[asyncio]>=2.1\n"
@@ -49,6 +62,7 @@ usage: python3 dev.py COMMAND [ARGUMENT…]
   test          everything that CI asks: lint, types, the web build, all tests;
                 it takes about 7 minutes
   test ARG…     pytest alone, with these arguments
+  oldest [ARG…] pytest with the oldest version of each dependency (.venv-oldest)
   lint          ruff and the import contracts
   types         basedpyright and tsc
   bench [--json] [--only NAME,…] [--rounds N]
@@ -89,7 +103,16 @@ def test(arguments: list[str]) -> None:
         ruff()
         types([])
         compare_web()
+        prepare_oldest()
+        step("oldest versions", OLDEST / "bin/python", "-m", "pytest", "-q", *OLDEST_TESTS)
     become(PYTHON, "-m", "pytest", *arguments)
+
+
+def oldest(arguments: list[str]) -> None:
+    """Become pytest with the oldest versions, on what they are tested with or on other tests."""
+    prepare("dev")
+    prepare_oldest()
+    become(OLDEST / "bin/python", "-m", "pytest", *(arguments or OLDEST_TESTS))
 
 
 def lint(_arguments: list[str]) -> None:
@@ -149,11 +172,14 @@ def lock(arguments: list[str]) -> None:
     compile_lock(BENCH_LOCK, "--group", "bench", *within, *arguments, text=BENCH_OVERRIDE)
     shared.update(pins(DEV_LOCK))
     BENCH_LOCK.write_text("".join(pin for pin in pins(BENCH_LOCK) if pin not in shared))
+    both = ("pyproject.toml", "demo/pyproject.toml", "--group", "oldest", *everything)
+    compile_lock(OLDEST_LOCK, *both, "--resolution", "lowest-direct")
 
 
 COMMANDS = {
     "demo": demo,
     "test": test,
+    "oldest": oldest,
     "lint": lint,
     "types": types,
     "bench": bench,
@@ -200,38 +226,57 @@ def prepare(level: str) -> None:
     locks = [LOCK, DEV_LOCK, BENCH_LOCK] if "dev" in {level, had} else [LOCK]
     print("Setting up Ringfence in .venv (once)")
     STAMP.unlink(missing_ok=True)  # whatever stops half-way is done again
-    if not made_here():
-        make_environment()
+    if not made_here(VENV):
+        make_environment(VENV)
     if not runs(VENV / "bin/uv", "--version"):
         install_uv()
-    strict = ("--require-hashes", "--only-binary=:all:")
-    uv("packages, each by its hash", "sync", *strict, "--compile-bytecode", *locks)
-    editable = ("--no-deps", "--no-build-isolation", "--offline", "-e", ".", "-e", "demo")
-    uv("ringfence and its demo", "install", *editable)
+    install(VENV, *locks)
     STAMP.write_text(f"{wanted} {'dev' if DEV_LOCK in locks else 'demo'}")
 
 
-def fingerprint() -> str:
-    """What the environment is made from: the sources' bytes, this Python, this folder."""
+def prepare_oldest() -> None:
+    """Set up the environment of the oldest versions, unless its stamp says that it is there."""
+    stamp = OLDEST / STAMP.name
+    wanted = fingerprint(*SOURCES, OLDEST_LOCK)
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print(f"Setting up the oldest versions in {OLDEST.name} (once)")
+    stamp.unlink(missing_ok=True)
+    if not made_here(OLDEST):
+        make_environment(OLDEST)
+    install(OLDEST, OLDEST_LOCK)
+    stamp.write_text(wanted)
+
+
+def install(folder: Path, *locks: Path) -> None:
+    """Make the environment in ``folder`` hold what is locked, and the two projects."""
+    strict = ("--require-hashes", "--only-binary=:all:", "--compile-bytecode")
+    uv("packages, each by its hash", "sync", *strict, *locks, into=folder)
+    editable = ("--no-deps", "--no-build-isolation", "--offline", "-e", ".", "-e", "demo")
+    uv("ringfence and its demo", "install", *editable, into=folder)
+
+
+def fingerprint(*sources: Path) -> str:
+    """What an environment is made from: the sources' bytes, this Python, this folder."""
     digest = hashlib.sha256(f"{ROOT}\0{sys.version}\0".encode())
-    for source in SOURCES:
+    for source in sources or SOURCES:
         digest.update(source.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
-def made_here() -> bool:
-    """Whether ``.venv`` was made by this Python in this folder: programs in it name both."""
-    configuration = VENV / "pyvenv.cfg"
+def made_here(folder: Path) -> bool:
+    """Whether the environment was made by this Python in this folder: programs in it name both."""
+    configuration = folder / "pyvenv.cfg"
     text = configuration.read_text() if configuration.exists() else ""
     version = ".".join(map(str, sys.version_info[:3]))
-    return f"version = {version}\n" in text and text.endswith(f" {VENV}\n")
+    return f"version = {version}\n" in text and text.endswith(f" {folder}\n")
 
 
-def make_environment() -> None:
-    """Make ``.venv`` without pip: Debian's Python has no ``ensurepip``."""
+def make_environment(folder: Path) -> None:
+    """Make an environment without pip: Debian's Python has no ``ensurepip``."""
     step(
         "environment",
-        *(system_python(), "-m", "venv", "--without-pip", "--clear", VENV),
+        *(system_python(), "-m", "venv", "--without-pip", "--clear", folder),
         hint="This Python cannot make environments. On Debian, as root:\n"
         "  apt-get update && apt-get install -y python3-venv python3-pip",
     )
@@ -334,13 +379,13 @@ def pins(locked: Path) -> list[str]:
     return found
 
 
-def uv(label: str, command: str, *arguments: str | Path, text: str = "") -> None:
-    """Run one of uv's pip commands on the environment.
+def uv(label: str, command: str, *arguments: str | Path, into: Path = VENV, text: str = "") -> None:
+    """Run one of uv's pip commands on an environment.
 
     uv would trust its own list of authorities; the system's is the one that pip uses on Debian,
     and the one that knows a company's proxy.
     """
-    target = () if command == "compile" else ("--python", PYTHON)
+    target = () if command == "compile" else ("--python", into / "bin/python")
     environment = {"UV_SYSTEM_CERTS": "1"}
     program = (VENV / "bin/uv", "pip", command, *target)
     step(label, *program, *arguments, text=text, environment=environment)

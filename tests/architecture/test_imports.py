@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import re
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.tree import LAYERS, PACKAGE, ROOT, sources, syntax
+
+OLDEST = "requirements-oldest.lock"
 
 #: The distribution that each imported name comes from, where the two differ.
 DISTRIBUTIONS = {
@@ -71,6 +74,32 @@ def test_every_declared_dependency_is_locked() -> None:
         for line in lock.read_text().splitlines()
     }
     assert declared - {"ringfence"} <= locked
+
+
+def test_what_is_called_the_oldest_version_is_the_one_that_is_tested() -> None:
+    """``requirements-oldest.lock`` holds the lower end of each range, and no other version."""
+    floors: set[str] = set()
+    for name in ("pyproject.toml", "demo/pyproject.toml"):
+        project = tomllib.loads((ROOT / name).read_text())["project"]
+        lists = [project["dependencies"], *project["optional-dependencies"].values()]
+        floors |= {requirement for requirements in lists for requirement in requirements}
+    ranges = [
+        re.fullmatch(r"([a-z0-9-]+)(?:\[.*\])?>=([\d.]+)(?:,<\d+)?", floor)
+        for floor in floors
+        if not floor.startswith("ringfence[")
+    ]
+    pins = re.findall(r"^([a-z0-9-]+)==(\d+(?:\.\d+)*)", (ROOT / OLDEST).read_text(), re.MULTILINE)
+    locked = {name: _release(version) for name, version in pins}
+    assert all(ranges), floors
+    assert not [at[0] for at in ranges if at and locked.get(at[1]) != _release(at[2])]
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """``1.0`` and ``1.0.0`` are one release."""
+    numbers = [int(number) for number in version.split(".")]
+    while numbers[-1] == 0 and len(numbers) > 1:
+        numbers.pop()
+    return tuple(numbers)
 
 
 def _imported_names(file: Path) -> set[str]:

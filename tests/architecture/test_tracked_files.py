@@ -55,7 +55,13 @@ def test_every_rule_that_is_switched_off_has_a_reason_beside_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "lock", ["requirements.lock", "requirements-dev.lock", "requirements-bench.lock"]
+    "lock",
+    [
+        "requirements.lock",
+        "requirements-dev.lock",
+        "requirements-bench.lock",
+        "requirements-oldest.lock",
+    ],
 )
 def test_every_locked_requirement_has_a_version_and_hashes(lock: str) -> None:
     pins = re.split(r"\n(?=\S)", (ROOT / lock).read_text().strip())

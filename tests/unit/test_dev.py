@@ -62,6 +62,20 @@ def test_what_is_set_up_from_the_same_sources_is_not_set_up_again(
     assert capsys.readouterr().out == ""
 
 
+def test_the_oldest_versions_are_not_set_up_again_either(
+    dev: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dev.OLDEST_LOCK.write_text("")
+    dev.OLDEST.mkdir()
+    (dev.OLDEST / dev.STAMP.name).write_text(dev.fingerprint(*dev.SOURCES, dev.OLDEST_LOCK))
+    dev.prepare_oldest()
+    assert capsys.readouterr().out == ""
+
+
+def test_the_oldest_versions_are_tested_with_tests_that_exist(dev: ModuleType) -> None:
+    assert all((ROOT / test.partition("::")[0]).exists() for test in dev.OLDEST_TESTS)
+
+
 @pytest.mark.parametrize(
     "source",
     [

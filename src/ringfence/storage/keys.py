@@ -118,6 +118,7 @@ class _Reader:
             return None
         if not key.is_private or key.curve_name != "P-256":
             self._problem(name, "is not a private key for ES256")
+            return None  # joserfc before 1.8 takes an RSA key for one, and fails at its thumbprint
         signs_from = datetime.fromtimestamp(seconds, UTC)
         return SigningKey(kid=key.thumbprint(), signs_from=signs_from, key=key)
 

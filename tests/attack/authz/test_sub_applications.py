@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, Router
 
 from ringfence import allow, public, role
+from ringfence.authz.frameworks.nested import Nested
 from ringfence.core.errors import RoutesSealed
 from tests.attack.authz.guarded import guarded
 
@@ -48,10 +49,11 @@ def tree() -> FastAPI:
 PAGES = {
     "/sub/open": "sub",
     "/sub/deep/er/x": "er",
-    "/in/sub/x": "included",
     "/in/partial": "partial",
     "/zip/x": "z",
 }
+if Nested.fits(APIRouter()):  # where routes are copied, FastAPI leaves out a router's mounts
+    PAGES["/in/sub/x"] = "included"
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -75,7 +77,7 @@ async def test_with_authz_off_they_are_not(tmp_path: Path) -> None:
         assert (await site.get("/sub/admin")).text == "admin"
 
 
-@pytest.mark.parametrize("path", ["/sub/open", "/sub/deep/er/x", "/in/sub/x"])
+@pytest.mark.parametrize("path", sorted(PAGES.keys() - {"/in/partial", "/zip/x"}))
 async def test_another_mount_of_the_same_prefix_takes_nothing_over(
     path: str, tmp_path: Path
 ) -> None:
