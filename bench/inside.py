@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from bench.contest import ASGIApp
+from bench.known import open_known
 from ringfence import Ringfence, Settings
 from ringfence.authn.accounts import Account
 from ringfence.authn.tokens import AccessTokens
@@ -118,7 +119,13 @@ def guarded(
     resources: Mapping[type, ResourceLoader] | None = None,
 ) -> Generator[Ringfence]:
     """``bare`` behind all layers, until the end of the block."""
-    app = Ringfence(bare, settings=settings, policies=policies, resources=resources)
+    app = Ringfence(
+        bare,
+        settings=settings,
+        policies=policies,
+        resources=resources,
+        stores=open_known(settings),
+    )
     runner.run(app.start())
     try:
         yield app

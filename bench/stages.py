@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 
 from bench import inside
 from bench.contest import ASGIApp
+from bench.known import open_known
 from bench.measure import Effort
 from ringfence import Settings, signed_in
 from ringfence.authz.starlette import Routes
@@ -53,7 +54,9 @@ async def checks(
 @asynccontextmanager
 async def _opened(settings: Settings, routes: Routes) -> AsyncGenerator[Layers]:
     """The layers, with their table built; the process is not frozen."""
-    layers = await Plan(routes=routes, loaders={}, clock=utc_now).open(settings)
+    stores = open_known(settings)
+    plan = Plan(routes=routes, loaders={}, clock=utc_now, stores=stores)
+    layers = await plan.open(settings)
     layers.authz.build()
     try:
         yield layers

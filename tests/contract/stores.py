@@ -99,7 +99,7 @@ def link(name: str, purpose: Purpose = "reset", login: str = "alice@example.com"
 async def signed_in(stores: Stores, name: str = "laptop", token_version: int = 0) -> RefreshToken:
     """The first token of a live session of alice, whose account exists."""
     first = token(f"{name}-t0", family=name)
-    assert await stores.sessions.begin(session(name), first, token_version)
+    assert await stores.sessions.begin(session(name), first, token_version) is not None
     return first
 
 

@@ -89,7 +89,7 @@ async def test_older_tokens_and_sessions_die_with(rig: Rig, change: str) -> None
     bob = await rig.stores.sessions.begin(session("bobs", "id-bob"), token("bobs-t0", "bobs"), 0)
     after = await CHANGES[change](rig.stores.accounts, "id-alice")
 
-    assert bob
+    assert bob is not None
     assert after is not None
     assert after == await rig.stores.accounts.find("id-alice")
     assert after.token_version == 1

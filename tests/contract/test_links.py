@@ -117,7 +117,7 @@ async def test_a_reset_ends_every_session_and_tells_the_feed(rig: Rig) -> None:
     assert await rig.stores.sessions.of_account("id-alice") == []
     entry = revoked(account="id-alice", tv=1)
     assert await feed(rig.stores) == [entry]
-    assert not await rig.stores.sessions.begin(session("late"), token("late", "late"), 0)
+    assert await rig.stores.sessions.begin(session("late"), token("late", "late"), 0) is None
 
 
 async def test_a_new_password_stops_a_reset_link_that_was_mailed_before(rig: Rig) -> None:

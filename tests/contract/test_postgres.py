@@ -126,7 +126,7 @@ async def test_a_sign_in_that_waits_for_a_password_change_begins_nothing(
     sign_in = asyncio.create_task(stores.sessions.begin(session(), token(), 0))
     async with beside(postgres, sign_in):
         await transaction.commit()
-    assert await sign_in is False
+    assert await sign_in is None
     assert await stores.sessions.find(token().digest) is None
 
 
@@ -448,7 +448,7 @@ async def test_a_request_that_leaves_takes_its_transaction_with_it(
     await transaction.rollback()
     assert sign_in.cancelled()
     assert await stores.sessions.get("laptop") is None
-    assert await stores.sessions.begin(session(), token(at=NOW + SECOND), 0)
+    assert await stores.sessions.begin(session(), token(at=NOW + SECOND), 0) is not None
 
 
 async def test_a_store_that_is_closed_refuses(postgres: Server) -> None:

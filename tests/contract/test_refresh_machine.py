@@ -86,7 +86,7 @@ class Histories(RuleBasedStateMachine):
             token(first, family.name, self.now, self.now),
             self.versions[family.owner],
         )
-        assert self.run(began)
+        assert self.run(began) is not None
         family.line.append(first)
         family.issued.append(self.now)
         self.families.append(family)

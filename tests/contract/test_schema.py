@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import re
 import sqlite3
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,14 +19,21 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from ringfence.authn.keys import fingerprints
 from ringfence.core.errors import ConfigurationError, StoreError
+from ringfence.storage.keys import load_or_create, open_keys
 from ringfence.storage.migrate import migrate
 from ringfence.storage.migrations import HEAD
 from ringfence.storage.postgres.database import connect
 from ringfence.storage.schema import metadata
+from ringfence.storage.statements import (
+    SESSIONS_OF_ACCOUNT,
+    SESSIONS_OF_ACCOUNT_AFTER,
+    SESSIONS_TOO_MANY,
+)
 from tests.contract.processes import worker
 from tests.contract.server import Server
-from tests.contract.stores import opened, until
+from tests.contract.stores import NOW, account, opened, signed_in, token, until
 
 # Everything that can differ and that the catalogue spells out, names of the schema apart.
 CATALOGUE = """
@@ -248,6 +256,8 @@ async def test_tables_that_do_not_fit_stop_the_start(
         "UPDATE revocations SET at_us = 0",
         "UPDATE alembic_version SET version_num = '9999'",
         "DELETE FROM verifiers",
+        "UPDATE key_fingerprints SET fingerprint = ''",
+        "DELETE FROM key_fingerprints",
     ],
 )
 async def test_the_application_role_may_not(postgres: Server, statement: str) -> None:
@@ -257,3 +267,69 @@ async def test_the_application_role_may_not(postgres: Server, statement: str) ->
             await connection.execute(statement)
     finally:
         await connection.close()
+
+
+# ---------------------------------------------------------------------------------- an upgrade
+
+
+def to_the_first_revision(url: str) -> None:
+    """Undo 0002, so that what is left is a database as the version before has made it."""
+    for statement in (
+        "DROP TABLE key_fingerprints",
+        "DROP INDEX ix_sessions_alive",
+        "UPDATE alembic_version SET version_num = '0001'",
+    ):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+            connection.execute(statement)
+
+
+async def test_a_database_of_the_version_before_is_upgraded_by_the_start(
+    sqlite: str, tmp_path: Path
+) -> None:
+    """Its accounts and sessions go on, and it learns the keys that are there."""
+    async with opened(sqlite) as stores:
+        await stores.accounts.create(account())
+        first = await signed_in(stores)
+    to_the_first_revision(sqlite)
+    keys = load_or_create(tmp_path / "keys")
+    async with opened(sqlite) as stores:
+        assert fingerprints(await open_keys(tmp_path / "keys", stores)) == fingerprints(keys)
+        assert await stores.sessions.find(first.digest) == first
+        assert [found.id for found in await stores.sessions.of_account("id-alice")] == ["laptop"]
+        assert await stores.sessions.succeed(first, token("t1"), b"sealed")
+
+
+@pytest.mark.postgres
+async def test_a_database_of_the_version_before_is_upgraded_by_command(postgres: Server) -> None:
+    async with opened(postgres.app_url) as stores:
+        await stores.accounts.create(account())
+        first = await signed_in(stores)
+    owner = await connect(postgres.owner_url)
+    try:
+        await owner.execute("DROP TABLE key_fingerprints")
+        await owner.execute("DROP INDEX ix_sessions_alive")
+        await owner.execute("UPDATE alembic_version SET version_num = '0001'")
+        await owner.execute(
+            "REVOKE UPDATE (signed_in_us, issued_us) ON refresh_tokens FROM ringfence_app"
+        )
+    finally:
+        await owner.close()
+    with pytest.raises(ConfigurationError, match="ringfence migrate"):
+        async with opened(postgres.app_url):
+            pass
+    await asyncio.to_thread(migrate, postgres.owner_url)
+    async with opened(postgres.app_url) as stores:
+        await stores.fingerprints.add({"salt.key": bytes(32)})
+        assert await stores.sessions.succeed(first, token("t1"), b"sealed")
+        await stores.purge(NOW)  # what it may do now that it might not do before
+
+
+async def test_the_index_of_living_sessions_is_used(sqlite: str) -> None:
+    """However many have ended: an account's list must not read them all."""
+    for statement in (SESSIONS_OF_ACCOUNT, SESSIONS_OF_ACCOUNT_AFTER, SESSIONS_TOO_MANY):
+        with closing(sqlite3.connect(sqlite.removeprefix("sqlite:///"))) as connection:
+            explained = f"EXPLAIN QUERY PLAN {statement.sqlite}"
+            count = max(int(number) for number in re.findall(r"\?(\d)", statement.sqlite))
+            plan = str(connection.execute(explained, ("a", 1, 1, 1)[:count]).fetchall())
+        assert "ix_sessions_alive" in plan
+        assert "TEMP B-TREE" not in plan

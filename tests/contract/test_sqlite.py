@@ -324,7 +324,7 @@ async def test_the_constraints_are_a_second_line(sqlite: str, statement: str) ->
         await stores.accounts.create(account())
         await stores.accounts.create(account("bob", verifier=verifier("bob's")))
         first = await signed_in(stores)
-        assert await stores.sessions.begin(session("phone"), token("p", "phone"), 0)
+        assert await stores.sessions.begin(session("phone"), token("p", "phone"), 0) is not None
         assert await stores.sessions.succeed(first, token("t1"), b"sealed")
         with pytest.raises(sqlite3.IntegrityError):
             writing(stores).execute(statement)

@@ -42,7 +42,7 @@ async def _write(stores: Stores, name: str) -> None:
     assert await stores.accounts.create(numbered(name))
     say("account", name)
     old = token(f"{name}/0", family=name)
-    assert await stores.sessions.begin(session(name, owner=name), old, 0)
+    assert await stores.sessions.begin(session(name, owner=name), old, 0) is not None
     for number in count(1):
         new = RefreshToken(
             digest=digest(f"{name}/{number}"), family=name, signed_in_at=NOW, issued_at=NOW

@@ -2,7 +2,8 @@
 
 The common case waits for nothing: the token was verified before, and what is revoked is in memory.
 Only when the feed may have news is the store read first, by every request that came before the
-news were in, so that a revocation holds from the next request on (DESIGN section 6).
+news were in, so that a revocation holds from the next request on (DESIGN section 6). A token that
+this worker has not seen yet is looked up once: the account and the session must be there.
 
 A token is taken from the ``Authorization`` header alone, never from the query (MUSTS R10). A header
 that cannot be read is 401, never 500 (Ledger 35).
@@ -12,7 +13,7 @@ Sources: RFC 6750 section 2.1, RFC 9110 section 11.6.2; ASVS 5.0 7.4.1.
 
 from collections.abc import Awaitable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from ringfence.authn.flows import Flows
 from ringfence.authn.revocation import Revocations, RevocationSource
@@ -29,14 +30,21 @@ _REMEMBERED_FOR: Final = LIFETIME + MARGIN
 _SCHEME: Final = b"bearer "
 
 
+class Standings(Protocol):
+    """What a token is compared with when it is seen first (``SessionStore``)."""
+
+    async def standing(self, session_id: str, account_id: str) -> tuple[int, int] | None: ...
+
+
 class Authn:
     """The authn layer: who asks, and what people do to be known (``flows``)."""
 
     seams: Seams = NO_SEAMS
 
-    def __init__(self, flows: Flows, source: RevocationSource) -> None:
+    def __init__(self, flows: Flows, source: RevocationSource, standings: Standings) -> None:
         self.flows: Final = flows
         self._tokens: Final = flows.tokens
+        self._standings: Final = standings
         self._source: Final = source
         self._revocations: Final = Revocations()
         self._number = 0  # of the entry that was read last
@@ -54,8 +62,10 @@ class Authn:
         if b"authorization" not in ex.headers:
             return None
         token = bearer_token(ex)
-        principal = self._tokens.verify(token, ex.now)
-        if self._forgot_at is None or self._source.changed() or self._set_back(ex.now):
+        principal = self._tokens.known(token, ex.now)
+        if principal is None:
+            return self._meet(ex, token, self._tokens.examine(token, ex.now))
+        if self._stale(ex.now):
             return self._catch_up(ex, principal)
         self._admit(ex, principal)
         return None
@@ -77,9 +87,27 @@ class Authn:
         if wait is not None:
             await wait
 
+    async def _meet(self, ex: Exchange, token: str, principal: Principal) -> None:
+        """Ask the database about a token that this worker sees for the first time.
+
+        It may be of an account that is not there any more: keys outlive a database that is lost,
+        or restored from a backup. From here on the feed tells what becomes of it.
+        """
+        standing = await self._standings.standing(principal.session, principal.subject)
+        if standing != (principal.token_version, principal.role_version):
+            raise Refused("token.revoked", facts={"account": principal.subject})
+        self._tokens.remember(token, principal)
+        if self._stale(ex.now):
+            await self._catch_up(ex, principal)
+        else:
+            self._admit(ex, principal)
+
     async def _catch_up(self, ex: Exchange, principal: Principal) -> None:
         """Read what was revoked meanwhile, then judge."""
-        news = await self._source.read(0 if self._set_back(ex.now) else self._number)
+        if self._set_back(ex.now):
+            self._number = 0
+            self._tokens.forget()  # what was purged while the clock was ahead, the accounts know
+        news = await self._source.read(self._number)
         self._revocations.learn(news, ex.now)
         if news:
             self._number = news[-1].number
@@ -90,6 +118,10 @@ class Authn:
         if self._revocations.refuses(principal):
             raise Refused("token.revoked", facts={"account": principal.subject})
         ex.principal = principal
+
+    def _stale(self, now: datetime) -> bool:
+        """Whether the feed is to be read before anybody is let in."""
+        return self._forgot_at is None or self._source.changed() or self._set_back(now)
 
     def _set_back(self, now: datetime) -> bool:
         """Whether what was forgotten while the clock was ahead is needed again."""

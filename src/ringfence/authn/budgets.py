@@ -36,6 +36,10 @@ LINK_TRIES: Final = Gcra(burst=10, every=timedelta(minutes=5))
 REFRESHES: Final = Gcra(burst=300, every=timedelta(milliseconds=200))
 
 
+#: For looking at one's own sessions, of which each page is a query.
+LISTS: Final = Gcra(burst=60, every=timedelta(seconds=1))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budgets:
     """The limits, each with what it is counted by."""
@@ -52,3 +56,4 @@ class Budgets:
     links_address: Limit = LINK_USES
     links_token: Limit = LINK_TRIES  # one link, from however many addresses
     refresh_address: Limit = REFRESHES
+    sessions_account: Limit = LISTS

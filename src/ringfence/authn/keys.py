@@ -7,17 +7,20 @@ tokens. The salt key never changes: with another one every password stops workin
 Sources: DESIGN section 6; ASVS 5.0 11.1.1, 13.3.1; RFC 7638 (key ids).
 """
 
+import hmac
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Final
+from typing import Final, Protocol
 
 from joserfc.jwk import ECKey
 
 from ringfence.core.secret import Secret
 
 KEY_BYTES: Final = 32
+
+_SIGNING: Final = "signing-"
 
 #: How long a new signing key is only published: verifiers learn of it before the first token.
 PUBLISHED_BEFORE: Final = timedelta(minutes=10)
@@ -49,6 +52,64 @@ class Keys:
         """The key that signs at ``now``."""
         begun = [key for key in self.signing if key.signs_from <= now]
         return begun[-1] if begun else self.signing[0]
+
+
+class FingerprintStore(Protocol):
+    """Which keys a database's contents were made with; every adapter passes ``tests/contract``."""
+
+    async def known(self) -> Mapping[str, bytes]:
+        """All fingerprints, by the name of the key."""
+        ...
+
+    async def add(self, fingerprints: Mapping[str, bytes]) -> None:
+        """Keep those whose name is not known yet, and change no other."""
+        ...
+
+
+def fingerprints(keys: Keys) -> Mapping[str, bytes]:
+    """What a database may know of each key, by the name of its file: an HMAC under the key.
+
+    Every key is random, so nobody finds it by its fingerprint.
+    """
+    material = {
+        "salt.key": keys.salt,
+        "sealing.key": keys.sealing,
+        "log.key": keys.log,
+        **{pepper_name(version): pepper for version, pepper in keys.peppers.items()},
+    }
+    found = {name: _fingerprint(name, key.reveal()) for name, key in material.items()}
+    for signing in keys.signing:
+        name = signing_name(signing.signs_from)
+        found[name] = _fingerprint(name, signing.key.as_pem(private=True))
+    return found
+
+
+def mismatches(keys: Keys, known: Mapping[str, bytes]) -> Iterator[str]:
+    """What is wrong with ``keys`` beside a database that knows these fingerprints.
+
+    A signing key may be gone, once it is over; a new one, or a new pepper, may have come.
+    """
+    here = fingerprints(keys)
+    for name, fingerprint in sorted(known.items()):
+        if name not in here:
+            if not name.startswith(_SIGNING):
+                yield f"{name} is missing, and the database was made with it"
+        elif not hmac.compare_digest(here[name], fingerprint):
+            yield f"{name} is not the key that the database was made with"
+
+
+def signing_name(signs_from: datetime) -> str:
+    """The name of a signing key."""
+    return f"{_SIGNING}{int(signs_from.timestamp())}.pem"
+
+
+def pepper_name(version: int) -> str:
+    """The name of a pepper."""
+    return f"pepper-{version}.key"
+
+
+def _fingerprint(name: str, key: bytes) -> bytes:
+    return hmac.digest(key, b"ringfence key fingerprint v1\0" + name.encode(), "sha256")
 
 
 def new_signing_key(signing: Sequence[SigningKey], now: datetime) -> SigningKey:

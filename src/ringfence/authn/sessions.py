@@ -5,9 +5,9 @@ Sources: OWASP ASVS 5.0 chapter 7; NIST SP 800-63B-4 section 5; Ledger 9-12.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ringfence.authn import opaque
 from ringfence.authn.accounts import Account, AccountStore
@@ -16,6 +16,9 @@ from ringfence.authn.refresh import RefreshLimits, RefreshStore, RefreshToken, r
 from ringfence.authn.sealing import NONCE_BYTES, seal, unseal
 from ringfence.core.errors import Refused
 from ringfence.core.secret import Secret
+
+#: Live sessions of one account. Nobody has so many devices; 63,000 cost each list 0.8 s.
+MOST: Final = 100
 
 #: What a password proves: assurance level 1, and its method by the names of RFC 8176.
 PASSWORD_AAL: Final = 1
@@ -34,14 +37,35 @@ class Session:
     client: str = ""  # address at sign-in
 
 
+class Place(NamedTuple):
+    """Where a session stands in its account's list."""
+
+    last_used_at: datetime
+    id: str
+
+
 class SessionStore(RefreshStore, Protocol):
     """What sessions need of a database; every adapter passes ``tests/contract``."""
 
-    async def begin(self, session: Session, first: RefreshToken, token_version: int) -> bool:
+    async def begin(
+        self,
+        session: Session,
+        first: RefreshToken,
+        token_version: int,
+        *,
+        replaces: str | None = None,
+        most: int = MOST,
+    ) -> Sequence[str] | None:
         """Add a session with its first token, in one transaction.
 
-        False, and nothing written, if the account is gone, disabled, or has another
-        ``token_version`` by then (a sign-in must not outlive a password change, Ledger 9).
+        The session ``replaces`` ends with it, whosever it was, and so do the account's other
+        sessions, beyond the ``most`` that were used last: ``MOST`` of them at once, for an account
+        of before the cap may have many more.
+
+        Returns:
+            The ids of the sessions that ended. None, and nothing written, if the account is gone,
+            disabled, or has another ``token_version`` by then (a sign-in must not outlive a
+            password change, Ledger 9).
         """
         ...
 
@@ -49,8 +73,17 @@ class SessionStore(RefreshStore, Protocol):
         """The session, if it has not been revoked."""
         ...
 
-    async def of_account(self, account_id: str) -> Sequence[Session]:
-        """Sessions that are not revoked, the one used last first."""
+    async def of_account(
+        self, account_id: str, *, after: Place | None = None, limit: int = MOST
+    ) -> Sequence[Session]:
+        """Sessions that are not revoked, the one used last first; those that come after a place."""
+        ...
+
+    async def standing(self, session_id: str, account_id: str) -> tuple[int, int] | None:
+        """The account's ``token_version`` and ``role_version``.
+
+        None if it has no such session, the session has ended, or the account is disabled.
+        """
         ...
 
     async def end(self, session_id: str, account_id: str, now: datetime) -> bool:
@@ -92,6 +125,7 @@ class Grant:
     aal: int
     refresh: Secret[str]
     refresh_lifetime: timedelta  # if it is not used
+    ended: tuple[str, ...] = ()  # sessions that this one took the place of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +140,13 @@ class Sessions:
     limits: RefreshLimits
     random: Random
 
-    async def begin(self, account: Account, device: Device, now: datetime) -> Grant:
+    async def begin(
+        self, account: Account, device: Device, now: datetime, *, shown: str | None = None
+    ) -> Grant:
         """Sign ``account`` in, as it was when its password was checked.
+
+        ``shown`` is the refresh token that the client still holds: its session ends, for whoever
+        signs in has no use for it any more, and whoever stole it had (ASVS 5.0 7.2.4).
 
         Raises:
             Refused: ``credentials.invalid``: it was disabled or its password changed since.
@@ -124,9 +163,11 @@ class Sessions:
         first = RefreshToken(
             digest=opaque.digest(token), family=session.id, signed_in_at=now, issued_at=now
         )
-        if not await self.store.begin(session, first, account.token_version):
+        replaced = await self._family(shown)
+        ended = await self.store.begin(session, first, account.token_version, replaces=replaced)
+        if ended is None:
             raise Refused("credentials.invalid", facts={"account": account.id})
-        return self._grant(account, session, token, now)
+        return replace(self._grant(account, session, token, now), ended=tuple(ended))
 
     async def renew(self, shown: str, now: datetime) -> Grant:
         """Exchange a refresh token for its successor and a fresh access token.
@@ -155,23 +196,38 @@ class Sessions:
         Returns:
             The account that was signed in; None if there was no such live session.
         """
-        if not opaque.could_be(shown, opaque.REFRESH):
-            return None
-        token = await self.store.find(opaque.digest(shown))
-        session = await self.store.get(token.family) if token else None
+        family = await self._family(shown)
+        session = await self.store.get(family) if family else None
         if session is None:
             return None
         await self.store.revoke_family(session.id, now)
         return session.account
 
-    async def alive(self, account_id: str, now: datetime) -> Sequence[Session]:
-        """The account's sessions that are neither revoked nor expired, the one used last first."""
-        return [
+    async def alive(
+        self, account_id: str, now: datetime, *, after: Place | None = None, limit: int = MOST
+    ) -> tuple[Sequence[Session], Place | None]:
+        """A page of the account's sessions that are neither revoked nor expired.
+
+        Returns:
+            The sessions, the one used last first, and the place after which the next page begins.
+        """
+        found = await self.store.of_account(account_id, after=after, limit=limit + 1)
+        page = found[:limit]
+        following = Place(page[-1].last_used_at, page[-1].id) if len(found) > limit else None
+        alive = [
             session
-            for session in await self.store.of_account(account_id)
+            for session in page
             if now < session.last_used_at + self.limits.idle
             and now < session.signed_in_at + self.limits.absolute
         ]
+        return alive, following
+
+    async def _family(self, shown: str | None) -> str | None:
+        """The family of a refresh token, spent or not; None where it is none of ours."""
+        if shown is None or not opaque.could_be(shown, opaque.REFRESH):
+            return None
+        token = await self.store.find(opaque.digest(shown))
+        return None if token is None else token.family
 
     async def _holder(self, shown: str) -> tuple[Account, Session]:
         """Whose token this is, spent or not."""

@@ -4,7 +4,7 @@ A token carries an opaque subject, its session, roles and versions, and no perso
 profile is RFC 9068's in type, checks and claims, but for ``client_id`` and ``jti``: nobody but the
 service's own clients gets one, and nothing is spent by showing it.
 
-``_examine`` is the list of checks, in order, each beside the step that asks for it. A header or a
+``examine`` is the list of checks, in order, each beside the step that asks for it. A header or a
 claim set is accepted only in the very bytes that this module writes: that shuts out duplicate
 members, other encodings, floats, escapes and whatever else two parsers may read in two ways. So
 does the exact set of members: there is no place for ``crit``, ``jwk``, ``jku`` or ``x5u``.
@@ -113,21 +113,20 @@ class AccessTokens:
         payload = msgspec.json.encode(claims)
         return jws.serialize_compact(header, payload, signer.key, [ALGORITHM])
 
-    def verify(self, token: str, now: datetime) -> Principal:
-        """Who ``token`` says is asking. Whether it was revoked is not asked here.
-
-        Raises:
-            Refused: ``token.malformed``, ``token.invalid`` (the event says by which check),
-                ``token.expired``.
-        """
+    def known(self, token: str, now: datetime) -> Principal | None:
+        """Who is asking, if ``token`` was examined and remembered, and has not expired."""
         known = self._verified.get(token)
-        if known is not None and now < known.expires_at:
-            return known
-        principal = self._examine(token, now)
+        return known if known is not None and now < known.expires_at else None
+
+    def remember(self, token: str, principal: Principal) -> None:
+        """Spare the next request of ``token`` the examination."""
         while len(self._verified) >= REMEMBERED:  # the one that was verified first goes first
             del self._verified[next(iter(self._verified))]
         self._verified[token] = principal
-        return principal
+
+    def forget(self) -> None:
+        """Remember no token."""
+        self._verified.clear()
 
     def jwks(self) -> dict[str, object]:
         """The public keys (RFC 7517), those included that do not sign yet."""
@@ -138,8 +137,13 @@ class AccessTokens:
             ]
         }
 
-    def _examine(self, token: str, now: datetime) -> Principal:
-        """Every check, in order."""
+    def examine(self, token: str, now: datetime) -> Principal:
+        """Who ``token`` says is asking: every check, in order. Whether it was revoked is not asked.
+
+        Raises:
+            Refused: ``token.malformed``, ``token.invalid`` (the event says by which check),
+                ``token.expired``.
+        """
         # RFC 7515 5.2 steps 1 to 4: three parts, base64url without padding, JSON in UTF-8
         parts = token.split(".")
         if len(token) > LONGEST or len(parts) != 3:  # noqa: PLR2004  # RFC 7515 7.1

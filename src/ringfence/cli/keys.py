@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ringfence.cli.installation import add_operator, note, open_monitor
 from ringfence.core.settings import parse
-from ringfence.storage.keys import load_or_create, rotate_signing
+from ringfence.storage.keys import load, rotate_signing
 
 HELP: Final = "rotate the key that signs access tokens"
 
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Rotate the signing key."""
     settings = parse(os.environ)
     rotate_signing(settings.keys, datetime.now(UTC))
-    newest = load_or_create(settings.keys).signing[-1]
+    newest = load(settings.keys).signing[-1]
     monitor = open_monitor(settings)
     note(monitor, "keys.rotated", arguments.operator, kid=newest.kid[:8])
     monitor.close()

@@ -16,7 +16,7 @@ from ringfence.authn.login import normalise
 from ringfence.authn.opaque import pseudonym
 from ringfence.cli.installation import Installation, add_operator, note, opened
 from ringfence.core.errors import Refused
-from ringfence.storage.keys import load_or_create
+from ringfence.storage.keys import open_keys
 
 HELP: Final = "list and clear the limits that are in use"
 
@@ -118,7 +118,7 @@ async def _chosen(installation: Installation, arguments: argparse.Namespace) -> 
 
 async def _names(installation: Installation, name: str) -> set[str]:
     """The names under which an account is counted; a login that has none is counted as well."""
-    keys = load_or_create(installation.settings.keys)
+    keys = await open_keys(installation.settings.keys, installation.stores)
     account = await installation.stores.accounts.find(name)
     if account is None:
         try:

@@ -1,6 +1,7 @@
 """Signing in, staying signed in, signing out, and looking at one's own sessions."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -12,7 +13,7 @@ from ringfence.authn import opaque
 from ringfence.authn.flows import Flows
 from ringfence.authn.limits import Charge, address_key, charge
 from ringfence.authn.login import normalise
-from ringfence.authn.sessions import Grant, Session
+from ringfence.authn.sessions import MOST, Grant, Place, Session
 from ringfence.authn.signin import Credentials
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
@@ -28,6 +29,11 @@ _GONE: Final = {
     "set-cookie": CLEARED,
     "clear-site-data": '"cache", "cookies", "storage"',
 }
+
+
+#: Sessions on one page, where the client does not say how many it wants.
+_PAGE: Final = 50
+_LIMIT: Final = re.compile("[1-9][0-9]{0,2}")
 
 
 def _refuse_foreign(session: Session, principal: Principal) -> None:
@@ -58,8 +64,12 @@ class SessionHandlers:
             client_key=None if message.client_key is UNSET else wire.client_key(message.client_key),
         )
         account = await self.flows.signin.verify(credentials, call.client, call.now)
-        grant = await self.flows.sessions.begin(account, call.device, call.now)
+        grant = await self.flows.sessions.begin(
+            account, call.device, call.now, shown=call.refresh_token
+        )
         call.note("signin.done", subject=account.id)
+        for session in grant.ended:
+            call.note("session.ended", subject=account.id, session=session)
         return granted(grant)
 
     @allow(public)
@@ -120,9 +130,14 @@ class SessionHandlers:
 
     @allow(signed_in)
     async def devices(self, call: Call) -> Response:
-        """``GET /auth/sessions``: the caller's own, the one used last first."""
+        """``GET /auth/sessions``: the caller's own, the one used last first, in pages."""
         principal = call.principal
-        alive = await self.flows.sessions.alive(principal.subject, call.now)
+        charges = [Charge(f"sessions:{principal.subject}", self.flows.budgets.sessions_account)]
+        await charge(self.flows.counters, "sessions.limited", charges, call.now)
+        after, limit = _page(call.request.query_params)
+        alive, following = await self.flows.sessions.alive(
+            principal.subject, call.now, after=after, limit=limit
+        )
         items = tuple(
             wire.Device(
                 id=session.id,
@@ -134,7 +149,9 @@ class SessionHandlers:
             )
             for session in alive
         )
-        return answer(wire.Devices(items=items))
+        return answer(
+            wire.Devices(items=items, next=None if following is None else wire.cursor(following))
+        )
 
     @allow(signed_in)
     async def end_device(self, call: Call) -> Response:
@@ -148,6 +165,19 @@ class SessionHandlers:
             raise Refused("resource.missing")
         call.note("session.revoked", subject=session.account)
         return nothing(HTTPStatus.NO_CONTENT)
+
+
+def _page(query: Mapping[str, str]) -> tuple[Place | None, int]:
+    """Which page is asked for.
+
+    Raises:
+        Refused: ``query.invalid``: a cursor that is none of ours, or a limit out of bounds.
+    """
+    unknown = query.keys() - {"after", "limit"}
+    limit = query.get("limit", str(_PAGE))
+    if unknown or not _LIMIT.fullmatch(limit) or int(limit) > MOST:
+        raise Refused("query.invalid")
+    return (wire.place(query["after"]) if "after" in query else None), int(limit)
 
 
 def granted(grant: Grant) -> Response:

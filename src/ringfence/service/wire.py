@@ -1,18 +1,23 @@
 """The messages of the auth service, exactly as API.md names them. Unknown fields are refused."""
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from ringfence.authn.sessions import Place
 from ringfence.core.errors import Refused
 from ringfence.core.secret import MASK
 
 MessageT = TypeVar("MessageT", bound=Struct)
 
 _CLIENT_KEY_BYTES: Final = 32
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CURSOR: Final = re.compile("([0-9]{1,16}) ([0-9a-f]{32})")
 
 
 class _Secretive(Struct, frozen=True):
@@ -162,6 +167,28 @@ def client_key(text: str) -> bytes:
     if len(key) != _CLIENT_KEY_BYTES or base64url(key) != text:
         raise Refused("body.invalid")
     return key
+
+
+def cursor(place: Place) -> str:
+    """A place in a list, for the client to show again. It says nothing that the list does not."""
+    at = int((place.last_used_at - _EPOCH) / timedelta(microseconds=1))
+    return base64url(f"{at} {place.id}".encode())
+
+
+def place(text: str) -> Place:
+    """The place that ``cursor`` made ``text`` of.
+
+    Raises:
+        Refused: ``query.invalid``.
+    """
+    try:
+        decoded = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except ValueError as error:
+        raise Refused("query.invalid") from error
+    found = _CURSOR.fullmatch(decoded)
+    if found is None or base64url(decoded.encode()) != text:
+        raise Refused("query.invalid")
+    return Place(_EPOCH + timedelta(microseconds=int(found[1])), found[2])
 
 
 def base64url(data: bytes) -> str:

@@ -36,7 +36,7 @@ from ringfence.service.hashing import HashingPool
 from ringfence.service.mailers import open_mailer
 from ringfence.stack import protocols
 from ringfence.storage import Stores, open_stores
-from ringfence.storage.keys import load_or_create
+from ringfence.storage.keys import load_or_create, open_keys
 
 Check: TypeAlias = Callable[[Exchange], Awaitable[None] | None]
 Clock: TypeAlias = Callable[[], datetime]
@@ -70,7 +70,7 @@ def _authn(parts: Parts) -> authn.Authn:
         mailer=parts.mailer,
         random=secrets.token_bytes,
     )
-    return authn.Authn(put_together, parts.stores.revocations)
+    return authn.Authn(put_together, parts.stores.revocations, parts.stores.sessions)
 
 
 def _authz(parts: Parts) -> authz.Authz:
@@ -185,17 +185,16 @@ class Plan:
             ConfigurationError: What is wrong with the keys or the database, by name.
             StoreError: The store does not answer.
         """
-        keys = load_or_create(settings.keys)
         stores = self.stores or open_stores(
             settings.database, session_idle=settings.session_idle, clock=self.clock
         )
-        parts = self._parts(settings, stores, keys)
-        layers = self._layers(parts)
-        layers.monitoring.start()
+        await stores.start()
         try:
-            await stores.start()
+            keys = await open_keys(settings.keys, stores)
+            layers = self._layers(self._parts(settings, stores, keys))
+            layers.monitoring.start()
         except BaseException:
-            layers.monitoring.close()
+            await stores.close()
             raise
         return layers
 

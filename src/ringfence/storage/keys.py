@@ -14,24 +14,91 @@ import fcntl
 import os
 import re
 import stat
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OctKey
 
-from ringfence.authn.keys import KEY_BYTES, Keys, SigningKey, new_signing_key, over
+from ringfence.authn.accounts import AccountStore
+from ringfence.authn.keys import (
+    KEY_BYTES,
+    FingerprintStore,
+    Keys,
+    SigningKey,
+    fingerprints,
+    mismatches,
+    new_signing_key,
+    over,
+    signing_name,
+)
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.secret import Secret
+
+
+class KeyedStores(Protocol):
+    """What tells whether keys belong to a database."""
+
+    @property
+    def accounts(self) -> AccountStore: ...
+    @property
+    def fingerprints(self) -> FingerprintStore: ...
+
 
 _PEPPER: Final = re.compile(r"pepper-([1-9][0-9]{0,8})\.key")
 _SIGNING: Final = re.compile(r"signing-([0-9]{1,10})\.pem")
 _SINGLE: Final = ("salt.key", "sealing.key", "log.key")
 _UNFINISHED: Final = "unfinished"  # there while the first start makes the files
 _PEM_BYTES: Final = 4096  # at most
+
+
+async def open_keys(folder: Path, stores: KeyedStores) -> Keys:
+    """The keys in ``folder``, which must be those that the database was made with.
+
+    They are made only beside an empty database: a folder that is missing, because its volume is
+    not mounted, would else get new keys in silence, under which every right password is refused.
+    Whatever key the database does not know yet, it knows from here on.
+
+    Args:
+        folder: Of the keys.
+        stores: Started already.
+
+    Raises:
+        ConfigurationError: Names of every key that is missing, damaged, open to others, or not the
+            one that the database was made with.
+        StoreError: The database does not answer.
+    """
+    known = await stores.fingerprints.known()
+    empty = not known and not await stores.accounts.list(limit=1)
+    keys = load_or_create(folder) if empty else load(folder)
+    _compare(folder, keys, known)
+    await stores.fingerprints.add(fingerprints(keys))
+    _compare(folder, keys, await stores.fingerprints.known())  # another may have started as well
+    return keys
+
+
+def _compare(folder: Path, keys: Keys, known: Mapping[str, bytes]) -> None:
+    problems = [f"{folder.name}/{problem}" for problem in mismatches(keys, known)]
+    if problems:
+        raise ConfigurationError(*problems)
+
+
+def load(folder: Path) -> Keys:
+    """Read the keys in ``folder``, and make none.
+
+    Raises:
+        ConfigurationError: As ``load_or_create``; there are none.
+    """
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f"{folder.name} is missing, and the database was made with keys: is a volume not"
+            " mounted? Restore them; without them no password works"
+        )
+    with _locked(folder, create=False) as handle:
+        return _Reader(folder.name, handle).keys()
 
 
 def load_or_create(folder: Path) -> Keys:
@@ -63,9 +130,9 @@ def rotate_signing(folder: Path, now: datetime) -> str:
     with _locked(folder, create=False) as handle:
         keys = _Reader(folder.name, handle).keys().signing
         new = new_signing_key(keys, now)
-        _write(handle, _signing_name(new.signs_from), new.key.as_pem(private=True))
+        _write(handle, signing_name(new.signs_from), new.key.as_pem(private=True))
         for key in over(keys, now):
-            os.unlink(_signing_name(key.signs_from), dir_fd=handle)
+            os.unlink(signing_name(key.signs_from), dir_fd=handle)
         os.fsync(handle)
     return new.kid
 
@@ -208,7 +275,7 @@ def _create(handle: int) -> None:
         _write(handle, _UNFINISHED, b"")
     for name in {*_SINGLE, "pepper-1.key"} - there:
         _write(handle, name, OctKey.generate_key(KEY_BYTES * 8).raw_value)
-    first = _signing_name(datetime.fromtimestamp(0, UTC))
+    first = signing_name(datetime.fromtimestamp(0, UTC))
     if first not in there:
         _write(handle, first, ECKey.generate_key("P-256").as_pem(private=True))
     os.fsync(handle)
@@ -227,7 +294,3 @@ def _write(handle: int, name: str, content: bytes) -> None:
         stream.flush()
         os.fsync(file)
     os.rename(new, name, src_dir_fd=handle, dst_dir_fd=handle)
-
-
-def _signing_name(signs_from: datetime) -> str:
-    return f"signing-{int(signs_from.timestamp())}.pem"

@@ -3,7 +3,7 @@
 No method awaits anything, so each runs to its end before any other: that is its transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from ringfence.authn.counters import Change, Counter, T
 from ringfence.authn.links import Link, Purpose
 from ringfence.authn.refresh import RefreshToken
 from ringfence.authn.revocation import Revocation
-from ringfence.authn.sessions import Session
+from ringfence.authn.sessions import MOST, Place, Session
 from ringfence.storage import Stores
 from ringfence.storage.maintenance import Deadlines
 from ringfence.storage.transaction import Clock
@@ -30,6 +30,7 @@ class _Tables:
     children: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
     links: dict[tuple[Purpose, str], Link] = field(default_factory=dict[tuple[Purpose, str], Link])
     counters: dict[str, Counter] = field(default_factory=dict[str, Counter])
+    fingerprints: dict[str, bytes] = field(default_factory=dict[str, bytes])
     feed: list[tuple[datetime, Revocation]] = field(
         default_factory=list[tuple[datetime, Revocation]]
     )
@@ -60,6 +61,15 @@ class _Tables:
             if session.account == account.id:
                 self.revoked.setdefault(key, now)
         return self.change(replace(account, token_version=account.token_version + 1))
+
+    def alive(self, account_id: str) -> list[Session]:
+        """The account's sessions that are not revoked, the one used last first."""
+        alive = (
+            session
+            for key, session in self.sessions.items()
+            if session.account == account_id and key not in self.revoked
+        )
+        return sorted(alive, key=lambda session: (session.last_used_at, session.id), reverse=True)
 
     def of_version(self, account_id: str, token_version: int) -> Account | None:
         """The account, if it is enabled and still has this version."""
@@ -181,24 +191,43 @@ class MemorySessions:
         tables.sessions[token.family] = replace(session, last_used_at=last_used)
         return True
 
-    async def begin(self, session: Session, first: RefreshToken, token_version: int) -> bool:
+    async def begin(
+        self,
+        session: Session,
+        first: RefreshToken,
+        token_version: int,
+        *,
+        replaces: str | None = None,
+        most: int = MOST,
+    ) -> Sequence[str] | None:
         if self._tables.of_version(session.account, token_version) is None:
-            return False
+            return None
         self._tables.sessions[session.id] = session
         self._tables.tokens[first.digest] = first
-        return True
+        others = [s.id for s in self._tables.alive(session.account) if s.id != session.id]
+        too_many = [key for key in others[most - 1 :][:MOST] if key != replaces]
+        ended = [key for key in (replaces, *too_many) if key and await self.get(key) is not None]
+        for key in ended:
+            self._tables.revoke(key, session.signed_in_at)
+        return ended
 
     async def get(self, session_id: str) -> Session | None:
         found = self._tables.sessions.get(session_id)
         return None if session_id in self._tables.revoked else found
 
-    async def of_account(self, account_id: str) -> Sequence[Session]:
-        live = (
-            session
-            for key, session in self._tables.sessions.items()
-            if session.account == account_id and key not in self._tables.revoked
-        )
-        return sorted(live, key=lambda session: (session.last_used_at, session.id), reverse=True)
+    async def of_account(
+        self, account_id: str, *, after: Place | None = None, limit: int = MOST
+    ) -> Sequence[Session]:
+        alive = self._tables.alive(account_id)
+        return [s for s in alive if after is None or (s.last_used_at, s.id) < after][:limit]
+
+    async def standing(self, session_id: str, account_id: str) -> tuple[int, int] | None:
+        session, account = await self.get(session_id), self._tables.accounts.get(account_id)
+        if session is None or account is None or account.disabled_at is not None:
+            return None
+        if session.account != account_id:
+            return None
+        return account.token_version, account.role_version
 
     async def end(self, session_id: str, account_id: str, now: datetime) -> bool:
         session = await self.get(session_id)
@@ -248,6 +277,19 @@ class MemoryLinks:
             return None
         del self._tables.links["reset", link.login]
         return self._tables.sign_out(replace(account, verifier=verifier), now)
+
+
+class MemoryFingerprints:
+    """``FingerprintStore`` in memory."""
+
+    def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
+
+    async def known(self) -> Mapping[str, bytes]:
+        return dict(self._tables.fingerprints)
+
+    async def add(self, fingerprints: Mapping[str, bytes]) -> None:
+        self._tables.fingerprints = {**fingerprints, **self._tables.fingerprints}
 
 
 class MemoryCounters:
@@ -314,6 +356,7 @@ def open_memory(session_idle: timedelta, clock: Clock) -> Stores:
         sessions=MemorySessions(tables),
         links=MemoryLinks(tables),
         counters=counters,
+        fingerprints=MemoryFingerprints(tables),
         revocations=MemoryRevocations(tables),
         start=nothing,
         close=nothing,

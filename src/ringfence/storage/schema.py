@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 #: Opaque ids sort by their bytes, whatever the database's collation is.
@@ -79,6 +80,15 @@ Table(
     CheckConstraint("length(user_agent) <= 256", name="user_agent"),
     Index(None, "account"),
     Index(None, "last_used_us"),
+    # The ones that are alive, which are few, in the order in which they are listed.
+    Index(
+        "ix_sessions_alive",
+        "account",
+        "last_used_us",
+        "id",
+        postgresql_where=text("revoked_us IS NULL"),
+        sqlite_where=text("revoked_us IS NULL"),
+    ),
 )
 
 Table(
@@ -140,4 +150,13 @@ Table(
     CheckConstraint("(session IS NULL) <> (account IS NULL)", name="subject"),
     Index(None, "at_us"),
     sqlite_autoincrement=True,  # an id never comes back: its growth says that there is news
+)
+
+# Which keys this database's contents were made with: nothing that could stand in for a key.
+Table(
+    "key_fingerprints",
+    metadata,
+    Column("name", Id, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    CheckConstraint("length(fingerprint) = 32", name="fingerprint"),
 )

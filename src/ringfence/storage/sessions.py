@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Final
 
 from ringfence.authn.refresh import RefreshToken
-from ringfence.authn.sessions import Session
+from ringfence.authn.sessions import MOST, Place, Session
 from ringfence.storage import rows, statements
 from ringfence.storage.rows import microseconds
-from ringfence.storage.transaction import Clock, Database, Steps, ask, change
+from ringfence.storage.transaction import Clock, Database, Steps, ask, ask_all, change
 
 
 class SqlSessions:
@@ -28,8 +28,17 @@ class SqlSessions:
     async def succeed(self, old: RefreshToken, new: RefreshToken, sealed: bytes) -> bool:
         return await self._database.perform(self._succeed(old, new, sealed))
 
-    async def begin(self, session: Session, first: RefreshToken, token_version: int) -> bool:
-        return await self._database.perform(_begin(session, first, token_version))
+    async def begin(
+        self,
+        session: Session,
+        first: RefreshToken,
+        token_version: int,
+        *,
+        replaces: str | None = None,
+        most: int = MOST,
+    ) -> Sequence[str] | None:
+        steps = _begin(session, first, token_version, replaces, most, self._clock)
+        return await self._database.perform(steps)
 
     async def get(self, session_id: str) -> Session | None:
         if not rows.findable(session_id):
@@ -37,9 +46,23 @@ class SqlSessions:
         row = await self._database.one(statements.LIVE_SESSION, session_id)
         return None if row is None else rows.session(row)
 
-    async def of_account(self, account_id: str) -> Sequence[Session]:
-        found = await self._database.all(statements.SESSIONS_OF_ACCOUNT, account_id)
+    async def of_account(
+        self, account_id: str, *, after: Place | None = None, limit: int = MOST
+    ) -> Sequence[Session]:
+        if after is None:
+            found = await self._database.all(statements.SESSIONS_OF_ACCOUNT, account_id, limit)
+        else:
+            place = microseconds(after.last_used_at), after.id
+            found = await self._database.all(
+                statements.SESSIONS_OF_ACCOUNT_AFTER, account_id, limit, *place
+            )
         return [rows.session(row) for row in found]
+
+    async def standing(self, session_id: str, account_id: str) -> tuple[int, int] | None:
+        if not rows.findable(session_id + account_id):
+            return None
+        row = await self._database.one(statements.STANDING, session_id, account_id)
+        return None if row is None else (row[0], row[1])
 
     async def end(self, session_id: str, account_id: str, now: datetime) -> bool:
         if not rows.findable(session_id):
@@ -61,12 +84,19 @@ class SqlSessions:
         return True
 
 
-def _begin(session: Session, first: RefreshToken, token_version: int) -> Steps[bool]:
+def _begin(  # what a session begins with
+    session: Session,
+    first: RefreshToken,
+    token_version: int,
+    replaces: str | None,
+    most: int,
+    clock: Clock,
+) -> Steps[Sequence[str] | None]:
     # The lock that a change of the account takes too: it comes before, and the version differs
     # here, or after, and revokes this session with the others (Ledger 9).
     current = yield from ask(statements.LOCK_ACCOUNT_OF_VERSION, session.account, token_version)
     if current is None:
-        return False
+        return None
     yield from change(
         statements.ADD_SESSION,
         session.id,
@@ -77,7 +107,18 @@ def _begin(session: Session, first: RefreshToken, token_version: int) -> Steps[b
         session.client,
     )
     yield from _add_token(first, parent=None)
-    return True
+    too_many = yield from ask_all(
+        statements.SESSIONS_TOO_MANY, session.account, session.id, MOST, most - 1
+    )
+    others = [row[0] for row in too_many if row[0] != replaces]
+    ended: list[str] = []
+    for other in others if replaces is None else [replaces, *others]:
+        revoked_us = microseconds(session.signed_in_at)
+        if (yield from change(statements.REVOKE_SESSION, other, revoked_us)):
+            ended.append(other)
+    for other in ended:
+        yield from _announce(other, clock)
+    return ended
 
 
 def _add_token(token: RefreshToken, parent: bytes | None) -> Steps[int]:

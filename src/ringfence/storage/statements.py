@@ -76,7 +76,22 @@ DROP_VERIFIER: Final = Change("DELETE FROM verifiers WHERE account = $1")
 TOKEN_BY_DIGEST: Final = Query(rows.REFRESH + " WHERE t.digest = $1")
 LIVE_SESSION: Final = Query(rows.SESSION + " WHERE id = $1 AND revoked_us IS NULL")
 SESSIONS_OF_ACCOUNT: Final = Query(
-    rows.SESSION + " WHERE account = $1 AND revoked_us IS NULL ORDER BY last_used_us DESC, id DESC"
+    rows.SESSION + " WHERE account = $1 AND revoked_us IS NULL"
+    " ORDER BY last_used_us DESC, id DESC LIMIT $2"
+)
+SESSIONS_OF_ACCOUNT_AFTER: Final = Query(
+    rows.SESSION + " WHERE account = $1 AND revoked_us IS NULL AND (last_used_us, id) < ($3, $4)"
+    " ORDER BY last_used_us DESC, id DESC LIMIT $2"
+)
+#: The rest of an account's sessions: all but $2 and the $4 used last; at most $3 of them.
+SESSIONS_TOO_MANY: Final = Query(
+    "SELECT id FROM sessions WHERE account = $1 AND revoked_us IS NULL AND id <> $2"
+    " ORDER BY last_used_us DESC, id DESC LIMIT $3 OFFSET $4"
+)
+STANDING: Final = Query(
+    "SELECT a.token_version, a.role_version FROM sessions AS s JOIN accounts AS a"
+    " ON a.id = s.account WHERE s.id = $1 AND a.id = $2"
+    " AND s.revoked_us IS NULL AND a.disabled_us IS NULL"
 )
 
 LOCK_ACCOUNT_OF_VERSION: Final = Query(
@@ -144,6 +159,13 @@ COUNTERS_AFTER: Final = Query(
     " WHERE key > $1 AND expires_us > $2 ORDER BY key LIMIT $3"
 )
 REMOVE_COUNTER: Final = Change("DELETE FROM counters WHERE key = $1")
+
+# ---------------------------------------------------------------------------------------- keys
+
+FINGERPRINTS: Final = Query("SELECT name, fingerprint FROM key_fingerprints")
+ADD_FINGERPRINT: Final = Change(
+    "INSERT INTO key_fingerprints (name, fingerprint) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
+)
 
 # ------------------------------------------------------------------------------------ the feed
 

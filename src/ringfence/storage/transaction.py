@@ -25,9 +25,10 @@ class Step:
 
     statement: Query | Change
     parameters: tuple[object, ...]
+    every: bool = False  # all rows of a query, not the first
 
 
-#: What comes back is of the type that ``ask`` or ``change`` names.
+#: What comes back is of the type that ``ask``, ``ask_all`` or ``change`` names.
 Steps: TypeAlias = Generator[Step, Any, T]
 
 
@@ -35,6 +36,12 @@ def ask(query: Query, *parameters: object) -> Steps[Row | None]:
     """The first row that ``query`` answers, or None."""
     row: Row | None = yield Step(query, parameters)
     return row
+
+
+def ask_all(query: Query, *parameters: object) -> Steps[list[Row]]:
+    """All rows that ``query`` answers."""
+    found: list[Row] = yield Step(query, parameters, every=True)
+    return found
 
 
 def change(statement: Change, *parameters: object) -> Steps[int]:

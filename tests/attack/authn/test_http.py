@@ -304,6 +304,30 @@ async def test_older_tokens_die_with_what_changes(house: Guarded, how: str) -> N
     assert (await client.http.get("/auth/me", headers=bearer(token))).status_code == 401
 
 
+async def test_a_token_of_a_database_that_is_lost_is_refused(tmp_path: Path) -> None:
+    """Keys outlive the database; the account of the same id in the new one is another."""
+    async with guarded(tmp_path) as house:
+        client = Client(house)
+        token = await client.sign_in()
+        assert (await client.http.get("/auth/me", headers=bearer(token))).status_code == 200
+    async with guarded(tmp_path) as house:
+        client = Client(house)
+        assert (await client.http.get("/auth/me", headers=bearer(token))).status_code == 401
+        fresh = await client.sign_in()
+        assert (await client.http.get("/auth/me", headers=bearer(fresh))).status_code == 200
+
+
+@pytest.mark.parametrize(("size", "status"), [(16_384, 422), (16_385, 413)])
+async def test_a_message_to_the_auth_service_ends_at_16_kb(
+    house: Guarded, size: int, status: int
+) -> None:
+    message = b'{"login":"' + b"a" * (size - 12) + b'"}'
+    answer = await Client(house).http.post(
+        "/auth/prelogin", content=message, headers={"content-type": "application/json"}
+    )
+    assert answer.status_code == status
+
+
 async def slowly(
     house: Guarded,
     path: str,

@@ -13,6 +13,7 @@ from ringfence.authn.accounts import Account
 from ringfence.core.asgi import Message
 from ringfence.core.codes import Layer
 from ringfence.storage import Stores, open_stores
+from ringfence.storage.keys import load_or_create
 from tests.attack.authz.guarded import Site, guarded
 
 
@@ -71,7 +72,9 @@ class Talk:
         return last
 
 
-async def signed_up() -> Stores:
+async def signed_up(tmp_path: Path) -> Stores:
+    """Alice has an account, and the keys that it was made with are there."""
+    load_or_create(tmp_path / "keys")
     stores = open_stores("memory:")
     now = datetime.now(UTC)
     alice = Account(id="alice", login="a@example.com", login_verified_at=now, created_at=now)
@@ -84,7 +87,7 @@ async def sign_out(stores: Stores) -> None:
 
 
 async def test_what_is_said_after_the_token_was_revoked_is_not_heard(tmp_path: Path) -> None:
-    stores = await signed_up()
+    stores = await signed_up(tmp_path)
     async with guarded(chat(), tmp_path, stores=stores) as site:
         talk = Talk(site, "/echo")
         talk.say("before")
@@ -97,7 +100,7 @@ async def test_what_is_said_after_the_token_was_revoked_is_not_heard(tmp_path: P
 
 async def test_nothing_is_told_after_the_token_was_revoked(tmp_path: Path) -> None:
     """The server speaks by itself, and the client says nothing."""
-    stores = await signed_up()
+    stores = await signed_up(tmp_path)
     async with guarded(chat(), tmp_path, stores=stores) as site:
         talk = Talk(site, "/ticker")
         assert await talk.hear() == "tick"
@@ -118,7 +121,7 @@ async def test_a_connection_does_not_outlive_its_token(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/echo", "/ticker"])
 async def test_with_authn_off_the_conversation_goes_on(tmp_path: Path, path: str) -> None:
-    stores = await signed_up()
+    stores = await signed_up(tmp_path)
     async with guarded(chat(), tmp_path, off=[Layer.AUTHN], stores=stores) as site:
         talk = Talk(site, path)
         talk.say("before")
@@ -170,7 +173,7 @@ async def test_a_handler_that_swallows_or_wraps_the_refusal_hides_nothing(
     path: str, tmp_path: Path
 ) -> None:
     """It is closed as refused and logged as such: neither as an ordinary end, nor as a crash."""
-    stores = await signed_up()
+    stores = await signed_up(tmp_path)
     async with guarded(careless(), tmp_path, stores=stores) as site:
         talk = Talk(site, path)
         talk.say("before")

@@ -57,6 +57,24 @@ class Feed:
         return self.entries[after:seen]
 
 
+class Standings:
+    """What the database knows; without an entry, a token is of an account that is there."""
+
+    def __init__(self, **standings: tuple[int, int] | None) -> None:
+        self.standings = standings
+        self.asked: list[str] = []
+
+    async def standing(self, session_id: str, account_id: str) -> tuple[int, int] | None:
+        self.asked.append(f"{session_id} of {account_id}")
+        return self.standings.get(session_id, (0, 0))
+
+
+@pytest.fixture(autouse=True)
+def _strangers() -> None:
+    """No test's worker has seen another one's tokens."""
+    TOKENS.forget()
+
+
 def token(session: str = "s1", at: datetime = NOON, token_version: int = 0) -> str:
     holder = replace(account(), token_version=token_version)
     return TOKENS.issue(holder, session, at, aal=1, amr=("pwd",), authenticated_at=at)
@@ -75,8 +93,8 @@ def exchange(*authorization: str | bytes, now: datetime = NOON, query: bytes = b
     return Exchange(scope, request_id="0" * 24, now=now, sink=Collector())
 
 
-def guarded(feed: Feed, tokens: AccessTokens = TOKENS) -> Authn:
-    return Authn(replace(FLOWS, tokens=tokens), feed)
+def guarded(feed: Feed, standings: Standings | None = None, tokens: AccessTokens = TOKENS) -> Authn:
+    return Authn(replace(FLOWS, tokens=tokens), feed, standings or Standings())
 
 
 def careless(feed: Feed) -> protocols.Authn:
@@ -189,11 +207,14 @@ async def test_what_is_revoked_is_refused_on_the_next_request() -> None:
 
 async def test_an_account_that_signed_out_everywhere_needs_a_newer_token() -> None:
     """Ledger 9."""
-    feed = Feed()
-    authn = guarded(feed)
+    feed, standings = Feed(), Standings()
+    authn = guarded(feed, standings)
+    old = f"Bearer {token()}"
+    assert await identify(authn, exchange(old)) == "alice"
     feed.add(account="alice", tv=1)
     with pytest.raises(Refused, match="token.revoked"):
-        await identify(authn, exchange(f"Bearer {token()}"))
+        await identify(authn, exchange(old))
+    standings.standings["s1"] = (1, 0)
     assert await identify(authn, exchange(f"Bearer {token(token_version=1)}")) == "alice"
 
 
@@ -208,8 +229,9 @@ async def test_with_authn_off_a_revoked_token_is_believed() -> None:
 
 async def test_nothing_is_waited_for_once_the_feed_is_read() -> None:
     authn = guarded(Feed())
-    await identify(authn, exchange(f"Bearer {token()}"))
-    ex = exchange(f"Bearer {token()}")
+    shown = f"Bearer {token()}"
+    await identify(authn, exchange(shown))
+    ex = exchange(shown)
     assert authn.identify(ex) is None
     assert ex.principal is not None
 
@@ -294,6 +316,54 @@ async def test_old_revocations_are_forgotten_and_those_that_matter_are_not() -> 
     assert set(authn._revocations._sessions) == {"s2", "s3"}
 
 
+# ------------------------------------------------------------------- a database that was lost
+
+
+@pytest.mark.parametrize("standing", [None, (1, 0), (0, 1), (3, 3)])
+async def test_a_token_that_the_database_does_not_know_is_refused(
+    standing: tuple[int, int] | None,
+) -> None:
+    """Keys outlive a database that is lost, or restored: its accounts are others, or older."""
+    ex = exchange(f"Bearer {token('s1', token_version=2)}")
+    with pytest.raises(Refused, match="token.revoked"):
+        await identify(guarded(Feed(), Standings(s1=standing)), ex)
+    assert ex.principal is None
+
+
+async def test_a_token_is_looked_up_once() -> None:
+    """The pair: what the database knows is let in, and what it is not asked again goes on."""
+    standings = Standings(s1=(2, 0))
+    authn = guarded(Feed(), standings)
+    shown = f"Bearer {token('s1', token_version=2)}"
+    for _ in range(3):
+        assert await identify(authn, exchange(shown)) == "alice"
+    assert standings.asked == ["s1 of alice"]
+
+
+async def test_a_token_that_is_refused_is_looked_up_again() -> None:
+    standings = Standings(s1=None)
+    authn = guarded(Feed(), standings)
+    for _ in range(2):
+        with pytest.raises(Refused, match="token.revoked"):
+            await identify(authn, exchange(f"Bearer {token()}"))
+    assert standings.asked == ["s1 of alice"] * 2
+
+
+async def test_after_a_clock_was_set_back_the_database_is_asked_again() -> None:
+    """What was revoked may have been purged while the clock was ahead, and is an hour old."""
+    feed, standings = Feed(), Standings()
+    authn = guarded(feed, standings)
+    shown = f"Bearer {token()}"
+    assert await identify(authn, exchange(shown)) == "alice"
+    feed.add("another")
+    ahead = NOON + timedelta(hours=2)
+    await identify(authn, exchange(f"Bearer {token('s2', at=ahead)}", now=ahead))
+    standings.standings["s1"] = None
+    assert await identify(authn, exchange(f"Bearer {token('s3')}", now=NOON + SECOND)) == "alice"
+    with pytest.raises(Refused, match="token.revoked"):
+        await identify(authn, exchange(shown, now=NOON + SECOND))
+
+
 # -------------------------------------------------------------------------------- the layer off
 
 
@@ -301,7 +371,7 @@ async def test_old_revocations_are_forgotten_and_those_that_matter_are_not() -> 
 async def test_with_authn_off_a_forgery_is_believed_and_with_it_on_refused(name: str) -> None:
     """ATTACKS U08."""
     forged = (forgeries.algorithms() | forgeries.signatures())[name]()
-    authn = guarded(Feed(), forgeries.service())
+    authn = guarded(Feed(), tokens=forgeries.service())
     with pytest.raises(Refused):
         await identify(authn, exchange(f"Bearer {forged}"))
     assert await identify(careless(Feed()), exchange(f"Bearer {forged}")) == "alice"

@@ -50,7 +50,7 @@ async def desk() -> Desk:
     await stores.accounts.create(account())
     session = Session(id="s", account="alice", signed_in_at=NOON, last_used_at=NOON)
     first = RefreshToken(digest=bytes(32), family="s", signed_in_at=NOON, issued_at=NOON)
-    assert await stores.sessions.begin(session, first, 0)
+    assert await stores.sessions.begin(session, first, 0) is not None
     recovery = Recovery(
         accounts=stores.accounts,
         links=stores.links,

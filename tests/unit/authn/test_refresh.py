@@ -32,7 +32,7 @@ async def stores() -> Stores:
     account = Account(id="a", login="a@example.com", login_verified_at=NOON, created_at=NOON)
     session = Session(id="f", account="a", signed_in_at=NOON, last_used_at=NOON)
     await stores.accounts.create(account)
-    assert await stores.sessions.begin(session, replace(FRESH, digest=token(1)), 0)
+    assert await stores.sessions.begin(session, replace(FRESH, digest=token(1)), 0) is not None
     return stores
 
 
@@ -100,7 +100,7 @@ async def test_reuse_ends_that_session_only(stores: Stores) -> None:
     """Ledger 12."""
     other = Session(id="g", account="a", signed_in_at=NOON, last_used_at=NOON)
     first = RefreshToken(digest=token(100), family="g", signed_in_at=NOON, issued_at=NOON)
-    assert await stores.sessions.begin(other, first, 0)
+    assert await stores.sessions.begin(other, first, 0) is not None
     await use(stores, 1, 2)
     with pytest.raises(Refused, match="refresh.reused"):
         await use(stores, 1, 3, 11 * SECOND)

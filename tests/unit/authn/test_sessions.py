@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from ringfence.authn.accounts import Account, StoredVerifier
+from ringfence.authn.opaque import digest
 from ringfence.authn.refresh import RefreshLimits, RefreshToken
 from ringfence.authn.sessions import Device, Grant, Sessions
 from ringfence.core.errors import Refused
@@ -229,18 +230,31 @@ async def test_any_token_of_a_session_ends_it(desk: Desk) -> None:
 async def test_expired_sessions_are_not_listed(desk: Desk) -> None:
     first = await desk.begin()
     week = timedelta(days=7)
-    assert [s.id for s in await desk.sessions.alive("alice", NOON + week - SECOND)] == [
-        first.session
-    ]
-    assert await desk.sessions.alive("alice", NOON + week) == []
+    alive, _ = await desk.sessions.alive("alice", NOON + week - SECOND)
+    assert [s.id for s in alive] == [first.session]
+    assert await desk.sessions.alive("alice", NOON + week) == ([], None)
 
 
 async def test_a_session_that_reached_its_30_days_is_not_listed(desk: Desk) -> None:
     grant = await desk.begin()
     for day in range(5, 30, 6):
         grant = await desk.renew(grant, timedelta(days=day))
-    assert len(await desk.sessions.alive("alice", NOON + timedelta(days=30) - SECOND)) == 1
-    assert await desk.sessions.alive("alice", NOON + timedelta(days=30)) == []
+    alive, _ = await desk.sessions.alive("alice", NOON + timedelta(days=30) - SECOND)
+    assert len(alive) == 1
+    assert await desk.sessions.alive("alice", NOON + timedelta(days=30)) == ([], None)
+
+
+async def test_a_session_that_began_while_the_clock_was_ahead_counts_from_now_on(
+    desk: Desk,
+) -> None:
+    """Its absolute end would else lie as far ahead as the clock was."""
+    found = await desk.stores.accounts.find("alice")
+    assert found is not None
+    first = await desk.sessions.begin(found, DEVICE, NOON + timedelta(days=365))
+    second = await desk.sessions.renew(first.refresh.reveal(), NOON)
+    token = await desk.stores.sessions.find(digest(second.refresh.reveal()))
+    assert token is not None
+    assert token.signed_in_at == NOON
 
 
 async def test_a_grant_cannot_be_printed(desk: Desk) -> None:

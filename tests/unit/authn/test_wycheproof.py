@@ -44,7 +44,7 @@ SIGNATURES = {
 def test_no_vector_is_a_token(number: int) -> None:
     group, test = TESTS[number]
     with pytest.raises(Refused) as refused:
-        _service(group).verify(test["jws"], NOON)
+        _service(group).examine(test["jws"], NOON)
     assert refused.value.code.name in {"token.malformed", "token.invalid"}
 
 
@@ -54,7 +54,7 @@ def test_a_token_by_the_key_of_the_vectors_is_accepted() -> None:
     jwk = pair.key.as_dict(private=True)
     group = {"public": {**jwk, "kid": "kid-ec-sign", "alg": "ES256", "use": "sig"}}
     service = _service(group)
-    assert service.verify(issued(issuer=service), NOON).subject == "alice"
+    assert service.examine(issued(issuer=service), NOON).subject == "alice"
 
 
 def test_the_valid_vectors_are_good_signatures() -> None:
@@ -71,7 +71,7 @@ def test_no_special_signature_signs_a_token_of_ours(number: int) -> None:
     """R or S of zero, one, the group's order (CVE-2022-21449), too long, one byte too many."""
     signed, _, _ = issued(issuer=AccessTokens(KEYS, SETTINGS)).rpartition(".")
     with pytest.raises(Refused, match="token.invalid") as refused:
-        AccessTokens(KEYS, SETTINGS).verify(f"{signed}.{SIGNATURES[number]}", NOON)
+        AccessTokens(KEYS, SETTINGS).examine(f"{signed}.{SIGNATURES[number]}", NOON)
     assert refused.value.facts == {"check": "signature"}
 
 
@@ -79,7 +79,7 @@ def test_a_signature_of_ours_in_its_place_is_accepted() -> None:
     """The positive control of the special signatures: the same join, with the right one."""
     signed, _, signature = issued(issuer=AccessTokens(KEYS, SETTINGS)).rpartition(".")
     token = f"{signed}.{pack(unpack(signature))}"
-    assert AccessTokens(KEYS, SETTINGS).verify(token, NOON).subject == "alice"
+    assert AccessTokens(KEYS, SETTINGS).examine(token, NOON).subject == "alice"
 
 
 def test_every_vector_is_there() -> None:

@@ -314,3 +314,116 @@ async def test_nobody_gets_at_an_account_without_a_token(
     response = await visitor.http.request(method, path, content=b'{"sub": "alice"}')
     assert response.status_code == 401
     assert code(response) == "token.missing"
+
+
+# ------------------------------------------------------------------------- many sessions of one
+
+
+async def listed(visitor: Visitor, token: str, query: str = "") -> httpx2.Response:
+    return await visitor.http.get(f"/auth/sessions{query}", headers=bearer(token))
+
+
+async def test_of_101_sessions_the_oldest_has_ended(house: House) -> None:
+    """DESIGN section 6; 63,000 of them made each list take 0.8 s."""
+    first = Visitor(house)
+    token = await first.sign_in()
+    latest = ""
+    for _ in range(100):
+        house.pass_time(timedelta(seconds=11))  # what right sign-ins are let through
+        latest = await Visitor(house).sign_in()
+    assert (await first.http.get("/auth/me", headers=bearer(token))).status_code == 401
+    assert (await first.post("/auth/refresh")).status_code == 401
+    assert house.sink.codes.count("session.ended") == 1
+    answer = (await listed(first, latest, "?limit=100")).json()
+    assert len(answer["items"]) == 100
+    assert answer["next"] is None
+
+
+async def test_sessions_come_in_pages(house: House) -> None:
+    """API.md: lists answer ``items`` and ``next``."""
+    token = ""
+    for _ in range(5):
+        house.pass_time(timedelta(seconds=11))
+        token = await Visitor(house).sign_in()
+    visitor = Visitor(house)
+    whole = (await listed(visitor, token)).json()
+    assert whole["next"] is None
+    items, following, sizes = [], "", []
+    while following is not None:
+        page = (await listed(visitor, token, f"?limit=2{following}")).json()
+        items += page["items"]
+        sizes.append(len(page["items"]))
+        following = page["next"] and f"&after={page['next']}"
+    assert sizes == [2, 2, 1]
+    assert items == whole["items"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("?limit=0", "?limit=101", "?limit=-1", "?limit=x", "?limit=", "?limit=1e1"),
+        *("?after=", "?after=x", "?after=%20", "?after=MQ", "?after=AAAA", "?before=1"),
+        f"?after={base64url(b'1 ' + b'z' * 32)}",
+        f"?after={base64url(b'99999999999999999 ' + b'0' * 32)}",
+        f"?after={base64url(b'1 ' + b'0' * 32)}=",
+    ],
+)
+async def test_a_page_that_cannot_be_is_refused(house: House, visitor: Visitor, query: str) -> None:
+    token = await visitor.sign_in()
+    answer = await listed(visitor, token, query)
+    assert (answer.status_code, code(answer)) == (422, "query.invalid")
+
+
+async def test_a_cursor_from_elsewhere_shows_nobody_elses_sessions(
+    house: House, visitor: Visitor
+) -> None:
+    """It says where to begin, and not in whose list."""
+    token = await visitor.sign_in()
+    await house.add_account("bob", "bob@example.com")
+    bob = Visitor(house, "192.0.2.9")
+    await bob.sign_in("bob@example.com")
+    far = base64url(f"9999999999999999 {'f' * 32}".encode())
+    answer = (await listed(visitor, token, f"?after={far}")).json()
+    assert len(answer["items"]) == 1
+
+
+async def test_looking_at_sessions_has_a_budget(house: House, visitor: Visitor) -> None:
+    token = await visitor.sign_in()
+    answers = [await listed(visitor, token) for _ in range(61)]
+    assert [answer.status_code for answer in answers] == [200] * 60 + [429]
+    assert code(answers[-1]) == "sessions.limited"
+    house.pass_time(timedelta(seconds=1))
+    assert (await listed(visitor, token)).status_code == 200
+
+
+async def test_a_sign_in_ends_the_session_whose_cookie_it_carries(
+    house: House, visitor: Visitor
+) -> None:
+    """ASVS 5.0 7.2.4."""
+    first = await visitor.sign_in()
+    house.pass_time(timedelta(seconds=1))
+    second = await visitor.sign_in()
+    assert (await visitor.http.get("/auth/me", headers=bearer(first))).status_code == 401
+    assert (await visitor.http.get("/auth/me", headers=bearer(second))).status_code == 200
+    assert house.sink.codes.count("session.ended") == 1
+    assert len((await listed(visitor, second)).json()["items"]) == 1
+
+
+async def test_a_sign_in_without_the_cookie_ends_nothing(house: House, visitor: Visitor) -> None:
+    """The pair of the test above; a wrong one with it ends nothing either."""
+    first = await visitor.sign_in()
+    await visitor.post("/auth/sign-in", {"login": ALICE, "client_key": base64url(bytes(32))})
+    second = await Visitor(house).sign_in()
+    for token in (first, second):
+        assert (await visitor.http.get("/auth/me", headers=bearer(token))).status_code == 200
+    assert "session.ended" not in house.sink.codes
+
+
+async def test_a_sign_in_ends_the_session_of_whoever_used_the_browser_before(
+    house: House, visitor: Visitor
+) -> None:
+    alice = await visitor.sign_in()
+    await house.add_account("bob", "bob@example.com")
+    bob = await visitor.sign_in("bob@example.com")
+    assert (await visitor.http.get("/auth/me", headers=bearer(alice))).status_code == 401
+    assert (await visitor.http.get("/auth/me", headers=bearer(bob))).json()["sub"] == "bob"

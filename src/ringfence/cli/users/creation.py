@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ringfence.authn.accounts import Account
+from ringfence.authn.keys import Keys
 from ringfence.authn.login import normalise
 from ringfence.authn.opaque import new_id
 from ringfence.authn.passwords import Passwords, Policy
@@ -15,8 +16,9 @@ from ringfence.cli.installation import Installation
 from ringfence.cli.users.access import checked
 from ringfence.cli.users.shown import print_account
 from ringfence.core.errors import ConfigurationError
+from ringfence.core.settings import Settings
 from ringfence.service.hashing import HashingPool
-from ringfence.storage.keys import load_or_create
+from ringfence.storage.keys import open_keys
 
 
 def create(actions: Any) -> argparse.ArgumentParser:  # noqa: ANN401  # argparse keeps its type private
@@ -44,6 +46,8 @@ async def _create(installation: Installation, arguments: argparse.Namespace) -> 
     login, roles = normalise(arguments.login), checked(arguments.roles or ["user"])
     if await installation.stores.accounts.find_by_login(login) is not None:
         raise ConfigurationError(f"{login} has an account already")
+    # Before the first account: keys are made beside an empty database only.
+    keys = await open_keys(installation.settings.keys, installation.stores)
     now = datetime.now(UTC)
     account = Account(
         id=new_id(secrets.token_bytes),
@@ -54,7 +58,7 @@ async def _create(installation: Installation, arguments: argparse.Namespace) -> 
         roles=roles,
         verifier=None
         if arguments.no_password
-        else await _passwords(installation).make(login, _ask()),
+        else await _passwords(installation.settings, keys).make(login, _ask()),
     )
     if not await installation.stores.accounts.create(account):
         raise ConfigurationError(f"{login} has an account already")
@@ -62,9 +66,7 @@ async def _create(installation: Installation, arguments: argparse.Namespace) -> 
     print_account(account, as_json=arguments.json)
 
 
-def _passwords(installation: Installation) -> Passwords:
-    settings = installation.settings
-    keys = load_or_create(settings.keys)
+def _passwords(settings: Settings, keys: Keys) -> Passwords:
     return Passwords(
         hashing=HashingPool(),
         policy=Policy.bundled(settings.origin),

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from ringfence.core.errors import ConfigurationError, RingfenceError
 from ringfence.storage import Stores, maintenance
 from ringfence.storage.accounts import SqlAccounts
+from ringfence.storage.fingerprints import SqlFingerprints
 from ringfence.storage.links import SqlLinks
 from ringfence.storage.migrations import HEAD
 from ringfence.storage.postgres.counters import PostgresCounters
@@ -56,6 +57,7 @@ def open_postgres(url: str, session_idle: timedelta, clock: Clock) -> Stores:
         sessions=PostgresSessions(database, clock),
         links=SqlLinks(database, clock),
         counters=PostgresCounters(database),
+        fingerprints=SqlFingerprints(database),
         revocations=revocations,
         start=start,
         close=close,

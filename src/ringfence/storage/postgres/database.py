@@ -224,7 +224,8 @@ async def _take(connection: Connection, steps: Steps[T], append: Callable[[], No
 
 async def _answer(connection: Connection, step: Step) -> Any:  # noqa: ANN401  # see ``Steps``
     if isinstance(step.statement, Query):
-        return await connection.fetchrow(step.statement.postgres, *step.parameters)
+        fetch = connection.fetch if step.every else connection.fetchrow
+        return await fetch(step.statement.postgres, *step.parameters)
     status = await connection.execute(step.statement.postgres, *step.parameters)
     return int(status.rpartition(" ")[2])  # "UPDATE 1"
 

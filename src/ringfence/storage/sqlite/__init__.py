@@ -7,6 +7,7 @@ from typing import Final
 from ringfence.core.errors import StoreError
 from ringfence.storage import Stores, maintenance
 from ringfence.storage.accounts import SqlAccounts
+from ringfence.storage.fingerprints import SqlFingerprints
 from ringfence.storage.links import SqlLinks
 from ringfence.storage.sessions import SqlSessions
 from ringfence.storage.sqlite.counters import SqliteCounters
@@ -51,6 +52,7 @@ def open_sqlite(url: str, session_idle: timedelta, clock: Clock) -> Stores:
         sessions=SqlSessions(database, clock),
         links=SqlLinks(database, clock),
         counters=SqliteCounters(database),
+        fingerprints=SqlFingerprints(database),
         revocations=SqliteRevocations(database),
         start=start,
         close=close,

@@ -50,4 +50,6 @@ def _take(connection: sqlite3.Connection, steps: Steps[T]) -> T:
 
 def _answer(connection: sqlite3.Connection, step: Step) -> Any:  # noqa: ANN401  # see ``Steps``
     cursor = connection.execute(step.statement.sqlite, step.parameters)
-    return cursor.fetchone() if isinstance(step.statement, Query) else cursor.rowcount
+    if not isinstance(step.statement, Query):
+        return cursor.rowcount
+    return cursor.fetchall() if step.every else cursor.fetchone()
