@@ -59,6 +59,7 @@ usage: python3 dev.py COMMAND [ARGUMENT…]
 
   demo [--port N] [--database sqlite|postgres] [--naked]
                 the demo shop; arguments go to `ringfence demo`
+  attack [ARG…] `ringfence attack --demo`, and the browser that it needs
   test          everything that CI asks: lint, types, the web build, all tests;
                 it takes about 7 minutes
   test ARG…     pytest alone, with these arguments
@@ -89,6 +90,13 @@ def demo(arguments: list[str]) -> None:
     """Become the demo shop."""
     prepare("demo")
     become(VENV / "bin/ringfence", "demo", *arguments)
+
+
+def attack(arguments: list[str]) -> None:
+    """Become the attacks on the demo shop, with all that they need."""
+    prepare("dev")
+    prepare_browser()
+    become(VENV / "bin/ringfence", "attack", "--demo", *arguments)
 
 
 def test(arguments: list[str]) -> None:
@@ -178,6 +186,7 @@ def lock(arguments: list[str]) -> None:
 
 COMMANDS = {
     "demo": demo,
+    "attack": attack,
     "test": test,
     "oldest": oldest,
     "lint": lint,

@@ -39,7 +39,10 @@ class Benign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The numbers that decide. ``idle_switches`` is None where too little ran to judge it."""
+    """The numbers that decide. ``idle_switches`` is None where too little ran to judge it.
+
+    ``unavailable`` counts attacks that were asked for and not run, or not in each configuration.
+    """
 
     stopped: int
     bounded: int
@@ -55,7 +58,7 @@ class Summary:
     def good(self) -> bool:
         """Whether what is claimed was shown."""
         failures = (self.succeeded, self.naked_failed, self.broken, self.benign_failed)
-        return not any(failures) and not self.idle_switches
+        return not any(failures) and not self.idle_switches and not self.unavailable
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,10 @@ class Matrix:
             naked_failed=sum(self.unproven(attack) for attack in self.runs),
             idle_switches=len(self.idle) if self.whole else None,
             depth_below_2=tuple(a for a, depth in depths.items() if depth in (0, 1)),
-            unavailable=sum(run.outcome == "unavailable" for run in sole),
+            unavailable=sum(
+                any(run.outcome == "unavailable" for run in runs.values())
+                for runs in self.runs.values()
+            ),
             broken=sum(run.broken for run in every),
             benign_failed=sum(len(benign.failures) for benign in self.benign.values()),
         )
@@ -115,6 +121,28 @@ class Matrix:
         if run is None or run.outcome == "unavailable":
             return False
         return run.outcome != "succeeded" or bool(run.duds)
+
+    @cached_property
+    def by_layer(self) -> tuple[str, ...]:
+        """The attacks, sorted by the first layer that a line against them stands on."""
+        return tuple(sorted(self.runs, key=lambda attack: self.rows[attack].place))
+
+    def second_line(self, attack: str) -> str:
+        """Who was seen to stop it once the first line was off; empty if nobody was."""
+        runs = self.runs[attack]
+        first = runs.get(NONE.name)
+        behind = runs.get(first.by) if first is not None and first.held and first.by else None
+        return behind.by or "" if behind is not None and behind.held else ""
+
+    @property
+    def not_run(self) -> Mapping[str, str]:
+        """Attacks that could not be run here, each with the reason."""
+        return {
+            attack: run.reason
+            for attack, runs in self.runs.items()
+            for run in runs.values()
+            if run.outcome == "unavailable" and not run.broken
+        }
 
     def depth(self, attack: str) -> int | None:
         """How many lines were seen to hold alone: 0, 1, or 2 for two and more.

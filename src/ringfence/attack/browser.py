@@ -19,6 +19,7 @@ _FLAGS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
+_INSTALL: Final = "apt-get install -y --no-install-recommends chromium libatomic1"
 _PATIENCE_MS: Final = 60_000
 #: How long a page that has loaded is watched: a second.
 _LOOKS: Final = 20
@@ -105,16 +106,22 @@ class Chromium:
     async def _start(self) -> "Browser":
         program = next(filter(None, map(shutil.which, _NAMES)), None)
         if program is None:
-            raise UnavailableError("there is no Chromium here")
+            raise UnavailableError(f"there is no Chromium here: {_INSTALL}")
         try:
-            from playwright.async_api import async_playwright  # noqa: PLC0415  # not needed else
+            from playwright.async_api import Error, async_playwright  # noqa: PLC0415  # not needed else
         except ImportError:
-            raise UnavailableError("playwright is not installed, which drives Chromium") from None
-        self._playwright = await async_playwright().start()
+            raise UnavailableError(
+                "playwright, which drives Chromium, is missing: pip install 'ringfence[attack]'"
+            ) from None
         root = ("--no-sandbox",) if os.geteuid() == 0 else ()
-        return await self._playwright.chromium.launch(
-            executable_path=program, args=[*_FLAGS, *root]
-        )
+        try:
+            self._playwright = await async_playwright().start()
+            return await self._playwright.chromium.launch(
+                executable_path=program, args=[*_FLAGS, *root]
+            )
+        except (Error, OSError) as error:
+            said = str(error).splitlines()[0]
+            raise UnavailableError(f"Chromium does not start ({said}): {_INSTALL}") from error
 
 
 def _listening(page: "Page") -> Visit:

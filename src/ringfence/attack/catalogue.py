@@ -32,6 +32,12 @@ class Row:
     second: Mapping[Layer, str]
     built: tuple[frozenset[Layer], ...]
 
+    @property
+    def place(self) -> int:
+        """Where the first layer of its lines stands among the layers."""
+        layers = [layer for line in self.built[:1] for layer in line]
+        return min(map(list(Layer).index, layers), default=len(Layer))
+
     def holds_without(self, off: frozenset[Layer]) -> bool:
         """Whether a line is claimed that stands on none of these layers."""
         return any(not line & off for line in self.built)
@@ -44,19 +50,24 @@ def catalogue() -> Mapping[str, Row]:
     return MappingProxyType({found["id"]: _row(found) for found in json.loads(text)})
 
 
-def chosen(ids: str, known: Mapping[str, object]) -> tuple[str, ...]:
-    """The ids of ``I01,O02`` that are in ``known``, in its order; all of them for an empty text.
+def chosen(ids: str | None, known: Mapping[str, object]) -> tuple[str, ...]:
+    """The ids of ``I01,O02`` that are in ``known``, in its order; all of them for None.
 
     Raises:
-        ConfigurationError: There is no such attack, or this version does not have it.
+        ConfigurationError: No attack is named, there is no such attack, or this version does not
+            have it.
     """
+    if ids is None:
+        return tuple(known)
     wanted = [word.strip().upper() for word in ids.split(",") if word.strip()]
+    if not wanted:
+        raise ConfigurationError("--only names no attack; --list shows them")
     for each in wanted:
         if each not in catalogue():
             raise ConfigurationError(f"{each} is no attack of the catalogue")
         if each not in known:
             raise ConfigurationError(f"{each} is not implemented in this version")
-    return tuple(each for each in known if not wanted or each in wanted)
+    return tuple(each for each in known if each in wanted)
 
 
 def _row(found: Mapping[str, Any]) -> Row:

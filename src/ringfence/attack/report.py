@@ -2,19 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from ringfence.attack.ablation import Matrix
+from ringfence.attack.about import About
 from ringfence.attack.configuration import ABSENT
 from ringfence.attack.outcome import Run, Tried
 
+#: Of the object's form; it rises when a program that reads it would have to change.
+VERSION: Final = 1
 
-def report(matrix: Matrix, *, profile: str) -> dict[str, Any]:
-    """What was measured and what it means; ``profile`` names the system and the database."""
+
+def report(matrix: Matrix, about: About) -> dict[str, Any]:
+    """What was measured and what it means."""
     return {
+        "version": VERSION,
+        "ringfence": about.version,
+        "target": about.target,
+        "date": about.started.isoformat(timespec="seconds"),
+        "seconds": round(about.seconds),
         "catalogue": len(matrix.rows),
         "run": len(matrix.runs),
-        "profile": profile,
+        "profile": about.profile,
         "configurations": [each.name for each in matrix.configurations],
         "unavailable": {layer.value: reason for layer, reason in ABSENT.items()},
         "benign": {

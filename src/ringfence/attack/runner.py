@@ -3,10 +3,10 @@
 import asyncio
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, Protocol
 
 from ringfence.attack.ablation import Benign, Matrix
 from ringfence.attack.attacks import ATTACKS
@@ -30,16 +30,31 @@ _ATTACKS: Final = 4
 _HONEST: Final = 10
 _FIRST: Final = 20
 
-#: Told what was just finished: the configuration, and the attack or ``BENIGN``.
-Progress: TypeAlias = Callable[[str, str], None]
-BENIGN: Final = "benign"
+BENIGN: Final = "honest use"
+
+
+class Told(Protocol):
+    """Whoever is told how far it is."""
+
+    def __call__(self, configuration: str, attack: str, run: Run | None) -> None:
+        """This was just finished; ``BENIGN`` has no run."""
+        ...
+
+    def more(self, steps: int) -> None:
+        """There are more steps than was known at the start."""
+        ...
+
+
+class Nobody:
+    """Nobody wants to be told."""
+
+    def __call__(self, configuration: str, attack: str, run: Run | None) -> None: ...
+
+    def more(self, steps: int) -> None: ...
+
 
 #: What an attack may stumble over where an answer is not what it expects.
 _SURPRISES: Final = (LookupError, TypeError, ValueError, AttributeError, OSError)
-
-
-def _nobody(_configuration: str, _attack: str) -> None:
-    """Nobody wants to be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +65,7 @@ class Order:
     attacks: Sequence[str]
     configurations: Sequence[Configuration]
     database: str = "sqlite"
-    told: Progress = _nobody
+    told: Told = field(default_factory=Nobody)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,6 +91,7 @@ async def run(order: Order) -> Matrix:
             await _round(order, everything, around, place, results, benign=True)
             matrix = _matrix(order, results)
             further = _further(matrix)
+            order.told.more(sum(len(attacks) for _, attacks in further))
             await _round(order, further, around, place, results, benign=False)
     return replace(matrix, runs=_matrix(order, results).runs).named()
 
@@ -122,7 +138,7 @@ async def _round(
                 results.benign[configuration.name] = await check_all(
                     order.target, Ground(site, _HONEST)
                 )
-                order.told(configuration.name, BENIGN)
+                order.told(configuration.name, BENIGN, None)
             await _attack_all(site, attacks, results, order.told)
 
     async with asyncio.TaskGroup() as group:
@@ -130,16 +146,15 @@ async def _round(
             group.create_task(one(configuration, attacks))
 
 
-async def _attack_all(
-    site: Site, attacks: Sequence[str], results: _Results, told: Progress
-) -> None:
+async def _attack_all(site: Site, attacks: Sequence[str], results: _Results, told: Told) -> None:
     gate = asyncio.Semaphore(_ATTACKS)
 
     async def one(attack: str) -> None:
         async with gate:
             ground = Ground(site, _FIRST + list(ATTACKS).index(attack))
-            results.runs[attack][site.configuration.name] = await attacked(ATTACKS[attack](ground))
-            told(site.configuration.name, attack)
+            run = await attacked(ATTACKS[attack](ground))
+            results.runs[attack][site.configuration.name] = run
+            told(site.configuration.name, attack, run)
 
     patient_first = sorted(attacks, key=lambda attack: not ATTACKS[attack].patient)
     await asyncio.gather(*map(one, patient_first))

@@ -1,21 +1,43 @@
-"""The matrix for a person at a terminal: 100 columns, who stopped what with which layer off."""
+"""The matrix for a person at a terminal, in 100 columns: the verdict, then a row for each attack.
+
+The rows are sorted by layer, as the columns are: what gets through with a layer off stands on a
+diagonal.
+"""
 
 import re
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from ringfence.attack.ablation import Matrix
-from ringfence.attack.cell import Cell, Tone, asides, cell, failures, verdicts
-from ringfence.attack.configuration import PRODUCTION
+from ringfence.attack.about import About
+from ringfence.attack.cell import Cell, Tone, cell, payloads
+from ringfence.attack.configuration import ALL, NONE, SINGLES
+from ringfence.attack.verdict import asides, failures, gaps, headline, verdicts
+from ringfence.core.codes import Layer
 
 #: Text, and the code of its colour.
 _Paint: TypeAlias = Callable[[str, str], str]
 
 _WIDTH: Final = 100
-_FIELD: Final = 9
-_SHORT: Final = {"monitoring": "monitor"}
+#: Width of a name; none is cut.
+NAME: Final = 34
+_LAYER: Final = 11
+_COUNT: Final = 4
+#: The layers as narrow heads, in two lines.
+_HEADS: Final[Mapping[Layer, tuple[str, str]]] = MappingProxyType(
+    {
+        Layer.NETWORK: ("net-", "work"),
+        Layer.GATEWAY: ("gate-", "way"),
+        Layer.BOUNDARY: ("boun-", "dary"),
+        Layer.AUTHN: ("", "authn"),
+        Layer.AUTHZ: ("", "authz"),
+        Layer.OUTPUT: ("out-", "put"),
+        Layer.MONITORING: ("moni-", "tor."),
+    }
+)
+_FIELD: Final = 6
 
 _COLOURS: Final[Mapping[Tone, str]] = MappingProxyType(
     {
@@ -24,17 +46,20 @@ _COLOURS: Final[Mapping[Tone, str]] = MappingProxyType(
         Tone.OPEN: "33",
         Tone.BREACH: "1;41;97",
         Tone.NAKED: "2",
+        Tone.DUD: "1;31",
+        Tone.BROKEN: "1;35",
         Tone.ABSENT: "2",
     }
 )
-#: A word in each colour, and what it says there.
-_LEGEND: Final[Mapping[Tone, tuple[str, str]]] = MappingProxyType(
+#: With one layer off, a field says in a sign what came of it.
+_SIGNS: Final[Mapping[Tone, tuple[str, str]]] = MappingProxyType(
     {
-        Tone.HELD: ("layer", "stopped it"),
-        Tone.SECOND: ("layer", "behind it did"),
-        Tone.OPEN: ("through", "no line is left"),
-        Tone.NAKED: ("through", "as it must"),
-        Tone.BREACH: ("THROUGH!", "a line failed"),
+        Tone.OPEN: ("✗", "gets through with this layer off: no line is left"),
+        Tone.HELD: ("·", "still stopped"),
+        Tone.SECOND: ("2nd", "stopped by the second line"),
+        Tone.BREACH: ("✗✗✗", "gets through although a line is claimed"),
+        Tone.BROKEN: ("?", "proves nothing"),
+        Tone.ABSENT: ("-", "not run"),
     }
 )
 _LOUD: Final = "1"
@@ -43,24 +68,28 @@ _BAD: Final = "1;31"
 _QUIET: Final = "2"
 
 
-def table(matrix: Matrix, *, colour: bool) -> list[str]:
-    """The lines of the table and what it shows; none is longer than 100 characters."""
+def table(matrix: Matrix, about: About, *, colour: bool) -> list[str]:
+    """The verdict, the rows, and what else is to be known; none is longer than 100 characters."""
     paint = _painter(colour=colour)
-    columns = [each.name for each in matrix.configurations if each is not PRODUCTION]
-    heads = "".join(f"{_SHORT.get(name, name):<{_FIELD}}" for name in columns)
-    width = _WIDTH - 4 - _FIELD * len(columns)  # of a name
-    names = {attack: short(matrix.rows[attack].name, width - 1) for attack in matrix.runs}
-    width = min(width, 1 + max(map(len, ("switched", *names.values()))))
-    lines = [paint(f"{'switched off:':<{4 + width}}{heads}".rstrip(), _LOUD)]
-    for attack in matrix.runs:
-        fields = [cell(matrix, attack, name) for name in columns]
-        shown = "".join(paint(_field(each), _COLOURS[each.tone]) for each in fields)
-        lines.append(f"{attack} {names[attack]:<{width}}{shown}".rstrip())
-    lines += ["", f"  {_legend(matrix, paint)}", ""]
-    for good, text in verdicts(matrix):
-        lines.append(f"{paint('✓', _GOOD) if good else paint('✗', _BAD)} {text}")
-    lines += [paint(line, _QUIET) for text in asides(matrix) for line in _wrapped(f"· {text}")]
+    good = matrix.summary.good
+    lines = [paint(line, f"1;{_GOOD}" if good else _BAD) for line in _wrapped(headline(matrix))]
+    for held, text in verdicts(matrix):
+        lines.append(f"{paint('✓', _GOOD) if held else paint('✗', _BAD)} {text}")
     lines += [paint(line, _BAD) for text in failures(matrix) for line in _wrapped(f"✗ {text}")]
+    lines += [paint(line, _LOUD) for text in gaps(matrix) for line in _wrapped(f"- {text}")]
+    lines += ["", *rows(matrix, colour=colour), "", *_legend(matrix, paint)]
+    lines += [paint(line, _QUIET) for text in asides(matrix) for line in _wrapped(f"· {text}")]
+    made = f"{about.target} on {about.profile}, {about.date}, {about.duration}"
+    return [*lines, paint(f"· {made}, Ringfence {about.version}", _QUIET)]
+
+
+def rows(matrix: Matrix, *, colour: bool) -> list[str]:
+    """The heads, and a row for each attack; what has not been run yet is empty."""
+    paint = _painter(colour=colour)
+    lines = [paint(line, _LOUD) for line in _heads(_singles(matrix))]
+    for attack in matrix.by_layer:
+        name = short(matrix.rows[attack].name, NAME - 1)
+        lines.append(f"{attack} {name:<{NAME}}{_fields(matrix, attack, paint)}".rstrip())
     return lines
 
 
@@ -70,20 +99,55 @@ def short(name: str, most: int) -> str:
     return plain if len(plain) <= most else plain[: most - 1].rstrip() + "…"
 
 
-def _field(found: Cell) -> str:
-    text = _SHORT.get(found.text, found.text)
-    return f"{text[: _FIELD - 1]:<{_FIELD}}"
+def _singles(matrix: Matrix) -> list[Layer]:
+    """The layers that were switched off alone."""
+    return [layer for each in SINGLES if each in matrix.configurations for layer in each.off]
 
 
-def _legend(matrix: Matrix, paint: _Paint) -> str:
+def _heads(singles: Sequence[Layer]) -> list[str]:
+    start = " " * (4 + NAME)
+    if not singles:
+        return [f"{start}{'stopped by':<{_LAYER}}ways   every layer off"]
+    upper, lower = ("".join(f"{_HEADS[each][at]:<{_FIELD}}" for each in singles) for at in (0, 1))
+    first = f"{start}{'first':<{_LAYER}}{'second':<{_LAYER}}{'':<{_COUNT}}{upper}"
+    return [
+        f"{'':<{len(start) + 2 * _LAYER + _COUNT}}with this layer off:",
+        first.rstrip(),
+        f"{start}{'line':<{_LAYER}}{'line':<{_LAYER}}{'ways':<{_COUNT + 1}}{lower}".rstrip(),
+    ]
+
+
+def _fields(matrix: Matrix, attack: str, paint: _Paint) -> str:
+    none = cell(matrix, attack, NONE.name)
+    first = paint(f"{none.text[: _LAYER - 1]:<{_LAYER}}", _COLOURS[none.tone])
+    count = f"{payloads(matrix, attack) or '':>{_COUNT - 1}} "
+    singles = _singles(matrix)
+    if not singles:
+        naked = cell(matrix, attack, ALL.name)
+        return f"{first}{count}  {paint(naked.text, _COLOURS[naked.tone])}"
+    second = paint(f"{matrix.second_line(attack) or '':<{_LAYER}}", _COLOURS[Tone.SECOND])
+    found = (cell(matrix, attack, layer.value) for layer in singles)
+    return f"{first}{second}{count} {''.join(_sign(each, paint) for each in found)}"
+
+
+def _sign(found: Cell, paint: _Paint) -> str:
+    if found.tone is Tone.ABSENT and not found.text:
+        return " " * _FIELD
+    return paint(f"{_SIGNS[found.tone][0]:<{_FIELD}}", _COLOURS[found.tone])
+
+
+def _legend(matrix: Matrix, paint: _Paint) -> list[str]:
+    """What the signs mean that are there."""
     found = {
-        cell(matrix, attack, name).tone for attack in matrix.runs for name in matrix.runs[attack]
+        cell(matrix, attack, layer.value).tone
+        for attack in matrix.runs
+        for layer in _singles(matrix)
     }
-    return "   ".join(
-        f"{paint(word, _COLOURS[tone])} {meaning}"
-        for tone, (word, meaning) in _LEGEND.items()
+    return [
+        f"{paint(f'{sign:<4}', _COLOURS[tone])}{meaning}"
+        for tone, (sign, meaning) in _SIGNS.items()
         if tone in found
-    )
+    ]
 
 
 def _painter(*, colour: bool) -> _Paint:

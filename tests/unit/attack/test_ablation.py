@@ -92,7 +92,27 @@ def test_what_was_not_shown_is_not_counted_as_stopped(run: Run) -> None:
     found = matrix(ONE_LINE, Z01={"none": run})
     assert found.summary.stopped == 0
     assert found.summary.unavailable == 1
-    assert found.summary.good is not run.broken
+    assert not found.summary.good
+
+
+def test_what_one_configuration_could_not_run_is_not_green() -> None:
+    found = matrix(ONE_LINE, Z01={"authz": THROUGH, "output": unavailable("no Chromium")})
+    assert found.summary.stopped == 1
+    assert found.summary.unavailable == 1
+    assert found.not_run == {"Z01": "no Chromium"}
+    assert not found.summary.good
+
+
+def test_rows_are_sorted_by_the_layer_that_their_first_line_stands_on() -> None:
+    lines = {"M01": "monitoring", "Z01": "authz", "H03": "network+authn", "O07": "boundary"}
+    found = matrix(*(row(attack, line) for attack, line in lines.items()))
+    assert found.by_layer == ("H03", "O07", "Z01", "M01")
+
+
+def test_the_second_line_is_who_was_seen_to_stop_it_without_the_first() -> None:
+    first = {"none": stopped("redirect.refused"), "boundary": stopped("location.policed")}
+    assert matrix(TWO_LINES, O07=first).second_line("O07") == "output"
+    assert matrix(ONE_LINE, Z01={"authz": THROUGH}).second_line("Z01") == ""
 
 
 def test_honest_use_that_fails_anywhere_fails_the_run() -> None:

@@ -5,6 +5,7 @@ import pytest
 from ringfence.attack.attacks import ATTACKS
 from ringfence.attack.catalogue import catalogue, chosen
 from ringfence.attack.configuration import ABSENT, BUILT
+from ringfence.attack.table import NAME, short
 from ringfence.core.codes import CODES, Layer
 from ringfence.core.errors import ConfigurationError
 
@@ -75,14 +76,20 @@ def test_a_line_holds_without_the_others_alone() -> None:
     assert not row.holds_without(frozenset({Layer.BOUNDARY, Layer.OUTPUT}))
 
 
+def test_the_name_of_each_attack_stands_in_full_in_the_table() -> None:
+    assert not [each for each in ATTACKS if "…" in short(catalogue()[each].name, NAME - 1)]
+
+
 def test_attacks_are_chosen_by_id_whatever_the_spelling() -> None:
     assert chosen(" z01,I02 ,", ATTACKS) == ("I02", "Z01")
-    assert chosen("", ATTACKS) == tuple(ATTACKS)
+    assert chosen(None, ATTACKS) == tuple(ATTACKS)
 
 
 @pytest.mark.parametrize(
     ("ids", "problem"),
     [
+        (",", "--only names no attack; --list shows them"),
+        ("", "--only names no attack; --list shows them"),
         ("X99", "X99 is no attack of the catalogue"),
         ("Z01,H01", "H01 is not implemented in this version"),
     ],
