@@ -95,7 +95,7 @@ def demo(arguments: list[str]) -> None:
 def attack(arguments: list[str]) -> None:
     """Become the attacks on the demo shop, with all that they need."""
     prepare("dev")
-    prepare_browser()
+    prepare_programs()
     become(VENV / "bin/ringfence", "attack", "--demo", *arguments)
 
 
