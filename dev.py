@@ -59,7 +59,8 @@ usage: python3 dev.py COMMAND [ARGUMENT…]
 
   demo [--port N] [--database sqlite|postgres] [--naked]
                 the demo shop; arguments go to `ringfence demo`
-  attack [ARG…] `ringfence attack --demo`, and the browser that it needs
+  attack [--ablate] [--only ID,…] [--html FILE] [-v]
+                `ringfence attack --demo`, and the programs that it needs
   test          everything that CI asks: lint, types, the web build, all tests;
                 it takes about 7 minutes
   test ARG…     pytest alone, with these arguments
