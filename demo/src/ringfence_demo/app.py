@@ -12,12 +12,13 @@ import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 import msgspec
 from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request, Response, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse
 from msgspec import UNSET, Meta, UnsetType
-from sqlalchemy import select
+from sqlalchemy import select, text
 from starlette.staticfiles import StaticFiles
 
 from ringfence import (
@@ -178,6 +179,14 @@ async def read_invoice(order: Owned[Order], shop: TheShop, name: str = "invoice.
     return Response(invoices.read(name), media_type="text/plain")
 
 
+@router.get("/orders/{order_id}/files/{name:path}")
+@allow(owner(Order, by="order_id"))
+async def read_file(order: Owned[Order], shop: TheShop, name: str) -> Response:
+    """The same by a path. The lesson: what a proxy has decoded is decoded again."""
+    invoices = FileRoot(shop.folder.invoices / str(order.id))
+    return Response(invoices.read(unquote(name)), media_type="text/plain")
+
+
 @router.get("/posts")
 @allow(public)
 async def list_posts(session: Session, limit: Limit = 50) -> dict[str, Any]:
@@ -284,8 +293,10 @@ async def go(following: Annotated[str, Query(alias="next")] = "/") -> Response:
 
 @router.get("/boom")
 @allow(public)
-async def boom() -> None:
+async def boom(session: Session, where: str = "") -> None:
     """Fail. The lesson: what an exception says is for the log."""
+    if where == "database":
+        await session.execute(text("SELECT canary_password FROM canary_table"))
     password = "canary-database-password"  # noqa: S105  # what must not be shown
     raise RuntimeError(f"cannot connect to postgresql://shop:{password}@db.internal/shop")
 

@@ -4,6 +4,7 @@ It is the shop of ``ringfence demo``: the same code, guard, server and settings,
 that ``--off`` names. Added to it are, in every configuration alike:
 
 - what hurried teams add (``hurried``);
+- names that an attacker's name server would answer for (``names``);
 - a line in a file for each request, with the traces of the controls that acted by construction, so
   that a report can name who stopped an attack in silence. The guard knows nothing of it.
 
@@ -30,7 +31,7 @@ from fastapi import FastAPI
 from ringfence.attack.observed import Locked, Traced
 from ringfence.core.errors import RingfenceError
 from ringfence.core.settings import Environment, Settings, parse
-from ringfence_demo import nobody
+from ringfence_demo import names, nobody
 from ringfence_demo.arguments import add_arguments
 from ringfence_demo.data import Databases, DataFolder
 from ringfence_demo.guarded import guard, settings
@@ -47,6 +48,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="ringfence_demo.attacked")
     add_arguments(parser)
     parser.add_argument("--traces", type=Path, required=True)
+    parser.add_argument("--open", type=int, action="append", default=[], metavar="PORT")
     arguments = parser.parse_args()
     try:
         with ExitStack() as stack:
@@ -69,12 +71,14 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
     configured = _settings(folder, databases, listening.getsockname()[1])
     first_start(folder, databases, configured)
     leave_behind(folder)
+    names.install()
     pages, static = nobody.copies(folder.root)
     guarded = guard(
         folder,
         databases,
         configured,
         reachable=arguments.reachable,
+        ports=arguments.open,
         pages=pages,
         static=static,
         off=arguments.off,

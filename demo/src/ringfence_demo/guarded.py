@@ -78,6 +78,7 @@ def guard(
     settings: Settings,
     *,
     reachable: Iterable[Endpoint] = (),
+    ports: Iterable[int] = (),
     pages: Path = PAGES,
     static: Path = STATIC,
     off: Iterable[Layer] = (),
@@ -89,6 +90,7 @@ def guard(
         databases: Where its rows are.
         settings: Ringfence's.
         reachable: Addresses that ``/tools/fetch`` may reach although they are not public.
+        ports: What it may reach beside the ports of the web.
         pages: The shop's own pages, or a copy of them.
         static: As ``pages``.
         off: Layers in whose place careless ones stand.
@@ -101,7 +103,7 @@ def guard(
         people=Accounts(stores.accounts),
         pages=pages,
         static=static,
-        outbound=Outbound(also=frozenset(reachable)),
+        outbound=Outbound(ports=frozenset({80, 443, *ports}), also=frozenset(reachable)),
     )
     return Ringfence(
         build(shop),

@@ -45,8 +45,7 @@ class Shop:
         # The photos are small: a thumbnail is the photo itself, as text that fits into a page.
         program = commands.declare(
             "/usr/bin/base64",
-            "--wrap=0",
-            "--",
+            "--wrap=0",  # and no "--" before the name: what looks like an option is one
             commands.Parameter("filename", r"[A-Za-z0-9_][A-Za-z0-9_.-]*"),
             folder=self.folder.photos,
         )

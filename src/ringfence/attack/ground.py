@@ -78,9 +78,9 @@ class Ground:
         self.sent.append(sent)
         return sent.answer
 
-    async def person(self) -> Person:
+    async def person(self, name: str = "Pat") -> Person:
         """Somebody new, signed in."""
-        return await self.site.people.fresh(self.address())
+        return await self.site.people.fresh(self.address(), name)
 
     async def attacker(self) -> Person:
         """Somebody with an account who means no good: one for all attacks on this site."""

@@ -1,12 +1,15 @@
 """What came of one attack in one configuration. Pure: payloads in, a judgement out."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from ringfence.attack.answer import Sent
+from ringfence.attack.unproven import UnprovenError
 from ringfence.core.codes import Code
+
+_FAILURE: Final = 500  # RFC 9110 15.6
 
 Outcome: TypeAlias = Literal["stopped", "bounded", "succeeded", "unavailable"]
 
@@ -17,6 +20,7 @@ class Tried:
 
     name: str
     through: bool
+    control: str = ""  # the one that it tests, where the attack says so
     stopped_by: Code | None = None
     sent: tuple[Sent, ...] = ()
 
@@ -59,6 +63,16 @@ def judge(payloads: Sequence[Tried], *, bound: str) -> Run:
         return held
     ((code, _),) = named.most_common(1)
     return replace(held, by=code.layer.value, code=code.name)
+
+
+def refuse_failures(tried: Tried, statuses: Iterable[int], *, breaks: bool) -> None:
+    """Raise ``UnprovenError`` where a payload seems to be stopped, and the application broke down.
+
+    ``breaks`` says that the attack has it fail by intent.
+    """
+    failed = [status for status in statuses if status >= _FAILURE]
+    if failed and not tried.through and not breaks:
+        raise UnprovenError(f"{tried.name!r} met a {failed[0]}, which is no refusal")
 
 
 def unavailable(reason: str) -> Run:

@@ -14,6 +14,12 @@ from urllib.parse import unquote
 from ringfence.attack.browser import Chromium
 
 _HOST: Final = "127.0.0.1"
+_OTHER_HOST: Final = "127.0.0.2"
+#: A name that a target resolves to the trap's address.
+INSIDE: Final = "inside.test"
+#: What a name ends with that a target resolves to the friend's address once, and from then on to
+#: the shadow's: DNS rebinding.
+MOVING: Final = ".moving.test"
 _AWAY: Final = "/away?"  # followed by where a redirect leads
 
 
@@ -22,18 +28,19 @@ class Server:
     """A small HTTP server that remembers what was asked of it."""
 
     text: str
+    host: str = _HOST
     port: int = 0
     asked: set[str] = field(default_factory=set[str])
 
     @property
     def address(self) -> str:
         """Without a path."""
-        return f"http://{_HOST}:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:
-        """Serve inside the block."""
-        server = await asyncio.start_server(self._talk, _HOST, 0)
+        """Serve inside the block, on ``port`` or a free one."""
+        server = await asyncio.start_server(self._talk, self.host, self.port)
         self.port = server.sockets[0].getsockname()[1]
         async with server:
             yield
@@ -61,8 +68,14 @@ class Outside:
     """Everything that is not the application."""
 
     trap: Server  # inside the network: nobody must get the application to go there
-    friend: Server  # the application may go there
+    friend: Server  # the application may go there, and to nothing else that is not public
+    shadow: Server  # another trap: the friend's port, on another address
     browser: Chromium
+
+    @property
+    def ports(self) -> frozenset[int]:
+        """Where the application may connect to, if the address is public."""
+        return frozenset({self.trap.port, self.friend.port})
 
     def away(self, url: str) -> str:
         """An address of the friend's that leads on to ``url``."""
@@ -72,9 +85,12 @@ class Outside:
 @contextlib.asynccontextmanager
 async def outside() -> AsyncGenerator[Outside]:
     """Make everything that is around the applications."""
-    made = Outside(Server("canary-inside"), Server("hello from a friend"), Chromium())
-    async with made.trap.open(), made.friend.open():
+    trap, friend = Server("canary-inside"), Server("hello from a friend")
+    async with trap.open(), friend.open():
+        shadow = Server(trap.text, host=_OTHER_HOST, port=friend.port)
+        made = Outside(trap, friend, shadow, Chromium())
         try:
-            yield made
+            async with shadow.open():
+                yield made
         finally:
             await made.browser.close()

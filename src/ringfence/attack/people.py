@@ -52,10 +52,10 @@ class People:
     _seeded: dict[str, Account] = field(default_factory=dict[str, Account])
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def fresh(self, source: str) -> Person:
+    async def fresh(self, source: str, name: str = "Pat") -> Person:
         """Somebody new, who signed up and in from ``source``."""
         login = f"p{secrets.token_hex(6)}@example.net"
-        answer = await self._post("/auth/sign-up", {"login": login, "name": "Pat"}, source)
+        answer = await self._post("/auth/sign-up", {"login": login, "name": name}, source)
         require(answer.ok, f"sign-up: {answer.status} {answer.text[:200]}")
         _, token = await self.mailbox.link(login)
         password = await self._prove(token, source)

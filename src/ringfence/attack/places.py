@@ -118,6 +118,8 @@ class CommandArgument(Place):
     honest: ClassVar[tuple[str, str]]
     #: A file that the program must not read, and what stands in the answer once it has.
     outside: ClassVar[tuple[str, str]]
+    #: An option of the program, and what stands in the answer if it was taken for one.
+    option: ClassVar[tuple[str, str]]
 
     @abstractmethod
     async def run(self, ground: Ground, person: Person, argument: str) -> Answer:
@@ -144,6 +146,10 @@ class FileName(Place):
         """Ask for a file of a folder."""
 
     @abstractmethod
+    def path(self, folder: Thing) -> str | None:
+        """What a file's name follows in a path, if it can stand in one."""
+
+    @abstractmethod
     def beside(self, folder: Thing) -> str:
         """The way from another folder to the file in this one."""
 
@@ -153,7 +159,11 @@ class FileName(Place):
 
 
 class OutboundUrl(Place):
-    """An address that the application fetches from."""
+    """An address that the application fetches from.
+
+    ``around.ports`` are open for it, so that nothing but its judgement of addresses is in the way,
+    and it resolves the names of ``outside``: see ``INSIDE`` and ``MOVING`` there.
+    """
 
     what = "an address that the application fetches from"
 
@@ -170,8 +180,14 @@ class RichText(Place):
     selector: ClassVar[str]
 
     @abstractmethod
-    async def write(self, ground: Ground, person: Person, html: str) -> str:
-        """Write it; returns the path of the page. Raises ``UnprovenError`` if it cannot be."""
+    async def write(
+        self, ground: Ground, person: Person, html: str, *, title: str = "Hello"
+    ) -> str:
+        """Write it; returns the path of the page, which shows the title and the writer's name too.
+
+        Raises:
+            UnprovenError: It cannot be written.
+        """
 
 
 class Upload(Place):
@@ -222,14 +238,12 @@ class JsonBody(Place):
 
     what = "a body with a number in it"
     path: ClassVar[str]  # of a POST
-    #: A text that it must have, and a whole number of at least 1.
-    text: ClassVar[tuple[str, str]]
+    #: Where a GET lists what the caller has made.
+    listing: ClassVar[str]
+    #: The member that any text may stand in, and one that is a whole number of at least 1.
+    text: ClassVar[str]
     number: ClassVar[str]
     most: ClassVar[int]
-
-    @abstractmethod
-    def read(self, answer: Answer) -> str:
-        """Where what was made is read."""
 
 
 class Fields(Place):

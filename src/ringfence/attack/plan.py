@@ -24,6 +24,8 @@ class Payload:
 
     name: str
     strike: Strike
+    #: The control that it tests: a test deletes that control and sees the payload get through.
+    control: str = ""
 
 
 class Attack(ABC):
@@ -36,6 +38,8 @@ class Attack(ABC):
     silent: ClassVar[bool] = False
     #: It waits more than it works: it starts before the others, so that they fill the time.
     patient: ClassVar[bool] = False
+    #: Its requests fail by intent: elsewhere a 5xx is no refusal, and proves nothing.
+    breaks: ClassVar[bool] = False
     #: Where stopping means that no more than this can be done.
     bound: ClassVar[str] = ""
 

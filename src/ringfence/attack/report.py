@@ -70,7 +70,8 @@ def _run(run: Run) -> dict[str, Any]:
 
 def _payload(tried: Tried) -> Mapping[str, Any]:
     code = tried.stopped_by.name if tried.stopped_by is not None else None
-    return {"name": tried.name, "through": tried.through, "code": code}
+    made: dict[str, Any] = {"name": tried.name, "through": tried.through, "code": code}
+    return {**made, "control": tried.control} if tried.control else made
 
 
 def _absent(reason: str) -> Mapping[str, Any]:

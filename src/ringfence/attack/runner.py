@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol
@@ -15,7 +15,7 @@ from ringfence.attack.configuration import SINGLES, Configuration
 from ringfence.attack.evidence import actor
 from ringfence.attack.ground import Ground
 from ringfence.attack.honest import check_all
-from ringfence.attack.outcome import Run, Tried, broken, judge, unavailable
+from ringfence.attack.outcome import Run, Tried, broken, judge, refuse_failures, unavailable
 from ringfence.attack.outside import Outside, outside
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.site import Site
@@ -101,10 +101,16 @@ def _matrix(order: Order, results: _Results) -> Matrix:
     return Matrix(
         rows=catalogue(),
         configurations=tuple(order.configurations),
-        runs={each: dict(results.runs[each]) for each in order.attacks},
+        runs={each: _sorted(results.runs[each], order.configurations) for each in order.attacks},
         benign={name: results.benign[name] for name in results.benign if name in names},
         whole=set(order.attacks) == set(ATTACKS) and set(SINGLES) <= set(order.configurations),
     )
+
+
+def _sorted(runs: Mapping[str, Run], configurations: Iterable[Configuration]) -> Mapping[str, Run]:
+    """The runs in the order of what was asked for, whichever was done first."""
+    asked = [each.name for each in configurations if each.name in runs]
+    return {name: runs[name] for name in dict.fromkeys([*asked, *runs])}
 
 
 def _further(matrix: Matrix) -> list[tuple[Configuration, Sequence[str]]]:
@@ -184,4 +190,12 @@ async def _tried(attack: Attack, payload: Payload) -> Tried:
     stopped_by = None
     if not through and not attack.silent:
         stopped_by = actor(await ground.site.signs(sent), attack.signs)
-    return Tried(name=payload.name, through=through, stopped_by=stopped_by, sent=sent)
+    tried = Tried(
+        name=payload.name,
+        through=through,
+        control=payload.control,
+        stopped_by=stopped_by,
+        sent=sent,
+    )
+    refuse_failures(tried, [each.answer.status for each in sent], breaks=attack.breaks)
+    return tried

@@ -10,6 +10,8 @@ from typing import Final
 
 import pytest
 
+from ringfence.attack.attacks import s01_ssrf
+
 #: By layer: the attack that the control stops, and what cuts the control out.
 SABOTAGES: Final = {
     "network": (
@@ -62,6 +64,40 @@ SABOTAGES: Final = {
             "from ringfence.monitoring.redaction import Redactor\n"
             "Redactor.text = lambda self, text, *, sent=(): text\n"
         ),
+    ),
+}
+
+_OUTBOUND: Final = "import ringfence.boundary.urls.outbound as client\n"
+_ANY_ADDRESS: Final = "client.is_public = lambda address: True\n"
+#: By control of the outbound client: what cuts it out.
+SSRF: Final = {
+    s01_ssrf.ADDRESS: _OUTBOUND + _ANY_ADDRESS,
+    s01_ssrf.SPELLING: f"{_OUTBOUND}{_ANY_ADDRESS}client._is_host = lambda host: True\n",
+    s01_ssrf.USER: (
+        f"{_OUTBOUND}{_ANY_ADDRESS}"
+        "parse = client.parse_target\n"
+        "def careless(url, ports):\n"
+        "    scheme, _, rest = url.partition('://')\n"
+        "    return parse(f\"{scheme}://{rest.rpartition('@')[2]}\", ports)\n"
+        "client.parse_target = careless\n"
+    ),
+    s01_ssrf.REDIRECT: (
+        f"{_OUTBOUND}"
+        "async def follow(self, url):\n"
+        "    ports = self.ports | {port for _, port in self.also}\n"
+        "    await self._vet(client.parse_target(url, ports))\n"
+        "    async with client.httpx2.AsyncClient(follow_redirects=True) as browser:\n"
+        "        found = await browser.get(url)\n"
+        "    return client.Answer(\n"
+        "        url=url, status=found.status_code, media_type='', body=found.content)\n"
+        "client.Outbound._follow = follow\n"
+    ),
+    s01_ssrf.PIN: (
+        f"{_OUTBOUND}"
+        "def look_up_again(browser, target, address):\n"
+        "    plain = {'Accept-Encoding': 'identity'}\n"
+        "    return browser.build_request('GET', target.url, headers=plain)\n"
+        "client._pin = look_up_again\n"
     ),
 }
 

@@ -1,6 +1,9 @@
 """A judgement of payloads: one that gets through is enough."""
 
-from ringfence.attack.outcome import Tried, broken, judge, unavailable
+import pytest
+
+from ringfence.attack.outcome import Tried, broken, judge, refuse_failures, unavailable
+from ringfence.attack.unproven import UnprovenError
 from ringfence.core.codes import CODES
 
 
@@ -23,6 +26,14 @@ def test_who_stopped_most_payloads_is_named() -> None:
     codes = ["body.invalid", "sql.injected", "sql.injected"]
     found = judge([tried(code, code) for code in codes], bound="")
     assert (found.outcome, found.by, found.code) == ("stopped", "boundary", "sql.injected")
+
+
+def test_a_payload_that_makes_the_application_fail_is_not_stopped_by_that() -> None:
+    with pytest.raises(UnprovenError, match="met a 500, which is no refusal"):
+        refuse_failures(tried("a"), [500, 404], breaks=False)
+    refuse_failures(tried("a"), [500], breaks=True)
+    refuse_failures(tried("a", through=True), [500], breaks=False)
+    refuse_failures(tried("a"), [404, 403], breaks=False)
 
 
 def test_a_stop_that_nobody_claims_has_no_name() -> None:

@@ -138,6 +138,8 @@ class Thumbnail(CommandArgument):
     honest = ("copper-kettle.png", "data:image/png")
     outside: ClassVar = ("../contract.txt", base64.b64encode(_CONTRACT.encode())[:24].decode())
 
+    option = ("--help", "Usage: ")
+
     async def run(self, ground: Ground, person: Person, argument: str) -> Answer:
         wanted = {"filename": argument}
         return await ground.send("POST", "/tools/thumbnail", person=person, json=wanted)
@@ -155,6 +157,9 @@ class Invoices(FileName):
     async def read(self, ground: Ground, person: Person, folder: Thing, name: str) -> Answer:
         target = f"{folder.path}/invoice{query(name=name)}"
         return await ground.send("GET", target, person=person)
+
+    def path(self, folder: Thing) -> str:
+        return f"{folder.path}/files/"
 
     def beside(self, folder: Thing) -> str:
         return f"../{folder.shown['id']}/{self.name}"
@@ -176,8 +181,10 @@ class Posts(RichText):
 
     selector = ".rich"
 
-    async def write(self, ground: Ground, person: Person, html: str) -> str:
-        post = {"title": "Hello", "body": html}
+    async def write(
+        self, ground: Ground, person: Person, html: str, *, title: str = "Hello"
+    ) -> str:
+        post = {"title": title, "body": html}
         answer = await ground.send("POST", "/posts", person=person, json=post)
         require(answer.ok, f"a post cannot be written: {answer.status}")
         path = f"/posts/{answer.json()['id']}/view"
@@ -196,12 +203,9 @@ class Go(Redirect):
 class NewOrder(JsonBody):
     """What a customer says about an order."""
 
-    path = "/orders"
-    text = ("item", "Honey jar")
+    path = listing = "/orders"
+    text = "item"
     number, most = "quantity", 999
-
-    def read(self, answer: Answer) -> str:
-        return f"/orders/{answer.json()['id']}"
 
 
 class OrderFields(Fields):
@@ -235,12 +239,13 @@ class Errors(Failures):
 
     targets: ClassVar = {
         "an exception with a secret": "/boom",
+        "an error of the database": "/boom" + query(where="database"),
         "a query that fails": "/products" + query(sort="nonsense"),
         "a parameter of another type": "/posts/first",
         "a parameter out of range": "/posts?limit=100000",
     }
     honest = ("/products", "/posts")
-    words = ("canary-database-password",)
+    words = ("canary-database-password", "canary_table")
 
 
 class Deployment(Artefacts):

@@ -46,6 +46,7 @@ class Shop:
         words += ["--database", start.database]
         words += ["--reachable", f"127.0.0.1:{start.around.friend.port}"]
         words += ["--off", ",".join(sorted(start.configuration.off))]
+        words += [word for port in start.around.ports for word in ("--open", str(port))]
         async with contextlib.AsyncExitStack() as stack:
             settings = {"RINGFENCE_LOG": str(log)}
             if start.configuration.production:

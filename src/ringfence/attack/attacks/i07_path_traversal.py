@@ -37,8 +37,27 @@ class PathTraversal(Attack):
             ),
             Payload("an absolute path", partial(self._reads, str(absolute))),
             Payload("the victim's folder", self._reads_theirs),
+            *self._in_the_path(),
             Payload("a write to the victim's folder", self._writes),
         ]
+
+    def _in_the_path(self) -> Sequence[Payload]:
+        """What servers and handlers decode, once and twice."""
+        start = self.files.path(self.own)
+        if start is None:
+            return []
+        names = {
+            "../ in the path": "../",
+            "%2e%2e%2f in the path": "%2e%2e%2f",
+            "%252e%252e%252f in the path": "%252e%252e%252f",
+        }
+        return [Payload(name, partial(self._gets, start, climb)) for name, climb in names.items()]
+
+    async def _gets(self, start: str, climb: str) -> bool:
+        target = start + climb * self.files.up + self.files.secret_name
+        return (await self.ground.send("GET", target, person=self.attacker)).holds(
+            self.files.secret
+        )
 
     async def _climbs(self, climb: str) -> bool:
         return await self._reads(climb * self.files.up + self.files.secret_name)

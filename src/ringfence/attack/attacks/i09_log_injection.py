@@ -17,6 +17,7 @@ class LogInjection(Attack):
     """
 
     id = "I09"
+    breaks = True
     silent = True  # what the log does to a text is told by no event of its own
 
     async def prepare(self) -> None:

@@ -1,6 +1,5 @@
 """I11: input that two parsers read in two ways, or that is not of the kind that was asked for."""
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from urllib.parse import quote
@@ -18,10 +17,10 @@ class AmbiguousInput(Attack):
     async def prepare(self) -> None:
         self.body = self.ground.place(JsonBody)
         self.search = self.ground.offered(SearchText)
-        self.buyer = await self.ground.attacker()
+        self.buyer = await self.ground.person()  # whose list is short, and whole
 
     async def twin(self) -> None:
-        require(await self._makes(self._with(f'"{self.body.number}": 2')), "an honest body fails")
+        require(await self._makes(f'"{self.body.number}": 2'), "an honest body fails")
         if self.search is not None:
             words = next(iter(self.search.known))
             target = f"{self.search.path}?{self.search.parameter}={quote(words)}"
@@ -38,31 +37,28 @@ class AmbiguousInput(Attack):
             "a number beyond the rule": f'"{number}": {self.body.most + 1}',
             "true for a number": f'"{number}": true',
         }
-        honest = self._with(f'"{number}": 1')
+        honest = f'"{number}": 1'
         payloads = [
-            *(Payload(name, partial(self._makes, self._with(v))) for name, v in endings.items()),
+            *(Payload(name, partial(self._makes, ending)) for name, ending in endings.items()),
             Payload("another type of content", partial(self._makes, honest, "text/plain")),
         ]
         if self.search is not None:
             payloads.append(Payload("one parameter twice", partial(self._pollutes, self.search)))
         return payloads
 
-    def _with(self, ending: str) -> str:
-        name, value = self.body.text
-        return f'{{"{name}": {json.dumps(value)}, {ending}}}'
-
-    async def _makes(self, body: str, kind: str = "application/json") -> bool:
-        answer = await self.ground.send(
+    async def _makes(self, ending: str, kind: str = "application/json") -> bool:
+        """Whether a body is made something of, as the buyer finds it afterwards."""
+        canary = self.ground.canary("ordered")
+        await self.ground.send(
             "POST",
             self.body.path,
             person=self.buyer,
             headers=[("Content-Type", kind)],
-            body=body.encode(),
+            body=f'{{"{self.body.text}": "{canary}", {ending}}}'.encode(),
         )
-        if not answer.ok:
-            return False
-        path = self.body.read(answer)
-        return (await self.ground.send("GET", path, person=self.buyer)).ok
+        found = await self.ground.send("GET", self.body.listing, person=self.buyer)
+        require(found.ok, f"the list cannot be read: {found.status}")
+        return found.holds(canary)
 
     async def _pollutes(self, search: SearchText) -> bool:
         first, last = search.known

@@ -20,6 +20,7 @@ class SecretsInLogs(Attack):
     """
 
     id = "M01"
+    breaks = True
     silent = True  # what a log leaves out is told by no event of its own
 
     async def prepare(self) -> None:

@@ -10,10 +10,11 @@ from ringfence.attack.places import RichText
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
+_IMAGE: Final = "<img src=x onerror=alert('{word}')>"
 #: ``{word}`` is what a script says when it runs.
 _BODIES: Final[Mapping[str, str]] = {
     "a script": "<script>alert('{word}')</script>",
-    "an image that fails": "<img src=x onerror=alert('{word}')>",
+    "an image that fails": _IMAGE,
     "SVG": "<svg><animate onbegin=alert('{word}') attributeName=x dur=1s></svg>",
     "a body within a body": "<body onload=alert('{word}')>",
     "details that open": "<details open ontoggle=alert('{word}')><summary>x</summary></details>",
@@ -59,12 +60,26 @@ class StoredXss(Attack):
     def payloads(self) -> Sequence[Payload]:
         return [
             *(Payload(name, partial(self._runs, body)) for name, body in _BODIES.items()),
+            Payload("an image that fails, in the title", self._runs_from_the_title),
+            Payload("an image that fails, in the writer's name", self._runs_from_the_name),
             Payload("a page that leads away", self._leads_away),
         ]
 
     async def _runs(self, body: str) -> bool:
         word = self.ground.canary("xss")
         path = await self._write(body.format(word=word))
+        return await self._view(path, lambda visit: word in visit.said)
+
+    async def _runs_from_the_title(self) -> bool:
+        word = self.ground.canary("xss")
+        title = _IMAGE.format(word=word)
+        path = await self.rich.write(self.ground, self.attacker, "Hello", title=title)
+        return await self._view(path, lambda visit: word in visit.said)
+
+    async def _runs_from_the_name(self) -> bool:
+        word = self.ground.canary("xss")
+        writer = await self.ground.person(name=_IMAGE.format(word=word))
+        path = await self.rich.write(self.ground, writer, "Hello")
         return await self._view(path, lambda visit: word in visit.said)
 
     async def _leads_away(self) -> bool:

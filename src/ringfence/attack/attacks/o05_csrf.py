@@ -4,11 +4,12 @@ Ports of one machine share cookies, and a page on another one is ``same-site``: 
 even a ``Strict`` cookie along (measured). So these are the very heads that a browser sends.
 """
 
+import json
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from ringfence.attack.people import COOKIE, with_cookie
+from ringfence.attack.people import COOKIE, refresh_token, with_cookie
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
@@ -37,12 +38,12 @@ _HEADS: Final = {
 
 
 class Csrf(Attack):
-    """Stopped: the victim is still signed in."""
+    """Stopped: the victim is still signed in, and not signed in as somebody else."""
 
     id = "O05"
 
     async def prepare(self) -> None:
-        self.victim = await self.ground.person()
+        self.victim, self.attacker = await self.ground.person(), await self.ground.attacker()
 
     async def twin(self) -> None:
         session = await self.ground.again(self.victim)
@@ -52,10 +53,20 @@ class Csrf(Attack):
         require(not await self.ground.can_renew(session.refresh), "a sign-out does nothing")
 
     def payloads(self) -> Sequence[Payload]:
-        return [Payload(name, partial(self._signs_out, head)) for name, head in _HEADS.items()]
+        return [
+            *(Payload(name, partial(self._signs_out, head)) for name, head in _HEADS.items()),
+            Payload("a sign-in as the attacker", self._signs_in),
+        ]
 
     async def _signs_out(self, head: Sequence[tuple[str, str]]) -> bool:
         session = await self.ground.again(self.victim)
         headers = [*head, ("Cookie", f"{COOKIE}={session.refresh}")]
         await self.ground.send("POST", "/auth/sign-out", headers=headers)
         return not await self.ground.can_renew(session.refresh)
+
+    async def _signs_in(self) -> bool:
+        """What the victim does from here on, the attacker's account keeps."""
+        proof = {"login": self.attacker.login, "client_key": self.attacker.key}
+        head, body = _HEADS["a script of a neighbour"], json.dumps(proof).encode()
+        answer = await self.ground.send("POST", "/auth/sign-in", headers=head, body=body)
+        return bool(refresh_token(answer))
