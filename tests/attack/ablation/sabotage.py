@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from ringfence.attack.attacks import s01_ssrf
+from ringfence.attack.attacks import s01_ssrf, u08_forged_token
 
 #: By layer: the attack that the control stops, and what cuts the control out.
 SABOTAGES: Final = {
@@ -98,6 +98,44 @@ SSRF: Final = {
         "    plain = {'Accept-Encoding': 'identity'}\n"
         "    return browser.build_request('GET', target.url, headers=plain)\n"
         "client._pin = look_up_again\n"
+    ),
+}
+
+_VERIFIER: Final = (
+    "import base64, hashlib, hmac, json\n"
+    "import ringfence.authn.tokens as tokens\n"
+    "examine = tokens.AccessTokens._examine\n"
+    "def plain(part):\n"
+    "    return base64.urlsafe_b64decode(part + '=' * (-len(part) % 4))\n"
+    "def signed_with(key, head, claims, signature):\n"
+    "    text = f'{head}.{claims}'.encode()\n"
+    "    return hmac.digest(key, text, hashlib.sha256) == plain(signature)\n"
+    "def verified(self, token, now):\n"
+    "    head, claims, signature = token.split('.')\n"
+    "    header = json.loads(plain(head))\n"
+    "    if believed(self, header, head, claims, signature):\n"
+    "        return tokens._principal(tokens._parse(plain(claims), tokens._Claims, 'claims'))\n"
+    "    return examine(self, token, now)\n"
+    "tokens.AccessTokens._examine = verified\n"
+    "def believed(self, header, head, claims, signature):\n"
+)
+#: By control of the verifier of access tokens: what believes a token without it.
+TOKENS: Final = {
+    u08_forged_token.NONE: _VERIFIER + "    return header['alg'].lower() == 'none'\n",
+    u08_forged_token.SIGNATURE: _VERIFIER + "    return header['alg'] == 'ES256'\n",
+    u08_forged_token.CONFUSION: (
+        f"{_VERIFIER}"
+        "    keys = [key.as_pem(private=False) for key in self._known.values()]\n"
+        "    keys += [json.dumps(key).encode() for key in self.jwks()['keys']]\n"
+        "    return header['alg'] == 'HS256' and any(\n"
+        "        signed_with(key, head, claims, signature) for key in keys)\n"
+    ),
+    u08_forged_token.OWN_KEY: (
+        f"{_VERIFIER}"
+        "    if header['alg'] != 'HS256':\n"
+        "        return 'kid' not in header\n"
+        "    key = plain(header.get('jwk', {}).get('k', ''))\n"
+        "    return signed_with(key, head, claims, signature)\n"
     ),
 }
 

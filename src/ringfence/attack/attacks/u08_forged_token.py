@@ -19,6 +19,13 @@ from ringfence.attack.unproven import require
 _P256: Final = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
 
 
+#: The controls of a verifier (RFC 8725 3.1, 3.2, 3.10).
+NONE: Final = '"none" is no algorithm'
+SIGNATURE: Final = "the signature is verified"
+CONFUSION: Final = "the algorithm is that of the key"
+OWN_KEY: Final = "the key is one of the verifier's own"
+
+
 class ForgedToken(Attack):
     """Stopped: a token that says it is the victim's shows nothing of the victim's."""
 
@@ -38,20 +45,24 @@ class ForgedToken(Attack):
         require(answer.holds(self.canary), f"a true token shows nothing: {answer.status}")
 
     def payloads(self) -> Sequence[Payload]:
-        forgeries = {
-            "alg none": self._unsigned({"alg": "none"}),
-            "alg None": self._unsigned({"alg": "nOnE"}),
-            "no signature": self._unsigned({"alg": "ES256"}),
-            "a signature of zeros": self._signed({"alg": "ES256"}, bytes(64)),
-            "another signature": self._signed({"alg": "ES256"}, secrets.token_bytes(64)),
-            "the signature of the attacker's token": self._borrowed(),
-            "HS256 with the public key": self._hs256(self._public_key()),
-            "HS256 with the key set's words": self._hs256(json.dumps(self.key).encode()),
-            "HS256 with an empty key": self._hs256(b""),
-            "a key of one's own in the token": self._embedded(),
-            "no kid": self._signed({"alg": "ES256", "kid": None}, secrets.token_bytes(64)),
-        }
-        return [Payload(name, partial(self._reads, token)) for name, token in forgeries.items()]
+        another, words = secrets.token_bytes(64), json.dumps(self.key).encode()
+        forgeries = (
+            ("alg none", self._unsigned({"alg": "none"}), NONE),
+            ("alg None", self._unsigned({"alg": "nOnE"}), NONE),
+            ("no signature", self._unsigned({"alg": "ES256"}), SIGNATURE),
+            ("a signature of zeros", self._signed({"alg": "ES256"}, bytes(64)), SIGNATURE),
+            ("another signature", self._signed({"alg": "ES256"}, another), SIGNATURE),
+            ("the signature of the attacker's token", self._borrowed(), SIGNATURE),
+            ("HS256 with the public key", self._hs256(self._public_key()), CONFUSION),
+            ("HS256 with the key set's words", self._hs256(words), CONFUSION),
+            ("HS256 with an empty key", self._hs256(b""), OWN_KEY),
+            ("a key of one's own in the token", self._embedded(), OWN_KEY),
+            ("no kid", self._signed({"alg": "ES256", "kid": None}, another), OWN_KEY),
+        )
+        return [
+            Payload(name, partial(self._reads, token), control)
+            for name, token, control in forgeries
+        ]
 
     async def _reads(self, token: str) -> bool:
         return (await self._show(token)).holds(self.canary)
