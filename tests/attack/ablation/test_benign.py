@@ -27,7 +27,8 @@ def routes() -> list[tuple[str, str]]:
 
 
 def leads_to(pattern: str, path: str) -> bool:
-    wanted = re.sub(r"\{\w+\}", "[^/]+", pattern).replace("…", ".+")
+    whole = re.sub(r"\{\w+:path\}", ".+", pattern)
+    wanted = re.sub(r"\{\w+\}", "[^/]+", whole).replace("…", ".+")
     return re.fullmatch(wanted, path) is not None
 
 
