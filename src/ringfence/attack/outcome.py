@@ -1,15 +1,12 @@
 """What came of one attack in one configuration. Pure: payloads in, a judgement out."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from ringfence.attack.answer import Sent
-from ringfence.attack.unproven import UnprovenError
 from ringfence.core.codes import Code
-
-_FAILURE: Final = 500  # RFC 9110 15.6
 
 Outcome: TypeAlias = Literal["stopped", "bounded", "succeeded", "unavailable"]
 
@@ -21,6 +18,7 @@ class Tried:
     name: str
     through: bool
     control: str = ""  # the one that it tests, where the attack says so
+    failure: int = 0  # a 5xx that it met, where none was to be expected
     stopped_by: Code | None = None
     sent: tuple[Sent, ...] = ()
 
@@ -53,26 +51,23 @@ class Run:
 
 
 def judge(payloads: Sequence[Tried], *, bound: str) -> Run:
-    """One payload that gets through is enough. Who stopped them is who stopped most of them."""
+    """One payload that gets through is enough. Who stopped them is who stopped most of them.
+
+    A 5xx is no refusal: where none gets through, and one met it, nothing is proven.
+    """
     tried = tuple(payloads)
     if any(each.through for each in tried):
         return Run(outcome="succeeded", payloads=tried)
+    for each in tried:
+        if each.failure:
+            reason = f"{each.name!r} met a {each.failure}, which is no refusal"
+            return replace(broken(reason), payloads=tried)
     named = Counter(each.stopped_by for each in tried if each.stopped_by is not None)
     held = Run(outcome="bounded" if bound else "stopped", bound=bound, payloads=tried)
     if not named:
         return held
     ((code, _),) = named.most_common(1)
     return replace(held, by=code.layer.value, code=code.name)
-
-
-def refuse_failures(tried: Tried, statuses: Iterable[int], *, breaks: bool) -> None:
-    """Raise ``UnprovenError`` where a payload seems to be stopped, and the application broke down.
-
-    ``breaks`` says that the attack has it fail by intent.
-    """
-    failed = [status for status in statuses if status >= _FAILURE]
-    if failed and not tried.through and not breaks:
-        raise UnprovenError(f"{tried.name!r} met a {failed[0]}, which is no refusal")
 
 
 def unavailable(reason: str) -> Run:

@@ -15,7 +15,7 @@ from ringfence.attack.configuration import SINGLES, Configuration
 from ringfence.attack.evidence import actor
 from ringfence.attack.ground import Ground
 from ringfence.attack.honest import check_all
-from ringfence.attack.outcome import Run, Tried, broken, judge, refuse_failures, unavailable
+from ringfence.attack.outcome import Run, Tried, broken, judge, unavailable
 from ringfence.attack.outside import Outside, outside
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.site import Site
@@ -52,6 +52,8 @@ class Nobody:
 
     def more(self, steps: int) -> None: ...
 
+
+_FAILURE: Final = 500  # RFC 9110 15.6
 
 #: What an attack may stumble over where an answer is not what it expects.
 _SURPRISES: Final = (LookupError, TypeError, ValueError, AttributeError, OSError)
@@ -190,12 +192,12 @@ async def _tried(attack: Attack, payload: Payload) -> Tried:
     stopped_by = None
     if not through and not attack.silent:
         stopped_by = actor(await ground.site.signs(sent), attack.signs)
-    tried = Tried(
+    failures = (each.answer.status for each in sent if each.answer.status >= _FAILURE)
+    return Tried(
         name=payload.name,
         through=through,
         control=payload.control,
+        failure=0 if attack.breaks else next(failures, 0),
         stopped_by=stopped_by,
         sent=sent,
     )
-    refuse_failures(tried, [each.answer.status for each in sent], breaks=attack.breaks)
-    return tried

@@ -1,9 +1,8 @@
 """A judgement of payloads: one that gets through is enough."""
 
-import pytest
+from dataclasses import replace
 
-from ringfence.attack.outcome import Tried, broken, judge, refuse_failures, unavailable
-from ringfence.attack.unproven import UnprovenError
+from ringfence.attack.outcome import Tried, broken, judge, unavailable
 from ringfence.core.codes import CODES
 
 
@@ -29,11 +28,11 @@ def test_who_stopped_most_payloads_is_named() -> None:
 
 
 def test_a_payload_that_makes_the_application_fail_is_not_stopped_by_that() -> None:
-    with pytest.raises(UnprovenError, match="met a 500, which is no refusal"):
-        refuse_failures(tried("a"), [500, 404], breaks=False)
-    refuse_failures(tried("a"), [500], breaks=True)
-    refuse_failures(tried("a", through=True), [500], breaks=False)
-    refuse_failures(tried("a"), [404, 403], breaks=False)
+    failed = replace(tried("b"), failure=500)
+    found = judge([tried("a", "sql.injected"), failed], bound="")
+    assert (found.outcome, found.broken) == ("unavailable", True)
+    assert found.reason == "'b' met a 500, which is no refusal"
+    assert judge([tried("a", through=True), failed], bound="").outcome == "succeeded"
 
 
 def test_a_stop_that_nobody_claims_has_no_name() -> None:
