@@ -21,7 +21,7 @@ from ringfence.attack.transcript import exchanges
 from ringfence.attack.verdict import asides, failures, gaps, headline, verdicts
 
 _LEGEND: Final = (
-    (Tone.HELD, "layer", "stopped it"),
+    (Tone.HELD, "layer", "stopped it; · still does"),
     (Tone.SECOND, "layer", "the second line did"),
     (Tone.OPEN, "through", "no line is left"),
     (Tone.NAKED, "through", "every layer is off, as it must"),
@@ -113,8 +113,9 @@ def _matrix(matrix: Matrix) -> Iterator[str]:
     yield from (f'<th scope="col">{escape(_head(each))}</th>' for each in columns)
     yield "</tr></thead><tbody>"
     for attack in matrix.by_layer:
-        row = matrix.rows[attack]
-        name = f"<code>{attack}</code> <span>{escape(row.name)}</span>"
+        plain, _, detail = matrix.rows[attack].name.partition(" (")
+        more = f" <small>({escape(detail)}</small>" if detail else ""
+        name = f"<code>{attack}</code><span>{escape(plain)}{more}</span>"
         yield f'<tr><th scope="row"><a href="#{attack}">{name}</a></th>'
         yield f"<td>{_field(matrix, attack, NONE)}</td>"
         yield f"<td>{escape(matrix.second_line(attack) or '-')}</td>"
@@ -128,12 +129,14 @@ def _matrix(matrix: Matrix) -> Iterator[str]:
 
 
 def _head(configuration: Configuration) -> str:
-    names = {ALL: "every layer", PRODUCTION: "nothing: production"}
+    names = {ALL: "every layer", PRODUCTION: "production"}
     return names.get(configuration, configuration.name)
 
 
 def _field(matrix: Matrix, attack: str, configuration: Configuration) -> str:
     found = cell(matrix, attack, configuration.name)
+    if configuration != NONE and found.tone is Tone.HELD:  # by whom, the first line says
+        found = Cell("·", Tone.HELD, found.note)
     return f'<a href="#{_anchor(attack, configuration.name)}">{_chip(found)}</a>'
 
 
