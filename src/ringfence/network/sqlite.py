@@ -5,6 +5,9 @@ begins: no DDL, no ATTACH (another file, or with VACUUM INTO any file), no PRAGM
 the database works, no extension, no look at the catalogue. A statement that an injection brought
 in meets here what a database role would say on PostgreSQL (DESIGN section 2; ATTACKS I01, I02).
 
+And no statement runs for ever: SQLite asks now and then whether to go on, as PostgreSQL's
+``statement_timeout`` does (CWE-400).
+
 After ``freeze()`` it acts on every SQLite connection of every SQLAlchemy engine in the process,
 whoever made it; who judges is a seam. ``migrating()`` lets the application's own migrations
 through. Ringfence's own connections call ``guard`` and are no part of that: no text of a client
@@ -17,6 +20,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Generator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ringfence.core.codes import Layer
@@ -75,6 +79,11 @@ _PRAGMAS: Final = frozenset(
 _SWITCHES: Final = frozenset({"defer_foreign_keys", "foreign_keys", "query_only"})
 _STRICTER: Final = frozenset({None, "1", "on", "true", "yes"})
 
+#: A statement may run 100 million of SQLite's instructions, which takes a second or two. They are
+#: counted, so that a slow machine refuses no more than a fast one.
+_INSTRUCTIONS: Final = 100_000
+_MOST_ASKED: Final = 1_000
+
 #: Where a pooled connection keeps its guard.
 _GUARD: Final = "ringfence.guard"
 
@@ -95,6 +104,7 @@ class Guard:
     def __init__(self) -> None:
         self.judge: Judge | None = None  # None: it is not set
         self.denied = False  # by the statement that runs, or ran last
+        self.ran = 0  # how often it was asked by that statement whether to go on
 
     def __call__(
         self,
@@ -109,6 +119,14 @@ class Guard:
             return sqlite3.SQLITE_OK
         self.denied = True
         return sqlite3.SQLITE_DENY
+
+    def go_on(self) -> int:
+        """Whether the statement that runs has had enough: SQLite's progress handler."""
+        self.ran += 1
+        if self.ran < _MOST_ASKED:
+            return 0
+        self.denied = True
+        return 1
 
 
 def denied(action: int, subject: str | None, detail: str | None) -> bool:
@@ -203,18 +221,21 @@ def _align(connection: Any, info: MutableMapping[Any, Any]) -> None:  # noqa: AN
     if not hasattr(driver, "set_authorizer"):
         return  # not SQLite
     guard: Guard = info.setdefault(_GUARD, Guard())
-    guard.denied = False
+    guard.denied, guard.ran = False, 0
     judge = JUDGE.current() if _freezes and not _migrating.get() else None
     if guard.judge is judge:
         return
-    pending = driver.set_authorizer(guard if judge is not None else None)
-    if pending is not None:  # aiosqlite, which sets it in its own thread
-
-        def setting(_driver: object) -> Awaitable[None]:
-            return pending
-
-        connection.run_async(setting)
+    for pending in (
+        driver.set_authorizer(guard if judge is not None else None),
+        driver.set_progress_handler(guard.go_on if judge is denied else None, _INSTRUCTIONS),
+    ):
+        if pending is not None:  # aiosqlite, which sets it in its own thread
+            connection.run_async(partial(_setting, pending))
     guard.judge = judge
+
+
+def _setting(pending: Awaitable[None], _driver: object) -> Awaitable[None]:
+    return pending
 
 
 def _on_error(context: "ExceptionContext") -> Refused | None:

@@ -211,6 +211,44 @@ def test_with_the_network_layer_off_the_attack_succeeds(engine: Engine) -> None:
         run(engine, "SELECT item FROM orders")
 
 
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+LONG = ENDLESS.replace("FROM n)", "FROM n LIMIT 20000)")
+
+
+@pytest.mark.usefixtures("frozen")
+def test_a_statement_that_does_not_end_is_ended(engine: Engine) -> None:
+    """CWE-400; each statement has its own allowance."""
+    with request(), engine.connect() as connection:
+        with pytest.raises(Refused, match=r"database\.denied"):
+            connection.execute(text(ENDLESS))
+        for _ in range(3):
+            assert connection.execute(text(LONG)).scalar() == 20_000
+
+
+@pytest.mark.usefixtures("frozen")
+def test_with_the_network_layer_off_a_statement_may_take_longer(engine: Engine) -> None:
+    longer = ENDLESS.replace("FROM n)", "FROM n LIMIT 9000000)")
+    with (
+        request(),
+        engine.connect() as connection,
+        pytest.raises(Refused, match=r"database\.denied"),
+    ):
+        connection.execute(text(longer))
+    with request(Layer.NETWORK), engine.connect() as connection:
+        assert connection.execute(text(longer)).scalar() == 9_000_000
+
+
+@pytest.mark.usefixtures("frozen")
+async def test_a_statement_that_does_not_end_is_ended_in_another_thread(
+    async_engine: AsyncEngine,
+) -> None:
+    with request():
+        async with async_engine.connect() as connection:
+            endless = connection.execute(text(ENDLESS))
+            with pytest.raises(Refused, match=r"database\.denied"):
+                await endless
+
+
 @pytest.mark.usefixtures("frozen")
 def test_a_statement_that_was_allowed_once_is_judged_again(engine: Engine) -> None:
     """SQLite keeps compiled statements, and would not ask about one that it has."""

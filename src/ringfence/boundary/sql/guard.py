@@ -14,8 +14,8 @@ from typing import Final, TypeAlias
 
 from ringfence.boundary.sql.lexer import HOLE, Dialect, Token, tokens
 from ringfence.boundary.sql.literals import Literals, Scope
-from ringfence.boundary.sql.places import Places, unquoted
-from ringfence.boundary.sql.rule import MOST_TOKENS, Derivation, Deriver, TooMuchError
+from ringfence.boundary.sql.places import Places, TooMuchError, unquoted
+from ringfence.boundary.sql.rule import MOST_TOKENS, Derivation, Deriver
 from ringfence.core.errors import ConfigurationError
 
 Sent: TypeAlias = Callable[[], str]
@@ -26,10 +26,11 @@ _LONGEST_REMEMBERED: Final = 4_096
 _BEGINNING: Final = 12  # characters by which shapes are looked up
 _MOST_ALIKE: Final = 64  # shapes with one beginning
 #: Characters of a request times stretches to look for in it; beyond that it takes too long.
-_MOST_COMPARED: Final = 20_000_000
+_MOST_COMPARED: Final = 10_000_000
 _NUMBER: Final = r"[-+]?[0-9]{1,30}(?:\.[0-9]{1,30})?"
 _STRING: Final = r"[^'\0]*(?:''[^'\0]*)*"
 _PLAIN_STRING: Final = r"[^'\\\0]*"
+_NO_SHAPES: Final[dict[str, list[re.Pattern[str]]]] = {}
 _MOST_SHARED: Final = 65_536  # characters of a request that is compared word by word
 _WORD: Final = re.compile(r"\w+")
 
@@ -44,7 +45,7 @@ class Guard:
     def __init__(self, literals: Literals) -> None:
         self.literals: Final = literals
         self._texts: dict[tuple[str, Dialect, tuple[Scope, ...] | None], tuple[str, ...]] = {}
-        self._shapes: dict[str, list[re.Pattern[str]]] = {}
+        self._shapes: dict[Dialect, dict[str, list[re.Pattern[str]]]] = {}
 
     def suspicion(
         self, text: str, dialect: Dialect, *, sent: Sent, named: frozenset[str], around: Scopes
@@ -92,7 +93,10 @@ class Guard:
         places = Places(wanted)
         end = places.name_end(0)
         if end and len(wanted) == end + (places.text(end) in ("asc", "desc")):
-            return self._name_suspicion(wanted[:end], statement, dialect, named, scopes)
+            try:
+                return self._name_suspicion(wanted[:end], statement, dialect, named, scopes)
+            except TooMuchError:
+                return "too much"
         windows = self._judge(text, dialect, named, lambda: scopes, scopes)
         if windows is None and self._load():
             windows = self._judge(text, dialect, named, around, tuple(around()))
@@ -202,7 +206,7 @@ class Guard:
     ) -> None:
         varies = any(part.kind in ("string", "number") for part in derivation.parts)
         if scopes is None and derivation.is_certain and varies:
-            alike = self._shapes.setdefault(f"{dialect}{text[:_BEGINNING]}", [])
+            alike = self._shapes.setdefault(dialect, {}).setdefault(text[:_BEGINNING], [])
             alike.insert(0, _shape(text, derivation, dialect))
             del alike[_MOST_ALIKE:]
         elif len(text) <= _LONGEST_REMEMBERED:
@@ -211,8 +215,10 @@ class Guard:
             self._texts[text, dialect, scopes] = windows
 
     def _has_shape(self, text: str, dialect: Dialect) -> bool:
-        alike = self._shapes.get(f"{dialect}{text[:_BEGINNING]}", ())
-        return any(shape.fullmatch(text) for shape in alike)
+        for shape in self._shapes.get(dialect, _NO_SHAPES).get(text[:_BEGINNING], ()):
+            if shape.fullmatch(text) is not None:
+                return True
+        return False
 
 
 def _shape(text: str, derivation: Derivation, dialect: Dialect) -> re.Pattern[str]:

@@ -32,6 +32,7 @@ _BEFORE_A_VALUE: Final = _words(
 )
 _AFTER_AN_ITEM: Final = _words(") , ; asc collate desc fetch having limit nulls offset range rows")
 _COMPARING: Final = _words("< = > ! in like ilike glob between is")
+MOST_STEPS: Final = 20_000
 _OPERATORS: Final = _words("< = > ! + - * / % | & ~ like ilike glob between regexp similar")
 _NAMES: Final = ("word", "name")
 
@@ -41,11 +42,25 @@ def unquoted(token: Token) -> str:
     return token.text[1:-1] if token.kind == "name" else token.text
 
 
+class TooMuchError(Exception):
+    """There is more to look at in a statement than will be looked at (CWE-407)."""
+
+
 class Places:
-    """The places of one statement, by the numbers of its tokens."""
+    """The places of one statement, by the numbers of its tokens.
+
+    Raises ``TooMuchError`` where more than ``MOST_STEPS`` tokens were looked at, one by one.
+    """
 
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens: Final = tokens
+        self.steps = 0
+
+    def spend(self, steps: int) -> None:
+        """Count what is looked at, here and by whoever asks."""
+        self.steps += steps
+        if self.steps > MOST_STEPS:
+            raise TooMuchError
 
     def text(self, at: int) -> str:
         """A token's text; empty where there is none, or it is no code."""
@@ -61,6 +76,7 @@ class Places:
         """Where the name ends that begins at ``at``, with its table: ``o.id``; ``at`` if none."""
         end = at
         while self.kind(end) in _NAMES and self.text(end) not in KEYWORDS:
+            self.spend(1)
             end += 1
             if self.text(end) != ".":
                 return end
@@ -158,6 +174,7 @@ class Places:
         """The tokens before ``at`` that are in the same parentheses, nearest first."""
         depth = 0
         for each in range(at - 1, -1, -1):
+            self.spend(1)
             text = self.text(each)
             depth += (text == ")") - (text == "(")
             if depth < 0:
@@ -182,6 +199,7 @@ class Places:
         """The token before ``at`` and the parentheses that open there."""
         at -= 1
         while self.text(at) == "(":
+            self.spend(1)
             at -= 1
         return at
 

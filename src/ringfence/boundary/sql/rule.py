@@ -33,8 +33,8 @@ from ringfence.boundary.sql.lexer import HOLE, Dialect, Token
 from ringfence.boundary.sql.literals import Literals, Scope, Template
 from ringfence.boundary.sql.places import Places, unquoted
 
-MOST_TOKENS: Final = 8_000  # of a statement that is no constant (CWE-407)
-_MOST_STEPS: Final = 4_000  # beyond that, what is left to try is an attack
+MOST_TOKENS: Final = 4_000  # of a statement that is no constant (CWE-407)
+_STEPS_OF_A_TRY: Final = 5  # what it costs to try one template, in tokens looked at
 _MOST_NESTED: Final = 6
 _WINDOW: Final = (4, 6)  # characters of a gap, and of the literal beside it
 _STRETCH: Final = 40  # characters of the literal behind a name
@@ -96,10 +96,6 @@ class Derivation:
         return found
 
 
-class TooMuchError(Exception):
-    """There are more ways to read a statement than will be tried."""
-
-
 @dataclass(slots=True)
 class Deriver:
     """Looks for the derivation of one statement.
@@ -117,7 +113,6 @@ class Deriver:
     literals: Literals
     vouches: Vouches
     around: tuple[Scope, ...] | None = None  # the first template must be near one of these
-    steps: int = 0  # how much was tried, for whoever wants to bound it
     _places: Places = field(init=False)
     _root: Scope = field(init=False)
     _items: dict[int, tuple[int, list[Part]] | None] = field(init=False, default_factory=dict)
@@ -126,11 +121,16 @@ class Deriver:
     def __post_init__(self) -> None:
         self._places = Places(self.found)
 
+    @property
+    def steps(self) -> int:
+        """How much was looked at."""
+        return self._places.steps
+
     def derive(self) -> Derivation | None:
         """The derivation; None if there is none.
 
         Raises:
-            TooMuchError: It was not found within a bounded number of steps.
+            TooMuchError: It was not found within ``MOST_STEPS``.
         """
         alike: list[Template] = []
         result: tuple[Template, list[Part], int] | None = None
@@ -144,7 +144,8 @@ class Deriver:
             for start, kind in starts:
                 if not self._begins_like(template, start):
                     continue
-                alike.append(template)
+                if self._has_pieces(template):
+                    alike.append(template)
                 for end, parts in self._core(template, leading, start):
                     whole = self._whole(end, [*self._part(0, start, kind), *parts])
                     if whole is not None and (result is None or len(whole) < len(result[1])):
@@ -180,6 +181,17 @@ class Deriver:
             at += 1
         return True
 
+    def _has_pieces(self, template: Template) -> bool:
+        """Whether the statement has all the literals of the template, in their order."""
+        whole = _plain(self.text)
+        at = 0
+        for piece in map(_plain, template.text.split(HOLE)):
+            at = whole.find(piece, at)
+            if at < 0:
+                return False
+            at += len(piece)
+        return True
+
     # --------------------------------------------------------------------------- templates
 
     def _starting(self, at: int) -> list[Template]:
@@ -198,9 +210,7 @@ class Deriver:
 
     def _core(self, template: Template, number: int, at: int) -> Iterator[tuple[int, list[Part]]]:
         """Where the template may end, from its token ``number`` on, if that stands at ``at``."""
-        self.steps += 1
-        if self.steps > _MOST_STEPS:
-            raise TooMuchError
+        self._places.spend(_STEPS_OF_A_TRY)
         parts: list[Part] = []
         wanted = template.tokens(self.dialect)
         while number < len(wanted):
@@ -303,6 +313,7 @@ class Deriver:
         depth = 0
         due = True  # a placeholder or a parenthesis, and no comma
         for each in range(at, len(self.found)):
+            self._places.spend(1)
             text = self._places.text(each)
             if due and text == "(" and depth == 0:
                 depth = 1
@@ -365,3 +376,8 @@ class Deriver:
         if end == start:
             return []
         return [Part(self.found[start].start, self.found[end - 1].end, kind)]
+
+
+def _plain(text: str) -> str:
+    """``text`` without what makes no difference between tokens."""
+    return "".join(text.lower().split())

@@ -1,0 +1,95 @@
+"""What the SQL guard costs, and what it remembers. Work is counted, not timed (CWE-407)."""
+
+import pytest
+
+from ringfence.boundary.sql.guard import Guard
+from ringfence.boundary.sql.lexer import Dialect, tokens
+from ringfence.boundary.sql.places import MOST_STEPS, Places, TooMuchError
+from ringfence.boundary.sql.rule import MOST_TOKENS, Deriver
+from tests.unit.boundary.sql.source import Judge, literals
+
+SOURCE = """
+def number(x): return f"SELECT a FROM t WHERE b = {x} AND c = 1"
+def inside(x): return f"SELECT a FROM t WHERE b IN ({x}) AND c = 1"
+def order(x): return f"SELECT a FROM t ORDER BY {x}"
+def quoted(x): return f"SELECT a FROM t WHERE b = '{x}' AND c = 1"
+def build(parts):
+    sql = "SELECT a FROM t WHERE " + " AND ".join(f"d = {x}" for x in parts)
+    return sql + " LIMIT 5"
+"""
+LONG = {
+    "numbers": "SELECT a FROM t WHERE b IN (" + ",".join("1" * MOST_TOKENS) + ") AND c = 1",
+    "names": "SELECT a FROM t ORDER BY " + ",".join("a" * (MOST_TOKENS // 3)),
+    "names that are not selected": "SELECT a FROM t ORDER BY " + ",".join("b" * 900),
+    "parentheses": "SELECT a FROM t WHERE b = " + "(" * (MOST_TOKENS // 2),
+    "signs": "SELECT a FROM t WHERE b = " + "- " * (MOST_TOKENS // 2),
+    "conditions": "SELECT a FROM t WHERE " + " AND ".join(["d = 5"] * 900),
+    "conditions and something else": "SELECT a FROM t WHERE " + " AND ".join(["d = 5"] * 900) + "x",
+    "dots": "SELECT a FROM t ORDER BY " + "a." * (MOST_TOKENS // 3) + "a",
+    "rows": "SELECT a FROM t WHERE b = " + "(?,?)," * 600,
+}
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+@pytest.mark.parametrize("dialect", Dialect)
+def test_the_work_for_one_statement_is_bounded(text: str, dialect: Dialect) -> None:
+    """CWE-407: 770 KB of a form once kept the loop for 13 seconds."""
+    found = tokens(text, dialect, MOST_TOKENS)
+    if found is None:
+        return
+    deriver = Deriver(text, found, dialect, literals(SOURCE), lambda *_: False)
+    try:
+        deriver.derive()
+    except TooMuchError:
+        assert deriver.steps > MOST_STEPS
+    assert deriver.steps <= MOST_STEPS + len(found)
+
+
+def test_the_bound_is_where_it_says() -> None:
+    places = Places([])
+    places.spend(MOST_STEPS)
+    with pytest.raises(TooMuchError):
+        places.spend(1)
+
+
+def test_a_statement_of_too_many_tokens_is_refused() -> None:
+    judge = Judge(SOURCE)
+    text = LONG["numbers"]
+    assert not judge(text[:28] + ",".join("1" * 100) + ") AND c = 1")
+    assert judge(text)
+
+
+def test_a_long_text_in_quotes_is_one_token() -> None:
+    judge = Judge(SOURCE)
+    assert not judge("SELECT a FROM t WHERE b = '" + "x''" * 250_000 + "' AND c = 1")
+
+
+def test_too_many_gaps_for_so_large_a_request_are_refused() -> None:
+    judge = Judge(SOURCE)
+    text = "SELECT a FROM t WHERE " + " AND ".join(f"d = {n}" for n in range(40)) + " LIMIT 5"
+    assert not judge(text, "x" * 1_000)
+    assert judge(text, "x" * 1_000_000) == "spanned"
+
+
+def test_a_shape_is_known_by_its_strings_and_numbers() -> None:
+    judge = Judge("def f(x): return f\"SELECT a FROM t WHERE b = '{x}' AND c = 1\"")
+    assert not judge("SELECT a FROM t WHERE b = 'x' AND c = 1")
+    guard: Guard = judge.guard
+    guard.literals.starting = lambda *_: []  # from here on, nothing can be derived
+    for value in ("y", "it''s", "", "%"):
+        assert not judge(f"SELECT a FROM t WHERE b = '{value}' AND c = 1")
+    for value in ("'", "it's", "x' OR '1'='1", "\0", "x'--", "''' OR 1=1 --"):
+        assert judge(f"SELECT a FROM t WHERE b = '{value}' AND c = 1")
+
+
+def test_the_shape_of_a_number_lets_no_comment_begin() -> None:
+    judge = Judge("def f(x): return f'SELECT a FROM t WHERE b = {x} AND c = -{x} AND d = 1'")
+    assert not judge("SELECT a FROM t WHERE b = 5 AND c = -6 AND d = 1")
+    assert not judge("SELECT a FROM t WHERE b = -5 AND c = -7 AND d = 1")
+    for wrong in (
+        "b = 5 AND c = --6",
+        "b = 5-- AND c = -6",
+        "b = a AND c = -6",
+        "b = 5a AND c = -6",
+    ):
+        assert judge(f"SELECT a FROM t WHERE {wrong} AND d = 1")
