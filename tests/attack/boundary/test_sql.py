@@ -185,6 +185,24 @@ async def test_an_order_that_tells_what_is_hidden(shop: Site, naked: Site, sort:
     assert len((await naked.client.get("/products", params={"sort": sort})).json()) == 3
 
 
+DISGUISED = {
+    "a lossy reading that explains": (
+        "(((id%20)))(((0)))",
+        "(((id%20)))<(((1))) limit(((select id from orders where id=(((3))))))>(((0)))",
+    ),
+    "the application's own literals": ("x%' ORDER BY id LIMIT 1 --", "name"),
+    "its own literals in both": ("%' ORDER BY ", "name LIKE '%"),
+    "the rest of it again": ("x", "id, secret"),
+}
+
+
+@pytest.mark.parametrize(("q", "sort"), DISGUISED.values(), ids=DISGUISED)
+async def test_two_values_do_not_explain_each_other(shop: Site, q: str, sort: str) -> None:
+    """A client that sent the second through the first read another one's note, bit by bit."""
+    answer = await shop.get("/products", params={"q": q, "sort": sort})
+    assert (answer.status_code, answer.json()["code"]) == (400, "request.refused")
+
+
 async def test_an_attack_cannot_be_taught(shop: Site) -> None:
     """Half of it in one request, half in the next, then all: nothing is learned."""
     for q in ("' UNION SELECT 1, ", "note FROM orders", "SELECT", "orders", UNION, UNION):
