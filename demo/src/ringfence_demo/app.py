@@ -333,6 +333,7 @@ def build(shop: Shop) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.shop = shop
-    app.include_router(router)
+    # Lists of routes are sealed with the application; each has its own.
+    app.include_router(APIRouter(routes=[*router.routes]))
     app.mount("/static", StaticFiles(directory=shop.static))
     return app
