@@ -112,7 +112,7 @@ class Boundary:
         """
         scope = exchange.scope
         if scope["type"] != "http":
-            return _remembering(exchange, receive)
+            return _remembering(exchange, receive, self._body_limits.body_bytes)
         headers = exchange.headers
         schema = self._schema(exchange.entry) if exchange.entry is not None else None
         if not body.is_announced(scope.get("http_version", "1.1"), headers):
@@ -170,18 +170,34 @@ def _release_sql(settings: Settings) -> None:
         remove(settings.sql_guard)
 
 
-def _remembering(exchange: Exchange, receive: Receive) -> Receive:
-    """A WebSocket's ``receive`` that keeps the last messages for the SQL guard."""
+def _remembering(exchange: Exchange, receive: Receive, most: int) -> Receive:
+    """A WebSocket's ``receive`` that bounds messages, and keeps the last ones for the SQL guard.
+
+    Args:
+        exchange: Of the connection.
+        receive: The server's.
+        most: How long a message may be, and all those together that are kept; in bytes where the
+            message is binary, in characters where it is text.
+    """
     messages: deque[str] = deque(maxlen=_MESSAGES)
     exchange.state[inputs.MESSAGES] = messages
+    kept = 0
 
     async def listen() -> Message:
+        nonlocal kept
         message = await receive()
-        text = message.get("text")
-        if isinstance(text, str):
-            messages.append(text)
-        elif isinstance(binary := message.get("bytes"), bytes):
-            messages.append(binary.decode("utf-8", "replace"))
+        said: str | bytes | None = message.get("text")
+        if said is None:
+            said = message.get("bytes")
+        if not said:
+            return message
+        if len(said) > most:
+            raise Refused("body.too_large", facts={"limit": most})
+        text = said if isinstance(said, str) else said.decode("utf-8", "replace")
+        while messages and (kept + len(text) > most or len(messages) == _MESSAGES):
+            kept -= len(messages.popleft())
+        messages.append(text)
+        kept += len(text)
         return message
 
     return listen

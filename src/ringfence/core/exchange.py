@@ -139,9 +139,6 @@ class Exchange:
         )
 
 
-#: The exchanges under way in this process: what a thread of theirs does has no current one.
-in_progress: Final[set[Exchange]] = set()
-
 current: ContextVar[Exchange | None] = ContextVar("ringfence.exchange", default=None)
 
 

@@ -20,7 +20,7 @@ from ringfence.authz.starlette import Routes, Survey
 from ringfence.core.asgi import ASGIApp, Receive, Scope, Send
 from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError, Refused
-from ringfence.core.exchange import NO_SEAMS, SCOPE_KEY, Exchange, Seams, current, in_progress
+from ringfence.core.exchange import NO_SEAMS, SCOPE_KEY, Exchange, Seams, current
 from ringfence.core.policy import Policy
 from ringfence.core.route import Entry
 from ringfence.core.settings import Environment, Settings, parse
@@ -122,11 +122,9 @@ class Ringfence:
         )
         scope[SCOPE_KEY] = exchange
         token = current.set(exchange)
-        in_progress.add(exchange)
         try:
             await self._serve(layers, exchange, receive, layers.output.guard(exchange, send))
         finally:
-            in_progress.discard(exchange)
             current.reset(token)
             if exchange.refusals:
                 layers.monitoring.swallowed(exchange)

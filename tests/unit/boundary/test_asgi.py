@@ -248,3 +248,20 @@ class TestTheBody:
             "websocket.receive",
         ]
         assert list(made.state[inputs.MESSAGES]) == ["a", "b"]
+
+    async def test_a_websocket_holds_no_more_than_a_body_may(self, boundary: Boundary) -> None:
+        """CWE-770: 24 messages of 16 MB held 560 MB."""
+        sent = ["a" * 64, "b" * 40, "c" * 24, "d", "e" * 65]
+
+        async def receive() -> Message:
+            return {"type": "websocket.receive", "text": sent.pop(0)}
+
+        made = exchange(type="websocket")
+        listen = await boundary.read_body(made, receive)
+        for _ in range(3):
+            await listen()
+        assert list(made.state[inputs.MESSAGES]) == ["b" * 40, "c" * 24]
+        await listen()
+        assert list(made.state[inputs.MESSAGES]) == ["c" * 24, "d"]
+        with pytest.raises(Refused, match="body.too_large"):
+            await listen()
