@@ -14,6 +14,7 @@ ATTACKS H01, H08.
 
 import asyncio
 import secrets
+from datetime import timedelta
 from typing import Any, Final
 
 import httptools
@@ -23,7 +24,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from ringfence.core.asgi import ASGIApp
 from ringfence.core.codes import CODES, public
 from ringfence.output import csp, problem
-from ringfence.output.headers import CSP, NO_STORE, REQUEST_ID, Header, fixed
+from ringfence.output.headers import CSP, NO_STORE, REQUEST_ID, TWO_YEARS, Header, fixed
 
 #: Of the whole head: more than the boundary reads, which says so to whom it can.
 _HEAD_BYTES: Final = 65_536
@@ -33,17 +34,30 @@ _MESSAGES_WAITING: Final = 4  # of a WebSocket, until the application takes them
 _GRACEFUL_SECONDS: Final = 10
 
 
-def config(app: ASGIApp, *, secure: bool, **options: Any) -> uvicorn.Config:  # noqa: ANN401  # uvicorn's own
+def config(
+    app: ASGIApp,
+    *,
+    secure: bool,
+    max_age: timedelta = TWO_YEARS,
+    subdomains: bool = True,
+    **options: Any,  # noqa: ANN401  # uvicorn's own
+) -> uvicorn.Config:
     """How to serve ``app``.
 
     Args:
         app: Guarded.
         secure: Whether browsers reach the site by TLS: the server's own answers then say so.
+        max_age: For how long; see ``output.headers.fixed``.
+        subdomains: Of every name below the site's, too.
         options: Of ``uvicorn.Config``; they go before what is set here.
     """
+
+    class Http(StrictHttp):
+        own_headers = fixed(secure=secure, max_age=max_age, subdomains=subdomains)
+
     ours: dict[str, Any] = {
         "access_log": False,  # Ringfence's events are the log
-        "http": SecureStrictHttp if secure else StrictHttp,
+        "http": Http,
         "interface": "asgi3",
         "lifespan": "on",
         "proxy_headers": False,  # the network layer judges forwarded headers
@@ -185,9 +199,3 @@ class StrictHttp(HttpToolsProtocol):
                 self.send_400_response("the head took too long")
             else:
                 self.transport.close()
-
-
-class SecureStrictHttp(StrictHttp):
-    """The same, for a site that browsers reach by TLS."""
-
-    own_headers = fixed(secure=True)

@@ -2,6 +2,7 @@
 
 import re
 
+from ringfence.core.settings import PREFIX, REFERENCE
 from tests.architecture.tree import PACKAGE, ROOT, sources
 
 READ = re.compile(r'reader\.(?:one|many)\("([A-Z_]+)"')
@@ -22,4 +23,8 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_no_page_names_a_setting_that_does_not_exist() -> None:
-    assert not _documented() - _settings()
+    assert not {name.removesuffix("_FILE") for name in _documented()} - _settings()
+
+
+def test_the_reference_has_every_setting_and_no_other() -> None:
+    assert {f"{PREFIX}{name}" for name in REFERENCE} == _settings()

@@ -21,7 +21,7 @@ import pytest
 from fastapi.responses import RedirectResponse
 
 from ringfence import Refused
-from ringfence.core.settings import PREFIX, Settings
+from ringfence.core.settings import Settings
 from ringfence_demo.pictures import draw
 from tests.docs.pages import ROOT, blocks, commands, rows
 from tests.docs.reader import PAGE, Reader
@@ -194,28 +194,6 @@ def test_keys_that_others_can_read_are_named(reader: Reader) -> None:
 def test_a_port_that_is_taken_is_said(reader: Reader) -> None:
     with socket.create_server(("127.0.0.1", urlsplit(reader.origin).port or 0)):
         assert any("address already in use" in line for line in refusal(reader))
-
-
-# ----------------------------------------------------------------------------------- the settings
-
-
-def test_the_table_lists_every_setting_and_no_other() -> None:
-    listed = [name.strip("`") for name, *_ in rows(PAGE, "name")]
-    assert listed == sorted(set(listed), key=listed.index)
-    assert set(listed) == {PREFIX + name for name in _settings()}
-
-
-def test_what_the_table_says_of_an_unset_number_is_the_default() -> None:
-    unset = {name.strip("`"): cell.strip("`") for name, _, cell in rows(PAGE, "name")}
-    known = Settings()
-    assert unset["RINGFENCE_BODY_LIMIT_BYTES"] == str(known.body_limit_bytes)
-    assert unset["RINGFENCE_SESSION_IDLE_DAYS"] == str(known.session_idle.days)
-    assert unset["RINGFENCE_SESSION_ABSOLUTE_DAYS"] == str(known.session_absolute.days)
-    assert unset["RINGFENCE_DATABASE"] == known.database
-    assert unset["RINGFENCE_KEYS"] == str(known.keys)
-    assert unset["RINGFENCE_MAIL_FROM"] == known.mail_from
-    assert unset["RINGFENCE_TENANT"] == known.tenant
-    assert unset["RINGFENCE_LOG"] == known.log
 
 
 # ------------------------------------------------------------------------------- what is at hand

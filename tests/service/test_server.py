@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -147,6 +148,13 @@ async def test_a_target_for_the_host_that_is_named_is_served(target: str) -> Non
     assert seen.scopes[0]["path"] == "/a"
 
 
+async def test_the_server_itself_says_hsts_as_the_site_does() -> None:
+    day = timedelta(days=1)
+    async with served(Seen(), secure=True, max_age=day, subdomains=False) as talk:
+        _, headers, _ = parsed(await talk(b"NONSENSE\r\n\r\n"))
+    assert headers["strict-transport-security"] == "max-age=86400"
+
+
 async def test_a_refusal_of_the_server_is_a_problem_with_an_id_and_the_headers_of_all() -> None:
     """API.md: every response carries ``X-Request-Id``."""
     async with served(Seen(), secure=True) as talk:
@@ -159,7 +167,7 @@ async def test_a_refusal_of_the_server_is_a_problem_with_an_id_and_the_headers_o
     )
     assert problem["request_id"] == headers["x-request-id"]
     assert headers["x-content-type-options"] == "nosniff"
-    assert "max-age" in headers["strict-transport-security"]
+    assert headers["strict-transport-security"] == "max-age=63072000; includesubdomains"
     assert headers["content-security-policy"].startswith("default-src 'none'")
     assert "server" not in headers
 

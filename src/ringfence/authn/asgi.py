@@ -96,7 +96,7 @@ class Authn:
         standing = await self._standings.standing(principal.session, principal.subject)
         if standing != (principal.token_version, principal.role_version):
             raise Refused("token.revoked", facts={"account": principal.subject})
-        self._tokens.remember(token, principal)
+        self._tokens.remember(token, principal, ex.now)
         if self._stale(ex.now):
             await self._catch_up(ex, principal)
         else:

@@ -14,6 +14,7 @@ U10; MUSTS J01 to J08.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, TypeVar
 
@@ -36,7 +37,9 @@ ALGORITHM: Final = "ES256"
 CLOCKS_DIFFER_BY: Final = timedelta(seconds=5)
 
 LONGEST: Final = 4096  # characters
-REMEMBERED: Final = 100_000  # verified tokens, of some 1.3 kB each
+
+#: What a verified token takes beside its characters (measured: 850 bytes with two roles).
+_REMEMBERED_BYTES: Final = 900
 
 StructT = TypeVar("StructT", bound=Struct)
 
@@ -73,14 +76,16 @@ class AccessTokens:
 
     def __init__(self, keys: Keys, settings: Settings) -> None:
         self._issuer: Final = settings.origin
-        self._verified: Final[dict[str, Principal]] = {}
+        self._verified: Final = OrderedDict[str, Principal]()  # the one verified first comes first
+        self._verified_bytes = 0
+        self._most_bytes: Final = settings.token_cache_bytes
         self.use(keys)
 
     def use(self, keys: Keys) -> None:
         """Take these keys from now on. What a key that is gone has signed is forgotten."""
         self._keys = keys
         self._known = {key.kid: key.key for key in keys.signing}
-        self._verified.clear()
+        self.forget()
 
     def issue(
         self,
@@ -118,15 +123,28 @@ class AccessTokens:
         known = self._verified.get(token)
         return known if known is not None and now < known.expires_at else None
 
-    def remember(self, token: str, principal: Principal) -> None:
-        """Spare the next request of ``token`` the examination."""
-        while len(self._verified) >= REMEMBERED:  # the one that was verified first goes first
-            del self._verified[next(iter(self._verified))]
+    def remember(self, token: str, principal: Principal, now: datetime) -> None:
+        """Spare the next request of ``token`` the examination.
+
+        What has expired goes, and what there is no room for: in the order in which they came.
+        """
+        if token in self._verified:  # of two requests at once
+            return
         self._verified[token] = principal
+        self._verified_bytes += len(token) + _REMEMBERED_BYTES
+        while self._verified and (
+            self._verified_bytes > self._most_bytes or self._oldest().expires_at <= now
+        ):
+            gone, _ = self._verified.popitem(last=False)
+            self._verified_bytes -= len(gone) + _REMEMBERED_BYTES
 
     def forget(self) -> None:
         """Remember no token."""
         self._verified.clear()
+        self._verified_bytes = 0
+
+    def _oldest(self) -> Principal:
+        return self._verified[next(iter(self._verified))]
 
     def jwks(self) -> dict[str, object]:
         """The public keys (RFC 7517), those included that do not sign yet."""

@@ -53,7 +53,13 @@ def run(arguments: argparse.Namespace) -> int:
     logging_setup(journal.log, settings.log_level or "INFO")
     entrance = Starlette(routes=[Route("/", _to_the_account)])
     app = _Started(Ringfence(entrance, settings=settings, policies={"/": public}))
-    configured = config(app, secure=settings.secure, log_config=None)
+    configured = config(
+        app,
+        secure=settings.secure,
+        max_age=settings.hsts_max_age,
+        subdomains=settings.hsts_subdomains,
+        log_config=None,
+    )
     with _listening(arguments.host, arguments.port) as listening:
         host, port = listening.getsockname()[:2]
         app.greeting = f"{settings.origin} is served on {host} port {port}"

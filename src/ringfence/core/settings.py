@@ -22,6 +22,8 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 T = TypeVar("T")
 
+_MOST_FILE_BYTES: Final = 65_536
+
 PREFIX: Final = "RINGFENCE_"
 
 #: Values found in tutorials and images; as a secret each is as good as none (ATTACKS U19).
@@ -86,6 +88,9 @@ class Settings:
     sign_up: bool = True  # strangers may ask for an account
     session_idle: timedelta = timedelta(days=7)
     session_absolute: timedelta = timedelta(days=30)
+    hsts_max_age: timedelta = timedelta(days=730)  # how long browsers insist on TLS
+    hsts_subdomains: bool = True  # for every name below the site's as well
+    token_cache_bytes: int = 67_108_864  # of verified access tokens, for each worker
     # What the application needs: mostly secrets.
     extra: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
@@ -100,6 +105,7 @@ def parse(environ: Mapping[str, str], *, required: Iterable[str] = ()) -> Settin
 
     Args:
         environ: Usually ``os.environ``. Names without the prefix are looked at only if required.
+            ``NAME_FILE`` in place of ``NAME`` names a file that holds the value.
         required: Names that the application needs, such as ``("STRIPE_KEY",)``; they come back
             in ``Settings.extra``.
 
@@ -124,6 +130,9 @@ def parse(environ: Mapping[str, str], *, required: Iterable[str] = ()) -> Settin
         sign_up=reader.one("SIGN_UP", _switch, True),  # noqa: FBT003  # the default of the value read
         session_idle=reader.one("SESSION_IDLE_DAYS", _days(7), timedelta(days=7)),
         session_absolute=reader.one("SESSION_ABSOLUTE_DAYS", _days(30), timedelta(days=30)),
+        hsts_max_age=reader.one("HSTS_DAYS", _days(730, least=0), timedelta(days=730)),
+        hsts_subdomains=reader.one("HSTS_SUBDOMAINS", _switch, True),  # noqa: FBT003  # as above
+        token_cache_bytes=reader.one("TOKEN_CACHE_BYTES", _positive, 67_108_864),
         extra={name: reader.needed(name) for name in required},
     )
     problems = [*reader.problems, *reader.unknown(), *_contradictions(settings, reader.given)]
@@ -138,16 +147,12 @@ class _Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._known: set[str] = set()
+        self.given: set[str] = set()  # the names that are set, well or not
         self.problems: list[str] = []
 
-    @property
-    def given(self) -> Container[str]:
-        """The names that are set, well or not."""
-        return self._environ
-
     def one(self, name: str, convert: Callable[[str], T], default: T) -> T:
-        self._known.add(PREFIX + name)
-        text = self._environ.get(PREFIX + name)
+        self._known |= {PREFIX + name, f"{PREFIX}{name}_FILE"}
+        text = self._text(PREFIX + name)
         if text is None:
             return default
         return self._convert(name, text, convert, default)
@@ -159,12 +164,32 @@ class _Reader:
         return self.one(name, each, ())
 
     def needed(self, name: str) -> str:
-        text = self._environ.get(name, "")
-        if not text:
+        reported = len(self.problems)
+        text = self._text(name) or ""
+        if not text and len(self.problems) == reported:
             self.problems.append(f"{name} is missing")
-        elif text.strip().lower() in WEAK:
+        elif text and text.strip().lower() in WEAK:
             self.problems.append(f"{name} is weak")
         return text
+
+    def _text(self, name: str) -> str | None:
+        """The value of ``name``, or what the file holds that ``name_FILE`` names."""
+        text, file = self._environ.get(name), self._environ.get(f"{name}_FILE")
+        if text is None and file is None:
+            return None
+        self.given.add(name)
+        if file is None:
+            return text
+        if text is not None:
+            self.problems.append(f"{name} and {name}_FILE are both set")
+            return None
+        try:
+            with Path(file).open("rb") as stream:
+                return stream.read(_MOST_FILE_BYTES).decode().removesuffix("\n").removesuffix("\r")
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is no text"
+            self.problems.append(f"{name}_FILE cannot be read: {reason}")
+            return None
 
     def unknown(self) -> list[str]:
         names = (name for name in self._environ if name.startswith(PREFIX))
@@ -185,27 +210,90 @@ class _Reader:
         except _WeakError:
             self.problems.append(f"{PREFIX}{name} is weak")
         except ValueError:
-            self.problems.append(f"{PREFIX}{name} is malformed: {_FORMS[name]}")
+            self.problems.append(f"{PREFIX}{name} is malformed: {REFERENCE[name].takes}")
         return default
 
 
-#: What a value must look like, by name.
-_FORMS: Final[Mapping[str, str]] = MappingProxyType(
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What docs/settings.md and error messages say of one setting."""
+
+    takes: str
+    unset: str
+    meaning: str
+
+
+_ON_OR_OFF: Final = "on or off"
+
+#: Every setting by its name without the prefix.
+REFERENCE: Final[Mapping[str, Reference]] = MappingProxyType(
     {
-        "ENV": "production, demo or test",
-        "ORIGIN": "https://host[:port] in lower case, and no path",
-        "DATABASE": "sqlite:///FILE or postgresql://USER@HOST/NAME",
-        "TRUSTED_PROXIES": "networks such as 10.0.0.0/8, with commas between them",
-        "ALLOWED_ORIGINS": "origins such as https://host, with commas between them",
-        "MAIL": "smtps://USER:PASSWORD@HOST or smtp://…; file:FOLDER in demo and test",
-        "MAIL_FROM": "an e-mail address",
-        "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
-        "TENANT": "ASCII letters, digits and hyphens",
-        "BODY_LIMIT_BYTES": "a whole number above 0",
-        "SQL_GUARD": "strict or tainted",
-        "SIGN_UP": "on or off",
-        "SESSION_IDLE_DAYS": "1 to 7",
-        "SESSION_ABSOLUTE_DAYS": "1 to 30",
+        "ENV": Reference("production, demo or test", "production", "where the software runs"),
+        "ORIGIN": Reference(
+            "https://host[:port] in lower case, and no path",
+            "stops the start",
+            "under which browsers see the site; other hosts are refused",
+        ),
+        "DATABASE": Reference(
+            "sqlite:///FILE or postgresql://USER@HOST/NAME",
+            "sqlite:///ringfence.sqlite",
+            "of accounts and sessions",
+        ),
+        "KEYS": Reference("a folder", "keys", "of the key files; its mode is 0700"),
+        "TRUSTED_PROXIES": Reference(
+            "networks such as 10.0.0.0/8, with commas between them",
+            "none",
+            "whose X-Forwarded-For is believed",
+        ),
+        "ALLOWED_ORIGINS": Reference(
+            "origins such as https://host, with commas between them",
+            "none",
+            "further origins that may change state",
+        ),
+        "MAIL": Reference(
+            "smtps://USER:PASSWORD@HOST or smtp://…; file:FOLDER in demo and test",
+            "stops the start in production",
+            "where mail goes",
+        ),
+        "MAIL_FROM": Reference("an e-mail address", "noreply@localhost", "the sender of mail"),
+        "LOG": Reference("a file, or - for standard output", "-", "where events are written"),
+        "LOG_LEVEL": Reference(
+            "DEBUG, INFO, WARNING or ERROR",
+            "INFO in production, else DEBUG",
+            "the least that is written; DEBUG is refused in production",
+        ),
+        "TENANT": Reference(
+            "ASCII letters, digits and hyphens", "default", "part of every salt; never change it"
+        ),
+        "BODY_LIMIT_BYTES": Reference(
+            "a whole number above 0", "1048576", "the largest body of a request"
+        ),
+        "SQL_GUARD": Reference(
+            "strict or tainted",
+            "strict",
+            "strict: a statement's text is the application's own but for numbers, text in quotes "
+            "and columns that are vouched for; tainted: of the others only what has a word of the "
+            "request in it is refused",
+        ),
+        "SIGN_UP": Reference(_ON_OR_OFF, "on", "whether strangers may ask for an account"),
+        "SESSION_IDLE_DAYS": Reference("1 to 7", "7", "when a session ends that is not used"),
+        "SESSION_ABSOLUTE_DAYS": Reference("1 to 30", "30", "when every session ends"),
+        "HSTS_DAYS": Reference(
+            "0 to 730",
+            "730",
+            "how long browsers insist on TLS; 0 makes them forget it, and 1 is for a first try",
+        ),
+        "HSTS_SUBDOMAINS": Reference(
+            _ON_OR_OFF,
+            "on",
+            "whether they insist on it for every name below the site's too; off where one of those "
+            "has no TLS",
+        ),
+        "TOKEN_CACHE_BYTES": Reference(
+            "a whole number above 0",
+            "67108864",
+            "memory of each worker for access tokens that were verified; about 1.3 kB each",
+        ),
     }
 )
 
@@ -294,10 +382,11 @@ def _switch(text: str) -> bool:
     return {"on": True, "off": False}[text] if text in ("on", "off") else _malformed()
 
 
-def _days(most: int) -> Callable[[str], timedelta]:
+def _days(most: int, *, least: int = 1) -> Callable[[str], timedelta]:
     def convert(text: str) -> timedelta:
-        days = _positive(text)
-        return timedelta(days=days) if days <= most else _malformed()
+        if not text.isascii() or not text.isdigit() or not least <= int(text[:9]) <= most:
+            raise ValueError
+        return timedelta(days=int(text))
 
     return convert
 

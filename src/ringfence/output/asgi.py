@@ -35,7 +35,11 @@ class Output:
     def __init__(self, settings: Settings) -> None:
         host = urlsplit(settings.origin).hostname
         self._site: Final = Site(
-            fixed=fixed(secure=settings.secure),
+            fixed=fixed(
+                secure=settings.secure,
+                max_age=settings.hsts_max_age,
+                subdomains=settings.hsts_subdomains,
+            ),
             origins=frozenset({*settings.allowed_origins, settings.origin}),
             secure_cookies=settings.secure or host in _LOOPBACK,
         )

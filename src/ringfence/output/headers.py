@@ -7,6 +7,7 @@ Sources: OWASP ASVS 5.0 section 3.4 and 14.3; OWASP HTTP Headers Cheat Sheet; MU
 """
 
 import re
+from datetime import timedelta
 from functools import lru_cache
 from typing import Final, TypeAlias
 
@@ -30,11 +31,13 @@ _ALWAYS: Final[tuple[Header, ...]] = (
 )
 #: The answer may depend on where the request comes from: whoever keeps it must ask (MUSTS C04).
 _VARY: Final[Header] = (b"vary", b"Origin, Sec-Fetch-Site, Sec-Fetch-Mode, Sec-Fetch-Dest")
-#: Two years, beyond the year that ASVS 3.4.1 asks for.
-_HSTS: Final[Header] = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
+_HSTS: Final = b"strict-transport-security"
+#: Beyond the year that ASVS 3.4.1 asks for.
+TWO_YEARS: Final = timedelta(days=730)
 
 #: What the layer alone says, and what tells a stranger which software answers.
-OWNED: Final = frozenset({name for name, _ in (*_ALWAYS, _HSTS)}) | {
+OWNED: Final = frozenset({name for name, _ in _ALWAYS}) | {
+    _HSTS,
     REQUEST_ID,
     b"server",
     b"x-powered-by",
@@ -61,9 +64,20 @@ _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z").match
 _STORED: Final = re.compile(rb"(?:^|[ ,])(?:public|immutable)(?:[ ,]|\Z)", re.IGNORECASE)
 
 
-def fixed(*, secure: bool) -> tuple[Header, ...]:
-    """The headers that every response carries; HSTS means something by TLS alone."""
-    return (*_ALWAYS, _VARY, _HSTS) if secure else (*_ALWAYS, _VARY)
+def fixed(
+    *, secure: bool, max_age: timedelta = TWO_YEARS, subdomains: bool = True
+) -> tuple[Header, ...]:
+    """The headers that every response carries; HSTS means something by TLS alone (RFC 6797 7.2).
+
+    Args:
+        secure: Whether browsers reach the site by TLS.
+        max_age: How long browsers insist on it; nothing makes them forget (RFC 6797 6.1.1).
+        subdomains: Whether they insist on it for every name below the site's, too.
+    """
+    if not secure:
+        return (*_ALWAYS, _VARY)
+    value = f"max-age={max_age // timedelta(seconds=1)}" + "; includeSubDomains" * subdomains
+    return (*_ALWAYS, _VARY, (_HSTS, value.encode()))
 
 
 def well_formed(name: bytes, value: bytes) -> bool:

@@ -4,6 +4,7 @@ Each forgery is refused here, and each that names a victim is believed once the 
 """
 
 import json
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -196,31 +197,82 @@ def test_a_token_that_is_remembered_is_not_examined_again() -> None:
     assert verifier.known(TOKEN, NOON) is None
     principal = verifier.examine(TOKEN, NOON)
     assert verifier.known(TOKEN, NOON) is None, "whoever examined it decides whether it is kept"
-    verifier.remember(TOKEN, principal)
+    verifier.remember(TOKEN, principal, NOON)
     assert verifier.known(TOKEN, NOON + SECOND) is principal
 
 
 def test_a_remembered_token_expires_like_any_other() -> None:
     verifier = service()
-    verifier.remember(TOKEN, verifier.examine(TOKEN, NOON))
+    verifier.remember(TOKEN, verifier.examine(TOKEN, NOON), NOON)
     assert verifier.known(TOKEN, NOON + LIFETIME - SECOND) is not None
     assert verifier.known(TOKEN, NOON + LIFETIME) is None
 
 
-def test_the_memory_is_bounded_and_loses_what_came_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "REMEMBERED", 2)
-    verifier = service()
+def remembering(bytes_: int = 10**6) -> AccessTokens:
+    """With so much memory."""
+    return AccessTokens(keys(SIGNER), Settings(origin=ORIGIN, token_cache_bytes=bytes_))
+
+
+def test_the_memory_is_bounded_in_bytes_and_loses_what_came_first() -> None:
     several = [issued(NOON - n * SECOND) for n in range(4)]
-    for token in several:
-        verifier.remember(token, verifier.examine(token, NOON))
-    known = [verifier.known(token, NOON) is not None for token in several]
-    assert known == [False, False, True, True]
+    room = sum(len(token) + tokens._REMEMBERED_BYTES for token in several[2:])
+    for less, kept in ((0, several[2:]), (1, several[3:])):
+        verifier = remembering(room - less)
+        for token in several:
+            verifier.remember(token, verifier.examine(token, NOON), NOON)
+        assert [token for token in several if verifier.known(token, NOON)] == kept
+
+
+def test_what_takes_more_room_than_there_is_is_not_remembered() -> None:
+    verifier = remembering(1)
+    verifier.remember(TOKEN, verifier.examine(TOKEN, NOON), NOON)
+    assert verifier.known(TOKEN, NOON) is None
+    assert verifier._verified_bytes == 0
+
+
+def test_a_token_that_comes_twice_at_once_is_counted_once() -> None:
+    verifier = remembering()
+    principal = verifier.examine(TOKEN, NOON)
+    verifier.remember(TOKEN, principal, NOON)
+    verifier.remember(TOKEN, principal, NOON)
+    assert verifier._verified_bytes == len(TOKEN) + tokens._REMEMBERED_BYTES
+    verifier.forget()
+    assert verifier._verified_bytes == 0
+
+
+def test_expired_tokens_leave_the_memory_when_another_one_comes() -> None:
+    verifier = remembering()
+    for n in range(10):
+        token = issued(NOON - n * SECOND)
+        verifier.remember(token, verifier.examine(token, NOON), NOON)
+    later = NOON + LIFETIME
+    fresh = issued(later)
+    verifier.remember(fresh, verifier.examine(fresh, later), later)
+    assert [*verifier._verified] == [fresh]
+    assert verifier._verified_bytes == len(fresh) + tokens._REMEMBERED_BYTES
+
+
+def test_a_remembered_token_takes_no_more_than_is_counted() -> None:
+    """Measured: the bound of bytes is one of memory."""
+    several = [issued(NOON - n * SECOND) for n in range(200)]
+    verifier = remembering()
+    verifier.examine(several[0], NOON)
+    tracemalloc.start()
+    try:
+        for token in several:
+            own = f"{token[:-1]}{token[-1]}"  # a text of its own, as each request brings one
+            verifier.remember(own, verifier.examine(own, NOON), NOON)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(verifier._verified) == len(several)
+    assert taken <= verifier._verified_bytes
 
 
 def test_removing_a_key_ends_its_tokens_at_once() -> None:
     """DESIGN section 6: the memory of verified tokens goes with the key."""
     verifier = AccessTokens(keys(SIGNER, OTHER), Settings(origin=ORIGIN))
-    verifier.remember(TOKEN, verifier.examine(TOKEN, NOON))
+    verifier.remember(TOKEN, verifier.examine(TOKEN, NOON), NOON)
     verifier.use(keys(OTHER))
     assert verifier.known(TOKEN, NOON) is None
     with pytest.raises(Refused, match="token.invalid"):

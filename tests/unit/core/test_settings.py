@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +97,10 @@ def test_everything_wrong_is_reported_at_once() -> None:
         ("SESSION_IDLE_DAYS", "8", "malformed"),
         ("SESSION_ABSOLUTE_DAYS", "31", "malformed"),
         ("TENANT", "a b", "malformed"),
+        ("HSTS_DAYS", "731", "malformed"),
+        ("HSTS_DAYS", "-1", "malformed"),
+        ("HSTS_SUBDOMAINS", "yes", "malformed"),
+        ("TOKEN_CACHE_BYTES", "-5", "malformed"),
         ("MAIL_FROM", "a\r\nBcc: x@y", "malformed"),
         ("SIGN_UP", "maybe", "malformed"),
     ],
@@ -108,3 +113,60 @@ def test_a_bad_value_stops_the_start_and_is_not_repeated(
     assert found.startswith(f"RINGFENCE_{name} ")
     assert problem in found
     assert value not in found
+
+
+def test_hsts_may_be_short_and_for_one_name_alone() -> None:
+    settings = parse(GOOD | {"RINGFENCE_HSTS_DAYS": "0", "RINGFENCE_HSTS_SUBDOMAINS": "off"})
+    assert (settings.hsts_max_age, settings.hsts_subdomains) == (timedelta(), False)
+    assert parse(GOOD | {"RINGFENCE_HSTS_DAYS": "730"}).hsts_max_age == timedelta(days=730)
+
+
+# ------------------------------------------------------------------------------------ in files
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_secret_may_stand_in_a_file(tmp_path: Path, end: str) -> None:
+    """Its own line break is no part of it, and a space is."""
+    (tmp_path / "database").write_bytes(f"postgresql://app:Zt-91-x @db/auth{end}".encode())
+    settings = parse(GOOD | {"RINGFENCE_DATABASE_FILE": str(tmp_path / "database")})
+    assert settings.database == "postgresql://app:Zt-91-x @db/auth"
+
+
+def test_what_stands_in_a_file_is_judged_alike(tmp_path: Path) -> None:
+    (tmp_path / "weak").write_text("postgresql://app:postgres@db/x\n")
+    (tmp_path / "malformed").write_text("mysql://db/x")
+    weak = problems(GOOD | {"RINGFENCE_DATABASE_FILE": str(tmp_path / "weak")})
+    malformed = problems(GOOD | {"RINGFENCE_DATABASE_FILE": str(tmp_path / "malformed")})
+    assert weak == ("RINGFENCE_DATABASE is weak",)
+    assert [each.partition(":")[0] for each in malformed] == ["RINGFENCE_DATABASE is malformed"]
+
+
+def test_what_the_application_requires_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "stripe").write_text("sk-a-long-one\n")
+    environ = GOOD | {"STRIPE_KEY_FILE": str(tmp_path / "stripe")}
+    assert parse(environ, required=["STRIPE_KEY"]).extra == {"STRIPE_KEY": "sk-a-long-one"}
+
+
+def test_a_file_that_cannot_be_read_stops_the_start_and_its_name_is_not_said(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff")
+    environ = {"RINGFENCE_MAIL_FILE": str(tmp_path / "nothing"), "RINGFENCE_ORIGIN": "https://a"}
+    assert problems(environ) == ("RINGFENCE_MAIL_FILE cannot be read: No such file or directory",)
+    environ = GOOD | {"RINGFENCE_LOG_FILE": str(tmp_path / "binary")}
+    assert problems(environ) == ("RINGFENCE_LOG_FILE cannot be read: it is no text",)
+    environ = GOOD | {"STRIPE_KEY_FILE": str(tmp_path)}
+    assert problems(environ, "STRIPE_KEY") == ("STRIPE_KEY_FILE cannot be read: Is a directory",)
+
+
+def test_a_value_and_a_file_at_once_stop_the_start(tmp_path: Path) -> None:
+    """Which of the two is meant, nobody can know."""
+    (tmp_path / "origin").write_text("https://other.example")
+    environ = GOOD | {"RINGFENCE_ORIGIN_FILE": str(tmp_path / "origin")}
+    assert problems(environ) == ("RINGFENCE_ORIGIN and RINGFENCE_ORIGIN_FILE are both set",)
+
+
+def test_a_file_of_a_setting_that_does_not_exist_stops_the_start() -> None:
+    assert problems(GOOD | {"RINGFENCE_DATABAS_FILE": "/x"}) == (
+        "RINGFENCE_DATABAS_FILE is not known; RINGFENCE_DATABASE_FILE is",
+    )

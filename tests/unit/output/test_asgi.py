@@ -64,6 +64,14 @@ async def test_without_tls_there_is_no_hsts() -> None:
     assert answer.value("x-content-type-options") == "nosniff"
 
 
+async def test_hsts_is_what_the_settings_say() -> None:
+    settings = Settings(
+        origin="https://a.example", hsts_max_age=timedelta(days=1), hsts_subdomains=False
+    )
+    answer = await through(answering(200), settings=settings)
+    assert answer.value("strict-transport-security") == "max-age=86400"
+
+
 async def test_what_an_answer_varies_with_is_added_to_what_the_application_says() -> None:
     """MUSTS C04: a cache in between must not give one site's answer to another."""
     answer = await through(answering(200, [(b"vary", b"Accept-Encoding")]))

@@ -1,5 +1,7 @@
 """The security headers of every response: MUSTS C01-C04 and C06."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +28,22 @@ def test_without_tls_only_hsts_is_missing() -> None:
     assert {*fixed(secure=True)} - {*fixed(secure=False)} == {
         (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
     }
+
+
+@pytest.mark.parametrize(
+    ("days", "subdomains", "value"),
+    [
+        (730, True, b"max-age=63072000; includeSubDomains"),
+        (1, False, b"max-age=86400"),
+        (0, False, b"max-age=0"),  # browsers forget it (RFC 6797 6.1.1)
+    ],
+)
+def test_hsts_is_as_long_and_as_wide_as_it_is_set(
+    days: int, value: bytes, *, subdomains: bool
+) -> None:
+    """Two years for every name below would take down an apex domain's neighbours."""
+    sent = dict(fixed(secure=True, max_age=timedelta(days=days), subdomains=subdomains))
+    assert sent[b"strict-transport-security"] == value
 
 
 @given(st.binary(), st.sampled_from([b"\r", b"\n", b"\0", b"\x1b", b"\x7f", b"\x08"]), st.binary())

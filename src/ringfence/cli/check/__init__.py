@@ -102,7 +102,7 @@ def _findings(arguments: argparse.Namespace) -> Iterator[Finding]:
     weak = [problem for problem in problems if problem.endswith(" is weak")]
     wrong = [problem for problem in problems if problem not in weak]
     environment = f"for {settings.environment}" if settings else ""
-    remedy = "docs/your-app.md says what each setting takes"
+    remedy = "docs/settings.md says what each setting takes"
     yield Finding(
         check="settings", problems=found("settings-wrong", *wrong, remedy=remedy), note=environment
     )
