@@ -47,8 +47,9 @@ OLDEST_TESTS = (
 #: side stand on the same one.
 BENCH_OVERRIDE = "sqlalchemy[asyncio]>=2.1\n"
 
-#: Chromium for the browser tests, what Playwright's driver links to, and git for those of `check`.
-PROGRAMS = ("chromium", "git")
+#: Chromium for the browser tests, what Playwright's driver links to, git for those of `check`, and
+#: logrotate for the examples.
+PROGRAMS = ("chromium", "git", "logrotate")
 INSTALL = ("apt-get", "install", "-y", "--no-install-recommends", *PROGRAMS, "libatomic1")
 
 #: How pip, uv and npm say that there is no network.
@@ -305,7 +306,7 @@ def install_uv() -> None:
 
 
 def prepare_programs() -> None:
-    """Install Chromium and git as root; tell anybody else what root has to type."""
+    """Install programs as root; tell anybody else what root has to type."""
     import ctypes
     import shutil
 
@@ -314,21 +315,22 @@ def prepare_programs() -> None:
     except OSError:
         found = False
     else:
-        found = all(shutil.which(program) for program in PROGRAMS)
+        path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"  # where logrotate is
+        found = all(shutil.which(program, path=path) for program in PROGRAMS)
     if found:
         return
     if shutil.which("apt-get") is None:
-        raise Failed("The tests need Chromium (`chromium`), libatomic.so.1 and git.")
+        raise Failed(f"The tests need {', '.join(PROGRAMS)} and libatomic.so.1.")
     if os.geteuid() != 0:
         raise Failed(
-            "The tests need Chromium and git. As root:\n"
+            f"The tests need {', '.join(PROGRAMS)}. As root:\n"
             f"  apt-get update && {' '.join(INSTALL)}\n"
             "All other tests run without them:\n"
-            '  python3 dev.py test -m "not browser and not git"'
+            '  python3 dev.py test -m "not browser and not git and not logrotate"'
         )
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     step("package lists", "apt-get", "update", environment=quiet)
-    step("Chromium and git", *INSTALL, environment=quiet)
+    step("programs", *INSTALL, environment=quiet)
 
 
 def prepare_web() -> None:

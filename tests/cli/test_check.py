@@ -29,7 +29,7 @@ def texts(found: dict[str, Any]) -> list[str]:
 
 
 def test_a_fresh_installation_is_in_order_and_stays_as_it_is(shell: Shell) -> None:
-    shell.run("check")
+    assert shell.run("check") == 0
     assert shell.out == (
         "settings     ok           for test\n"
         "credentials  ok\n"
@@ -40,8 +40,7 @@ def test_a_fresh_installation_is_in_order_and_stays_as_it_is(shell: Shell) -> No
         "files        ok\n"
         "proxies      ok\n"
         "open files   ok\n"
-        "git          1 problem\n"
-        "  there is no git on this machine\n"
+        "git          ok           this folder is in no git repository\n"
     )
     assert not list(shell.folder.iterdir())
 
@@ -180,10 +179,15 @@ def test_an_application_that_is_not_there_is_told(shell: Shell) -> None:
     ]
 
 
+def test_a_repository_that_nobody_can_read_is_a_problem(shell: Shell) -> None:
+    """A server has neither git nor a repository, and that is no problem."""
+    (shell.folder / ".git").mkdir()
+    assert texts(check(shell, "git")) == ["there is no git on this machine"]
+
+
 def test_status_1_is_for_problems_and_not_for_warnings(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ringfence.cli.check.secrets_in_git.Repository.of", lambda _folder: None)
     assert shell.run("check") == 0
     monkeypatch.setattr("resource.getrlimit", lambda _which: (1024, 4096))
     assert shell.run("check") == 0
@@ -208,7 +212,6 @@ def test_a_log_that_is_said_as_sarif_holds_what_the_standard_asks_for(shell: She
         == set(rules)
         == {
             "keys-wrong",
-            "git-unread",
         }
     )
     assert {result["level"] for result in run["results"]} == {"error"}

@@ -6,6 +6,7 @@ the form of the answers is the one that is parsed here.
 """
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,8 +56,12 @@ class Repository:
         """The repository around ``folder``; None if there is none.
 
         Raises:
-            ConfigurationError: There is no git on this machine, or it refuses.
+            ConfigurationError: There is one and no git on this machine, or git refuses.
         """
+        if shutil.which("git") is None and not any(
+            (each / ".git").exists() for each in (folder, *folder.parents)
+        ):
+            return None  # a server, where nobody commits
         try:
             top = _ask(folder, "rev-parse", "--show-toplevel")
         except LookupError:
