@@ -181,7 +181,7 @@ def usual_kinds() -> Detect | None:
     try:
         from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
         from detect_secrets.filters import heuristic
-        from detect_secrets.plugins.keyword import KeywordDetector
+        from detect_secrets.plugins.keyword import DENYLIST, KeywordDetector
     except ModuleNotFoundError:
         return None
     plugins: list[Any] = [
@@ -190,6 +190,8 @@ def usual_kinds() -> Detect | None:
         if kind not in _UNASKED and plugin is not KeywordDetector
     ]
     keyword: Any = KeywordDetector()
+    # Each of its expressions looks for one of these words, and most lines hold none.
+    names = re.compile("|".join(DENYLIST), re.IGNORECASE).search
 
     def detect(path: str, text: str) -> set[str]:
         kinds = {
@@ -199,6 +201,8 @@ def usual_kinds() -> Detect | None:
             if plugin.secret_type != _IN_ADDRESSES
             or not (_is_placeholder(value) or heuristic.is_templated_secret(value))
         }
+        if not names(text):
+            return kinds
         if heuristic.is_indirect_reference(text) or heuristic.is_lock_file(path):
             return kinds
         for found in keyword.analyze_line(filename=_read_as(path), line=text):
