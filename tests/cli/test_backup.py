@@ -249,6 +249,18 @@ def test_without_the_keys_nothing_is_restored(shell: Shell) -> None:
     assert not Path("keys").exists()
 
 
+def test_with_the_keys_of_another_database_nothing_is_restored(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(shell, monkeypatch, "alice")
+    shell.run("backup", "backup")
+    shutil.rmtree("keys")
+    load_or_create(Path("keys"))
+    assert shell.run("restore", "backup", "--end-all-sessions", "--replace") == 1
+    assert "keys/pepper-1.key is not the key that the database was made with\n" in shell.err
+    assert query(Path("ringfence.sqlite"), "SELECT count(*) FROM accounts") == [1]
+
+
 @pytest.mark.parametrize("content", [b"", b"no database" * 99])
 def test_what_is_no_backup_is_not_restored(shell: Shell, content: bytes) -> None:
     load_or_create(Path("keys"))

@@ -1,6 +1,7 @@
 """``ringfence check`` finds what is wrong and changes nothing; PostgreSQL is in ``contract``."""
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from ringfence.storage.keys import load_or_create
+from ringfence.storage.migrations import HEAD
 from tests.unit.cli.conftest import Shell
 
 
@@ -52,7 +54,7 @@ def test_an_installation_that_runs_is_described(shell: Shell) -> None:
     assert check(shell, "database") == {
         "check": "database",
         "ok": True,
-        "note": "sqlite, revision 0001",
+        "note": f"sqlite, revision {HEAD}",
         "problems": [],
     }
     assert check(shell, "keys")["note"] == "1 to sign with, pepper 1"
@@ -92,11 +94,29 @@ def test_a_key_that_others_can_read_is_found_with_what_to_do(shell: Shell) -> No
     ) in shell.out
 
 
-def test_keys_that_are_missing_beside_a_database_are_told(shell: Shell) -> None:
+def test_keys_that_are_missing_beside_their_database_are_told_in_the_words_of_the_start(
+    shell: Shell,
+) -> None:
     """An unmounted volume: with new keys no password is right any more."""
     shell.run("migrate")
-    assert texts(check(shell, "keys")) == ["there are no keys, and the database is there already"]
+    assert check(shell, "keys")["note"] == "made by the next start"
+    shell.json("limits", "list", "--account", "alice@example.com")  # makes the keys
+    shutil.rmtree("keys")
+    (found,) = texts(check(shell, "keys"))
+    assert found.startswith("keys is missing, and the database was made with keys")
+    assert shell.run("limits", "list", "--account", "alice@example.com") == 1
+    assert shell.err == f"{found}\n"
     assert not (shell.folder / "keys").exists()
+
+
+def test_keys_of_another_database_are_named(shell: Shell) -> None:
+    shell.json("limits", "list", "--account", "alice@example.com")  # makes keys and database
+    assert check(shell, "keys")["ok"]
+    shutil.rmtree("keys")
+    load_or_create(Path("keys"))
+    assert "keys/salt.key is not the key that the database was made with" in texts(
+        check(shell, "keys")
+    )
 
 
 def test_a_database_that_others_can_read_is_found(shell: Shell) -> None:

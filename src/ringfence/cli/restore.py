@@ -20,7 +20,7 @@ import msgspec
 from ringfence.cli.backup import refuse_postgres
 from ringfence.cli.installation import add_operator, note, open_monitor
 from ringfence.core.errors import ConfigurationError
-from ringfence.core.settings import Settings, parse
+from ringfence.core.settings import parse
 
 if TYPE_CHECKING:
     from ringfence.storage.sqlite.backup import Undone
@@ -79,8 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings = parse(os.environ)
     refuse_postgres(settings.database, "pg_restore")
-    _check_keys(settings)
     since = made_at(arguments.file)
+    _check_keys(settings.keys, arguments.file)
     end = _asked(since) if arguments.end is None else arguments.end
     undone = _undone(_events(arguments.log, since), end_all=end)
     database, now = file_of(settings.database), datetime.now(UTC)
@@ -98,13 +98,20 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_keys(settings: Settings) -> None:
-    """Without its keys no password of the database is right, and the start would make new ones."""
-    from ringfence.storage.keys import load_or_create
+def _check_keys(folder: Path, backup: Path) -> None:
+    """Without its keys no password of the database is right, and no start is let through.
 
-    if not settings.keys.is_dir() or not any(settings.keys.iterdir()):
-        raise ConfigurationError(f"put the keys back first: there are none in {settings.keys}")
-    load_or_create(settings.keys)
+    Raises:
+        ConfigurationError: There are none, or others.
+    """
+    from ringfence.authn.keys import mismatches
+    from ringfence.storage.keys import load
+    from ringfence.storage.sqlite.backup import fingerprints_in
+
+    if not folder.is_dir() or not any(folder.iterdir()):
+        raise ConfigurationError(f"put the keys back first: there are none in {folder}")
+    if problems := [*mismatches(load(folder), fingerprints_in(backup))]:
+        raise ConfigurationError(*(f"{folder.name}/{problem}" for problem in problems))
 
 
 def _asked(since: datetime) -> bool:

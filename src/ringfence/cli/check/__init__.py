@@ -144,12 +144,11 @@ def _installation(settings: Settings, *, offline: bool) -> Iterator[Finding]:
     from ringfence.cli.check.database import Checked, database
     from ringfence.cli.check.mail import mail
 
-    file = machine.database_file(settings)
-    yield machine.keys(settings, database_is_there=file is not None and file.exists())
-    if offline and file is None:
-        checked = Checked(Finding(check="database", note="not asked"))
+    if offline and settings.database.startswith("postgresql:"):
+        checked = Checked(finding=Finding(check="database", note="not asked"))
     else:
         checked = database(settings.database)
+    yield machine.keys(settings, checked.fingerprints, has_accounts=checked.has_accounts)
     yield checked.finding
     yield machine.clock(settings, datetime.now(UTC), checked.newest)
     if not offline:

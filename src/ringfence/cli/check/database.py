@@ -4,17 +4,20 @@ import asyncio
 import os
 import sqlite3
 import stat
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, LiteralString
 from urllib.parse import urlsplit
 
 from ringfence.cli.check.finding import Finding, Problem, found
 from ringfence.core.errors import ConfigurationError, StoreError
+from ringfence.storage import statements
 from ringfence.storage.migrations import HEAD
-from ringfence.storage.rows import moment
+from ringfence.storage.rows import Row, moment
 from ringfence.storage.sqlite.file import failure, file_of
 
 _LOOPBACK: Final = frozenset({"", "localhost", "127.0.0.1", "::1"})
@@ -23,12 +26,14 @@ _LOOPBACK: Final = frozenset({"", "localhost", "127.0.0.1", "::1"})
 _APART: Final = timedelta(seconds=2)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What was found, and the newest time in the database: it is not ahead of a right clock."""
+    """What was found, and what other checks need to know of the database."""
 
-    def __init__(self, finding: Finding, newest: datetime | None = None) -> None:
-        self.finding: Final = finding
-        self.newest: Final = newest
+    finding: Finding
+    newest: datetime | None = None  # the newest time in it: not ahead of a right clock
+    fingerprints: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    has_accounts: bool = False
 
 
 def database(url: str) -> Checked:
@@ -38,15 +43,17 @@ def database(url: str) -> Checked:
         if scheme == "sqlite":
             return _sqlite(file_of(url))
         if scheme == "postgresql":
-            return Checked(asyncio.run(_postgres(url)))
+            return asyncio.run(_postgres(url))
     except ConfigurationError as error:
-        return Checked(Finding(check="database", problems=_refused(error)))
+        return Checked(finding=Finding(check="database", problems=_refused(error)))
     except StoreError as error:
         text = f"does not answer: {error.facts['reason']}"
         remedy = "start it, and look at RINGFENCE_DATABASE"
         problems = found("database-unreachable", text, remedy=remedy)
-        return Checked(Finding(check="database", problems=problems))
-    return Checked(Finding(check="database", note="in memory: nothing survives the process"))
+        return Checked(finding=Finding(check="database", problems=problems))
+    return Checked(
+        finding=Finding(check="database", note="in memory: nothing survives the process")
+    )
 
 
 def _refused(error: ConfigurationError) -> list[Problem]:
@@ -71,16 +78,23 @@ def _sqlite(file: Path) -> Checked:
             if revision != HEAD:
                 _rehearse(connection)
             newest = _newest(connection) if revision == HEAD else None
+            fingerprints = _rows(connection, statements.FINGERPRINTS.sqlite)
+            accounts = _rows(connection, "SELECT 1 FROM accounts LIMIT 1")
     except FileNotFoundError:
         note = "made by the next start"
-        return Checked(Finding(check="database", problems=problems, note=note))
+        return Checked(finding=Finding(check="database", problems=problems, note=note))
     except (OSError, sqlite3.Error) as error:
         raise failure(error) from error
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         text = "the file is open to other users"
         problems += found("file-open-to-others", text, remedy=f"chmod go= {file}")
     finding = Finding(check="database", problems=problems, note=f"sqlite, {_said(revision)}")
-    return Checked(finding, newest)
+    return Checked(
+        finding=finding,
+        newest=newest,
+        fingerprints={row[0]: row[1] for row in fingerprints},
+        has_accounts=bool(accounts),
+    )
 
 
 def _writable(folder: Path) -> list[Problem]:
@@ -94,6 +108,16 @@ def _writable(folder: Path) -> list[Problem]:
 
 def _read_only(file: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)
+
+
+def _rows(connection: sqlite3.Connection, query: LiteralString) -> list[Row]:
+    """The rows; none where an older version has not made the table yet."""
+    try:
+        return connection.execute(query).fetchall()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return []
+        raise
 
 
 def _revision_of(connection: sqlite3.Connection) -> str | None:
@@ -146,14 +170,18 @@ def _said(revision: str | None) -> str:
 # --------------------------------------------------------------------------------- PostgreSQL
 
 
-async def _postgres(url: str) -> Finding:
+async def _postgres(url: str) -> Checked:
     from ringfence.storage import open_stores
     from ringfence.storage.postgres.database import Database
     from ringfence.storage.statements import Query
 
     stores = open_stores(url)
     await stores.start()  # the start's own judgement of the revision; it changes nothing
-    await stores.close()
+    try:
+        fingerprints = await stores.fingerprints.known()
+        accounts = await stores.accounts.list(limit=1)
+    finally:
+        await stores.close()
     reader = Database(url)
     await reader.open()
     try:
@@ -170,7 +198,11 @@ async def _postgres(url: str) -> Finding:
     if now is not None and abs(now[0] - datetime.now(UTC)) > _APART:
         text = "the clocks of this machine and of the database differ by more than 2 seconds"
         problems += found("clock-wrong", text, remedy="let NTP keep both: timedatectl set-ntp true")
-    return Finding(check="database", problems=problems, note=f"postgresql, {_said(HEAD)}")
+    return Checked(
+        finding=Finding(check="database", problems=problems, note=f"postgresql, {_said(HEAD)}"),
+        fingerprints=fingerprints,
+        has_accounts=bool(accounts),
+    )
 
 
 def _privilege(text: str) -> Problem:

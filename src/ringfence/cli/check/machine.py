@@ -4,7 +4,7 @@ import ctypes
 import os
 import resource
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlsplit
 
 from ringfence.cli.check.finding import Finding, Problem, Weight
 from ringfence.core.settings import Environment, Settings
-from ringfence.storage.sqlite.file import file_of
 
 #: Each connection is one descriptor, beside those of the database and the log.
 _FEW_FILES: Final = 256
@@ -173,31 +172,32 @@ def open_files(soft: int | None = None) -> Finding:
     return Finding(check="open files", problems=[problem])
 
 
-def keys(settings: Settings, *, database_is_there: bool) -> Finding:
-    """Whether the keys are there, whole, and this user's alone. None are made."""
+def keys(settings: Settings, fingerprints: Mapping[str, bytes], *, has_accounts: bool) -> Finding:
+    """Whether the keys are there, whole, this user's alone, and those of the database.
+
+    None are made; it is judged as ``storage.keys.open_keys`` judges at the start.
+    """
+    from ringfence.authn.keys import mismatches
     from ringfence.core.errors import ConfigurationError
-    from ringfence.storage.keys import load_or_create
+    from ringfence.storage.keys import load
 
     folder = settings.keys
     names = [file.name for file in folder.iterdir()] if folder.is_dir() else []
-    if "unfinished" in names or (not names and not database_is_there):
+    if (not names or "unfinished" in names) and not fingerprints and not has_accounts:
         return Finding(check="keys", note="made by the next start")
-    if not names:
-        text = "there are no keys, and the database is there already"
-        remedy = "put the keys back: with new ones no password is right (RINGFENCE_KEYS)"
-        return Finding(
-            check="keys", problems=[Problem(rule="keys-missing", text=text, remedy=remedy)]
-        )
     try:
-        found = load_or_create(folder)
+        there = load(folder)
     except ConfigurationError as error:
-        problems = [
-            Problem(rule="keys-wrong", text=text, remedy=_mend(text, folder))
-            for text in error.problems
-        ]
-        return Finding(check="keys", problems=problems)
-    note = f"{len(found.signing)} to sign with, pepper {max(found.peppers)}"
+        return _wrong(folder, error.problems)
+    if foreign := [f"{folder.name}/{each}" for each in mismatches(there, fingerprints)]:
+        return _wrong(folder, foreign)
+    note = f"{len(there.signing)} to sign with, pepper {max(there.peppers)}"
     return Finding(check="keys", note=note)
+
+
+def _wrong(folder: Path, texts: Iterable[str]) -> Finding:
+    problems = [Problem(rule="keys-wrong", text=each, remedy=_mend(each, folder)) for each in texts]
+    return Finding(check="keys", problems=problems)
 
 
 def _mend(problem: str, folder: Path) -> str:
@@ -205,9 +205,4 @@ def _mend(problem: str, folder: Path) -> str:
         return f"chmod -R go= {folder}"
     if problem.endswith("belongs to another user"):
         return "run this command as the user of the service"
-    return "put the file back from the backup of the keys"
-
-
-def database_file(settings: Settings) -> Path | None:
-    """The file of the database, on SQLite."""
-    return file_of(settings.database) if settings.database.startswith("sqlite:") else None
+    return "put the keys of this database back, from their backup: with others no password is right"

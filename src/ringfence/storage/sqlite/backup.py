@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from ringfence.core.errors import ConfigurationError
+from ringfence.storage import statements
 from ringfence.storage.rows import microseconds
 from ringfence.storage.rows import roles as encoded
 from ringfence.storage.sqlite.file import failure, primary_code
@@ -85,6 +86,16 @@ def made_at(backup: Path) -> datetime:
     if application != _APPLICATION:
         raise ConfigurationError(f"{backup} was not made by ringfence backup")
     return datetime.fromtimestamp(minute * _MINUTE, UTC)
+
+
+def fingerprints_in(backup: Path) -> Mapping[str, bytes]:
+    """Those of the keys that ``backup`` belongs to; none if it is of an older version."""
+    try:
+        with closing(_connect(backup, "ro")) as connection:
+            found = connection.execute(statements.FINGERPRINTS.sqlite).fetchall()
+    except sqlite3.Error:  # no such table; what is damaged, ``restore`` finds
+        return {}
+    return dict(found)
 
 
 def restore(
