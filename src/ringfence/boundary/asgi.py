@@ -28,7 +28,7 @@ _MESSAGES: Final = 64  # of a WebSocket, that the SQL guard remembers
 #: Of a message to the auth service: a password of 1 KB, escaped, and a token are far below it.
 _OWN_BODY_BYTES: Final = 16 * 1024
 
-#: Asked for by machines that know an address and no name: load balancers, other services.
+#: Requested by machines that know only an address, no name: load balancers, other services.
 _WITHOUT_HOST_CHECK: Final = frozenset({"/healthz", "/readyz", "/.well-known/jwks.json"})
 
 

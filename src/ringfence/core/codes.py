@@ -1,6 +1,6 @@
 """The one catalogue of codes: error answers, events, docs and attack results all use it.
 
-A code is ``topic.reason``. It belongs to exactly one layer, says what the client is told, and
+A code is ``topic.reason``. It belongs to exactly one layer. It says what the client is told, and
 under which name of the OWASP logging vocabulary the event is written.
 
 Sources: RFC 9457 (problem details); OWASP Logging Vocabulary Cheat Sheet; DESIGN section 6.

@@ -9,7 +9,7 @@ _NO_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Resource(NamedTuple):
-    """The very thing that a request is about.
+    """The object that a request is about.
 
     ``value`` is what the policy's loader returned, ``owner`` the subject it belongs to; both are
     ``None`` where the policy names no loader, or where the loader found nothing.

@@ -2,7 +2,7 @@
 
 RingfenceError
 ├── Refused             a control said no; carries a code of the catalogue
-│   └── StoreError      a store failed or went away: ``store.unavailable``, never let in
+│   └── StoreError      a store failed or went away: ``store.unavailable``
 ├── ConfigurationError  the start is refused; names only, never values
 └── RoutesSealed        routes were added, moved or removed after the start
 
@@ -61,4 +61,4 @@ class ConfigurationError(RingfenceError):
 
 
 class RoutesSealed(RingfenceError):
-    """A list of routes was to be changed after the start. It is as it was; nothing is served."""
+    """Code tried to change a list of routes after the start. The list stays as it was."""

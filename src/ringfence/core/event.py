@@ -1,4 +1,4 @@
-"""What is written down of what happened.
+"""Security events, which the log holds.
 
 Names are those of the OWASP logging vocabulary, reasons those of the catalogue. An event never
 holds a password, a token, a session id or a login in clear (ASVS 16.2.5): facts are chosen by the

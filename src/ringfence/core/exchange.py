@@ -1,7 +1,7 @@
-"""One request's passage through the layers: what they know of it, and what they leave behind.
+"""The record of one request on its way through the layers.
 
-The pipeline makes one ``Exchange`` for each request and every layer reads and writes its own part
-of it. A control that works by construction (an argument list, a sanitiser) leaves a ``trace``.
+The pipeline makes one ``Exchange`` for each request. Every layer reads it and writes its own part
+of it. A control that is safe by construction (an argument list, a sanitiser) leaves a ``trace``.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,7 +21,7 @@ from ringfence.core.route import NOTHING, Entry, Match
 #: The key of the ASGI scope under which handlers and dependencies find their exchange.
 SCOPE_KEY: Final = "ringfence"
 
-_MOST_REFUSALS: Final = 100  # of one request; a WebSocket may stay for long
+_MOST_REFUSALS: Final = 100  # of one request; a WebSocket may stay open for long
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ NO_SEAMS: Final[Seams] = MappingProxyType({})
 class Exchange:
     """Everything the layers know about one request. Lives as long as the request does.
 
-    Mutable on purpose, and the only such value: each attribute is written by one layer.
+    It is mutable on purpose, as the only such value. Each attribute is written by one layer.
     """
 
     __slots__ = (
@@ -123,7 +123,7 @@ class Exchange:
         Args:
             code: Name in the catalogue, such as ``"signin.done"``.
             facts: What is known beside the request.
-            subject: Whom it is about, where that is not who asks.
+            subject: Whom it is about, if that is not the caller.
             status: HTTP status of the answer that it led to.
         """
         return Event(
@@ -150,7 +150,7 @@ def trace(code: str) -> None:
 
 
 def refusal(code: str, **facts: str | int) -> Refused:
-    """What is refused to a handler, which may catch it and go on: it is written down either way."""
+    """A refusal for a handler. It is logged even if the handler catches it and goes on."""
     refused = Refused(code, facts=facts)
     exchange = current.get()
     if exchange is not None and len(exchange.refusals) < _MOST_REFUSALS:

@@ -1,9 +1,9 @@
 """The policy of a route, as data.
 
 A policy is a small formula: atoms (``public``, ``signed_in``, ``role("admin")``, ``owner(Order)``,
-``self_only``, ``aal(2)``) joined with ``&`` and ``|``. The same value feeds the check in the
-process, the boundary map, ``boundaries.lock`` and everything that is compiled from it later, so it
-holds no behaviour of its own: who judges is ``authz``.
+``self_only``, ``aal(2)``) joined with ``&`` and ``|``. The check in the process, the boundary map,
+``boundaries.lock`` and everything that is compiled from it later use the same value. Therefore it
+has no behaviour of its own: ``authz`` judges.
 
     >>> role("admin") & (role("superadmin") | self_only)
     role("admin") & (role("superadmin") | self_only)
@@ -150,7 +150,7 @@ def allow(policy: Policy) -> Callable[[HandlerT], HandlerT]:
     """Declare the policy of a handler. Order among decorators does not matter to FastAPI.
 
     Raises:
-        TypeError: This is no policy, such as the bare word in ``@allow``.
+        TypeError: This is no policy, as in ``@allow`` without parentheses.
         ConfigurationError: The handler has another policy already. Two routes that share one
             handler would share the policy declared last, however open (ATTACKS Z04).
     """
@@ -170,8 +170,8 @@ def allow(policy: Policy) -> Callable[[HandlerT], HandlerT]:
 def declared(handler: object) -> Policy | None:
     """The policy declared on ``handler`` itself, if any.
 
-    What a class inherits counts for nothing: a subclass whose policy was forgotten would be open to
-    whomever its parent is.
+    A policy that a class inherits does not count: otherwise a subclass whose policy was forgotten
+    would be open to everybody to whom its parent is open.
     """
     found = getattr(handler, POLICY_ATTRIBUTE, None)
     kind = handler if isinstance(handler, type) else type(handler)

@@ -1,11 +1,11 @@
 """The compiled route table: one path and method, one entry, one policy.
 
-The pipeline matches a request against this table before any handler can run. What the table does
-not hold does not exist. It agrees with the framework's router (first match in the order of the
-routes, method last), but for paths with a newline, which are never there: the framework's ``$``
-and ``.`` read them in two ways.
+The pipeline matches a request against this table before any handler can run. A route that is not in
+the table is not served. The table agrees with the framework's router (first match in the order of
+the routes, method last), except for paths with a newline: these never match, because the
+framework's ``$`` and ``.`` treat a newline differently.
 
-Look-up is by dictionary for paths without parameters. The others hang in a tree by the segments
+Look-up is by dictionary for paths without parameters. The others are in a tree, by the segments
 before their first parameter, so that the cost does not grow with the number of routes.
 """
 
@@ -38,7 +38,7 @@ class Entry:
 
     pattern: str  # "/orders/{order_id:int}"; a mount is its prefix, "/static"
     methods: frozenset[str] = frozenset()  # empty: every method (mounts, WebSockets)
-    policy: Policy | None  # None: nobody; a forgotten route, or the end of a sub-application
+    policy: Policy | None  # None: nobody may; a forgotten route, or the end of a sub-application
     kind: Kind = "http"
     name: str = ""  # where the handler is defined, for people
     handler: object = field(default=None, repr=False)  # identity that the wrapper confirms
@@ -135,8 +135,8 @@ def expression(entry: Entry) -> re.Pattern[str]:
     """The pattern of ``entry`` as an anchored regular expression.
 
     Raises:
-        ConfigurationError: A parameter has a convertor that is not in ``CONVERTORS``, or a name
-            that another one has too: what is judged and what the handler gets could differ.
+        ConfigurationError: A parameter has a convertor that is not in ``CONVERTORS``, or two
+            parameters have one name: the policy could judge another value than the handler gets.
     """
     if len(set(entry.parameters)) != len(entry.parameters):
         raise ConfigurationError(f"{entry.pattern}: two parameters of one name")

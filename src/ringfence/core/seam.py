@@ -1,9 +1,9 @@
-"""Seams: where the rest of the program meets a control that works by construction.
+"""Seams: where the rest of the program uses a control that is safe by construction.
 
-An argument list, a bound address, a sanitiser refuse little and still protect: they do the same
-work in a safe way. A handler calls a public function (``commands.run``), and the function asks its
-seam who does the work. That is the guarded implementation, unless the layer object that the
-current request passes through provides another one for the seam (DESIGN section 2).
+Such a control (an argument list, a bound address, a sanitiser) refuses little. It protects because
+it does the work in a safe way. A handler calls a public function (``commands.run``), and the
+function asks its seam who does the work. That is the guarded implementation, unless the layer
+object that the current request passes through provides another one for the seam (DESIGN section 2).
 
     RUNNER: Final = Seam[Runner](Layer.BOUNDARY, Guarded())
 
@@ -28,7 +28,7 @@ class Seam(Slot[T]):
 
     Args:
         layer: The layer that the control belongs to; only its object may provide for the seam.
-        guarded: What acts where nobody provides anything.
+        guarded: The implementation that acts if no layer provides one.
     """
 
     __slots__ = ("guarded", "layer")
@@ -43,7 +43,7 @@ class Seam(Slot[T]):
 
         In a request: what its layers provide. Outside of one (at the start, in a thread that has
         no context): what the application of this process provides. The guarded implementation acts
-        where there is no application, and where several disagree.
+        if there is no application, or if several applications disagree.
         """
         exchange = current.get()
         if exchange is not None:

@@ -1,7 +1,7 @@
 """Settings, parsed from the environment into frozen values; a wrong one stops the start.
 
-A setting that is missing, weak or unknown is reported by **name only**, all at once, so that one
-start shows everything there is to mend and no log holds a value (ASVS 13.4, mission).
+A setting that is missing, weak or unknown is reported by **name only**, so that no log holds a
+value. All are reported at once, so that one start shows all that is wrong (ASVS 13.4, mission).
 ``RINGFENCE_ENV`` unset means production, where every layer is the guarded one.
 """
 
@@ -26,7 +26,7 @@ _MOST_FILE_BYTES: Final = 65_536
 
 PREFIX: Final = "RINGFENCE_"
 
-#: Values found in tutorials and images; as a secret each is as good as none (ATTACKS U19).
+#: Values found in tutorials and images; none of them protects as a secret (ATTACKS U19).
 WEAK: Final = frozenset(
     (
         "",
@@ -63,8 +63,8 @@ class Environment(StrEnum):
 class SqlGuard(StrEnum):
     """What the SQL guard refuses of a statement that is not the application's own text."""
 
-    STRICT = "strict"  # all that is no gap of a harmless kind, wherever it comes from
-    TAINTED = "tainted"  # of that, what has a word of the request in it
+    STRICT = "strict"  # everything but gaps of a harmless kind, wherever it comes from
+    TAINTED = "tainted"  # of that, only what has a word of the request in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,11 +299,11 @@ REFERENCE: Final[Mapping[str, Reference]] = MappingProxyType(
 
 
 class _WeakError(Exception):
-    """A value that is well-formed and as good as none."""
+    """A value that is well-formed, but does not protect."""
 
 
 def _contradictions(settings: Settings, given: Container[str]) -> list[str]:
-    """Settings that are fine alone and wrong together, or missing where we are."""
+    """Settings that contradict each other, or that are missing in this environment."""
     problems: list[str] = []
     production = settings.environment is Environment.PRODUCTION
     if f"{PREFIX}ORIGIN" not in given:

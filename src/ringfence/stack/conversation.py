@@ -1,4 +1,4 @@
-"""An open WebSocket: its token is judged with each message, either way (ATTACKS D01)."""
+"""An open WebSocket: each message, in or out, has its token judged again (ATTACKS D01)."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from ringfence.stack.protocols import Authn
 
 
 class Conversation:
-    """Lets somebody and the application talk, as long as the token holds."""
+    """Passes messages between client and application as long as the token is valid."""
 
     def __init__(self, exchange: Exchange, authn: Authn, clock: Clock) -> None:
         self._exchange: Final = exchange
@@ -22,8 +22,8 @@ class Conversation:
         """Run ``app``, to its end or to the first message after the token was revoked or expired.
 
         Raises:
-            Refused: Why it ended; also where the application swallowed that, or wrapped it as a
-                task group does.
+            Refused: Why it ended. It is raised even if the application swallowed the error, or
+                wrapped it as a task group does.
         """
 
         async def listen() -> Message:

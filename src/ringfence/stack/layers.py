@@ -1,7 +1,7 @@
-"""The layers of a running stack: who implements each, in which order they act, what they stand on.
+"""The layers of a running stack: who implements each, in which order they act, what they use.
 
-``GUARDED`` is the one place that picks who implements a layer. What ``Ringfence(layers=…)`` is
-given takes its place there, in demo and test; no line on a request's path asks about it.
+``GUARDED`` is the one place that picks who implements a layer. In demo and test, the factories
+given to ``Ringfence(layers=…)`` replace its entries; no line on a request's path asks about that.
 """
 
 import secrets
@@ -92,7 +92,7 @@ GUARDED: Final[Mapping[Layer, Factory]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layers:
-    """The layers of a running stack, and what they stand on."""
+    """The layers of a running stack, and what they use."""
 
     network: protocols.Network
     boundary: protocols.Boundary
@@ -131,11 +131,11 @@ class Layers:
         return found
 
     def start(self) -> None:
-        """Hold the process to what it has become: no new programs, no DDL, SQL judged.
+        """Restrict the process from here on: no new programs, no DDL, SQL judged.
 
         Raises:
-            ConfigurationError: As ``seams``; every problem of the routes. What has started until
-                then, ``stop`` ends.
+            ConfigurationError: As ``seams``; every problem of the routes. ``stop`` ends what has
+                started until then.
         """
         self._hooks.callback(compose(self.seams))
         for each in (self.authz, self.network, self.boundary, self.authn, self.output):
@@ -143,7 +143,7 @@ class Layers:
             self._hooks.callback(each.close)
 
     def stop(self) -> None:
-        """Undo ``start``, as far as it came."""
+        """Undo ``start``, even if it failed halfway."""
         self._hooks.close()
 
     async def close(self) -> None:

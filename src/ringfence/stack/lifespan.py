@@ -1,9 +1,9 @@
 """The start and the end of a guarded application (ASGI lifespan).
 
-The last word, that the start is refused or that all has ended, is said once everything is closed: a
-server that hears it takes the process down without waiting, and what was still under way with it.
-And it is always said: a server takes an exception for an application that needs no start, and goes
-on.
+The last message says that the start is refused, or that all has ended. It is sent once everything
+is closed, because a server that receives it stops the process at once, together with what is still
+under way. It is always sent: if there were only an exception, a server would believe that the
+application needs no start, and would go on.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class Lifespan:
 
     Args:
         seal: Called once the application has started.
-        redacted: A text of the application's as it may be written down.
+        redacted: Gives a text of the application as it may be written down.
     """
 
     def __init__(self, seal: Callable[[], None], redacted: Callable[[str], str]) -> None:
@@ -36,10 +36,10 @@ class Lifespan:
     async def run(
         self, app: ASGIApp, scope: Scope, startup: Message, receive: Receive, send: Send
     ) -> Message:
-        """Start ``app``, seal, and end it with the server; at once where sealing is refused.
+        """Start ``app``, seal, and end it with the server; at once if sealing is refused.
 
         Returns:
-            The last word, which the server has not heard yet.
+            The last message, which the server has not received yet.
         """
         self._waiting.append(startup)
 
@@ -76,9 +76,9 @@ class Lifespan:
 
 
 async def say(last: Message, send: Send) -> None:
-    """Say the last word, and raise what failed: Starlette's ``TestClient`` waits for both.
+    """Send the last message, and raise what failed: Starlette's ``TestClient`` waits for both.
 
-    Servers that have heard it pass over the exception. It says no more than the message.
+    Servers that have the message ignore the exception, which says no more than the message.
 
     Raises:
         ConfigurationError: The start failed.

@@ -1,8 +1,8 @@
 """What the pipeline needs of each layer; any object that has it can be the layer.
 
-Beside its checks every layer has ``seams``, what it provides for the seams of ``core.seam`` (a
-guarded layer provides nothing: the guarded implementations are what seams fall back on), and
-``start`` and ``close``, for hooks that belong to the whole process.
+Beside its checks every layer has ``seams``, which is what it provides for the seams of
+``core.seam``, and ``start`` and ``close``, for hooks that belong to the whole process. A guarded
+layer provides nothing for seams, because they fall back on the guarded implementations.
 """
 
 from collections.abc import Awaitable
@@ -34,7 +34,7 @@ class Layered(Protocol):
         """Called once, when the application has started: it may have made its tables by then.
 
         Raises:
-            ConfigurationError: What the application is must not be served, by name.
+            ConfigurationError: The application must not be served; names each problem.
         """
         ...
 
@@ -55,7 +55,7 @@ class Boundary(Layered, Protocol):
     """What may come in."""
 
     def check_head(self, exchange: Exchange, /) -> None:
-        """Judge all that stands before the body. Raises ``Refused``."""
+        """Judge all that comes before the body. Raises ``Refused``."""
         ...
 
     async def read_body(self, exchange: Exchange, receive: Receive, /) -> Receive:
@@ -72,7 +72,7 @@ class Authn(Layered, Protocol):
 
     @property
     def flows(self) -> Flows:
-        """What people do to be known; the service answers for it over HTTP."""
+        """Sign-in and the other flows, which the service offers over HTTP."""
         ...
 
     def identify(self, exchange: Exchange, /) -> Awaitable[None] | None:
@@ -124,7 +124,7 @@ class Output(Layered, Protocol):
     """What leaves."""
 
     def before(self, exchange: Exchange, /) -> None:
-        """Take out of the request what is for nobody but Ringfence's own routes."""
+        """Take out of the request what only Ringfence's own routes may see."""
         ...
 
     def guard(self, exchange: Exchange, send: Send, /) -> Answering:
@@ -136,14 +136,14 @@ class Output(Layered, Protocol):
         ...
 
     async def answer_crash(self, exchange: Exchange, error: Exception, send: Answering, /) -> None:
-        """Answer an exception that nobody meant, on the same condition."""
+        """Answer an unforeseen exception, on the same condition."""
         ...
 
 
 class Monitoring(Layered, EventSink, Protocol):
-    """What is written down. Nothing here waits or raises, but ``ping``.
+    """What is written down. Only ``ping`` may wait or raise.
 
-    ``start`` is called before the application starts, which logs as well.
+    ``start`` is called before the application starts, because the application logs as well.
     """
 
     def refused(self, exchange: Exchange, refused: Refused, /) -> None:
@@ -151,11 +151,11 @@ class Monitoring(Layered, EventSink, Protocol):
         ...
 
     def swallowed(self, exchange: Exchange, /) -> None:
-        """``exchange.refusals`` were refused to the application, which answered all the same."""
+        """The application got ``exchange.refusals``, but did not pass them on as its answer."""
         ...
 
     def crashed(self, exchange: Exchange, error: Exception, /) -> None:
-        """There was an exception that nobody meant."""
+        """There was an unforeseen exception."""
         ...
 
     def redacted(self, text: str, /) -> str:

@@ -1,8 +1,8 @@
 """The composition root: the layers in order, around one application.
 
-``Ringfence(app)`` guards an ASGI application and mounts the auth service beside it. Everything
-that can be wrong is found at the start, all at once; until the start has succeeded, every request
-is answered with 503.
+``Ringfence(app)`` guards an ASGI application and mounts the auth service beside it. Mistakes are
+found at the start, and are reported all at once. Until the start has succeeded, every request is
+answered with 503.
 """
 
 import os
@@ -40,7 +40,7 @@ _STARTING: Final = (
     {"type": "http.response.body", "body": b"The service is starting.\n"},
 )
 
-#: A body that took no longer is as good as one that came with its head.
+#: A body that took no longer is treated like one that came with its head.
 _A_MOMENT: Final = timedelta(milliseconds=100)
 
 _ID_BYTES: Final = 12
@@ -58,9 +58,9 @@ class Ringfence:
     Args:
         app: FastAPI, Starlette, or any ASGI application (whose routes ``policies`` then names).
         settings: Read from the environment if not given.
-        policies: Policies of routes that have no handler of one's own, by pattern: docs pages,
-            static files, mounts. For an application of another kind: of every route, by
-            ``"GET,POST /pattern"``.
+        policies: By pattern, the policies of routes whose handler is not the application's own:
+            docs pages, static files, mounts. For an application of another kind, those of every
+            route, by ``"GET,POST /pattern"``.
         resources: How each class that ``owner()`` names is loaded.
         required: Names of further environment variables without which the start is refused.
         layers: Factories of layers that take the place of the guarded ones (``stack.protocols``
@@ -133,7 +133,7 @@ class Ringfence:
                 await _close(exchange, layers.monitoring)
 
     def _request_id(self) -> str:
-        """96 random bits, from a stock: the system is asked once for many requests."""
+        """96 random bits. They come from a stock: one system call is enough for many requests."""
         if not self._ids:
             stock = urandom(_ID_BYTES * _IDS_IN_STOCK).hex()
             length = 2 * _ID_BYTES
@@ -163,7 +163,7 @@ class Ringfence:
             if not send.started:
                 await send.finish()  # an error that was held back, or nothing at all
         except (ClientDisconnect, WebSocketDisconnect):
-            pass  # the client has left, as clients do: nobody is there to be answered
+            pass  # the client has left, so there is nobody to answer
         except Refused as refused:
             await _refuse(layers, exchange, refused, send)
         except Exception as error:  # noqa: BLE001  # the last line: nothing unforeseen gets out
@@ -172,9 +172,9 @@ class Ringfence:
             await layers.output.answer_crash(exchange, error, send)
 
     async def _judge_again(self, layers: Layers, exchange: Exchange) -> None:
-        """Once the body is there: a slow one must not outlive a revocation (DESIGN section 4).
+        """Judge once more when the body is there: the token may be revoked by then (DESIGN 4).
 
-        What comes after goes by the time of the whole request, not by that of its head.
+        From here on the time of the request is that of its body, not that of its head.
         """
         now = self._clock()
         if abs(now - exchange.now) <= _A_MOMENT:
@@ -190,13 +190,13 @@ class Ringfence:
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start before the application, seal after it, close last, and only then say so.
 
-        The application may still add routes while it starts; what it has made by then is read. What
-        fails is raised as well, once it is said.
+        The application may still add routes while it starts; its routes are read afterwards. A
+        failure is also raised, after the server was told.
         """
         startup = await receive()
         try:
             layers = await self._plan.open(self.settings())
-        except Exception as error:  # noqa: BLE001  # unsaid, it would be taken for "needs no start"
+        except Exception as error:  # noqa: BLE001  # raised, it would mean "needs no start"
             last = refused(error)
         else:
             lifespan = Lifespan(lambda: self._seal(layers), layers.monitoring.redacted)
@@ -228,7 +228,7 @@ class Ringfence:
             await layers.close()
 
     def _seal(self, layers: Layers) -> None:
-        """Read the routes, and from here on hold the process to what it has become."""
+        """Read the routes, and restrict the process from here on (``Layers.start``)."""
         layers.start()
         self._checks, self._own = layers.checks, layers.service.handlers
         self._seams = layers.seams
@@ -261,13 +261,13 @@ class Ringfence:
 
 
 async def _refuse(layers: Layers, exchange: Exchange, refused: Refused, send: Answering) -> None:
-    """Write a refusal down and answer it. Every refusal that ends a request comes by here."""
+    """Log a refusal and answer it. Every refusal that ends a request passes through here."""
     layers.monitoring.refused(exchange, refused)
     await layers.output.answer(exchange, refused, send)
 
 
 async def _close(exchange: Exchange, monitor: Monitoring) -> None:
-    """Close what the request has opened, each whatever becomes of the others."""
+    """Close all that the request has opened, even if closing some of it fails."""
     for close in exchange.closing:
         try:
             await close()
@@ -276,7 +276,7 @@ async def _close(exchange: Exchange, monitor: Monitoring) -> None:
 
 
 async def _not_started(scope: Scope, send: Send) -> None:
-    """What everybody is told until the table is built: nothing is served yet."""
+    """The answer to every request until the table is built: nothing is served yet."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1013})  # try again later
         return

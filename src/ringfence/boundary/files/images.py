@@ -1,7 +1,8 @@
 """Whether bytes are one whole image: the structure of four formats, from first byte to last.
 
-No pixel is decoded. What is asked is that the file is nothing else besides: the blocks follow one
-another as the format says, and the end marker is the end, so no archive or document is appended.
+No pixel is decoded. The check makes sure that the file is nothing else besides: the blocks follow
+one another as the format says, and nothing follows the end marker, so no archive or document is
+appended.
 """
 # ruff: noqa: PLR2004  # the numbers are the formats' own, and stand beside their specification
 

@@ -1,11 +1,11 @@
 """The file root: names that a client sends cannot leave their folder (ATTACKS I07; ASVS 5.3.2).
 
-A name is refused by its text first (NUL before anything, since C ends a string there; ``..``,
-absolute and Windows names, encodings that somebody further on might decode). What is left is walked
-from the folder's own descriptor, one component after the other, each opened with ``O_NOFOLLOW``: no
-symbolic link is followed at any depth, and there is no moment between a check and its use. Only a
-regular file is handed out, never a device or a pipe. The walk needs nothing but POSIX, so there is
-one way for every system and no second one to be worse.
+First the text of a name is checked. Refused are NUL (before anything else, because C ends a string
+there), ``..``, absolute and Windows names, and encodings that later code might decode. Then the
+name is walked from the folder's own descriptor, one component after the other. Each is opened with
+``O_NOFOLLOW``: no symbolic link is followed at any depth, and no time passes between a check and
+its use. Only a regular file is handed out, never a device or a pipe. The walk needs only POSIX, so
+every system uses this one way, and there is no weaker second one.
 """
 
 import errno
@@ -35,7 +35,7 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
-_LINK: Final = frozenset({errno.ELOOP, errno.ENOTDIR})  # a link, or a link where a folder was due
+_LINK: Final = frozenset({errno.ELOOP, errno.ENOTDIR})  # a link, or one in place of a folder
 _MISSING: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENXIO})  # ENXIO: a socket
 
 
@@ -84,7 +84,7 @@ class FileRoot:
         FILES.current().write(self.folder, name, content)
 
     def path(self, name: str) -> Path:
-        """The path of an existing file, for an interface that takes nothing else.
+        """The path of an existing file, for an interface that takes only paths.
 
         Prefer ``open``: between this answer and its use the file could be replaced.
         """

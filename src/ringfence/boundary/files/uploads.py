@@ -1,13 +1,13 @@
 """Uploads: recognised by content, whole, and kept under a name of ours (ATTACKS O03; ASVS 5.2.2).
 
-Neither the name nor the type that a client states is believed. What a file is, its own structure
-says: it must be one image of an allowed kind from its first byte to its last. So a signature alone
+Neither the name nor the type that a client states is believed. The structure of a file decides: it
+must be one image of an allowed kind from its first byte to its last. So a signature alone
 is not enough, and nothing can be appended (an archive after a GIF). A file that holds the opening
 of an HTML, SVG or PHP document anywhere is refused even so, metadata included.
 
-What that does **not** promise: pixels are not decoded, so a decoder's flaw can still be aimed at,
-and a file can be an image and mean something in a language that nobody serves it as. That is why
-the output layer hands uploads out as attachments. To be sure of images, encode them anew.
+This is **not** promised: pixels are not decoded, so an image can still attack a flaw of a decoder.
+An image can also be a valid program or document in another format. Therefore the output layer sends
+uploads as attachments. To be sure of images, encode them again.
 """
 
 import asyncio

@@ -30,7 +30,7 @@ from ringfence.core.errors import ConfigurationError
 from ringfence.core.exchange import current, refusal, trace
 from ringfence.core.seam import Seam
 
-#: Anything that a person could see: no control characters, so no NUL and no new line.
+#: Visible characters: no control characters, so no NUL and no new line.
 PRINTABLE: Final = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+"
 
 #: Programs that read a command line of their own out of an argument.
@@ -87,7 +87,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a command that ended left behind; a failure of its own is ``status``, not an error."""
+    """The result of a command that has ended. Its own failure is a ``status``, not an error."""
 
     status: int
     output: bytes
@@ -106,7 +106,7 @@ def declare(
 
     Raises:
         ConfigurationError: The path is not absolute, not executable or a shell, or a request is
-            being answered: what a request brings must never decide what may run.
+            being answered: the data of a request must never decide what may run.
     """
     path = os.fspath(program)
     if current.get() is not None:
@@ -130,7 +130,7 @@ async def run(command: Command, **values: str) -> Result:
 
     Raises:
         Refused: ``command.refused`` for a value that may not be an argument; ``command.failed``
-            where the program took too long or wrote too much.
+            if the program took too long or wrote too much.
         TypeError: The values are not the command's parameters.
     """
     names = {part.name for part in command.arguments if isinstance(part, Parameter)}

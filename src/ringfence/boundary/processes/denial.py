@@ -1,18 +1,18 @@
 """Process-wide denial of shells and new processes, by audit hook (PEP 578).
 
-After ``freeze()`` nothing in this process may start a program, whichever thread or task asks:
-denial holds everywhere and permission is what is scoped, to the one argument list that the command
-runner is about to start. The other way round fails, because context variables are not copied to
-``run_in_executor`` (Ledger 41).
+After ``freeze()`` nothing in this process may start a program, in any thread or task. The denial
+holds everywhere; only the permission has a scope, which is the one argument list that the command
+runner is about to start. A denial with a scope would fail, because context variables are not copied
+to ``run_in_executor`` (Ledger 41).
 
 **A tripwire, not a sandbox.** It stops a careless ``subprocess.run`` through a shell and the usual
-second stage of an injection. It does not stop code that already runs in the process and means to
-get out: ``_posixsubprocess.fork_exec`` raises no event, neither do extension modules that call
-``fork`` themselves (uvloop is one; its two methods are made to ask). What holds against those is
-the operating system, in the network layer.
+second stage of an injection. It does not stop hostile code that already runs in the process:
+``_posixsubprocess.fork_exec`` raises no event, and extension modules that call ``fork`` themselves
+raise none either (uvloop is one; its two methods are made to ask). Only the operating system can
+stop those, in the network layer.
 
-A hook cannot be removed, so it looks at the number of ``freeze()`` calls not yet undone. Who
-judges is a seam: an application in the same process may have no such denial.
+A hook cannot be removed, so it looks at the number of ``freeze()`` calls not yet undone. A seam
+says who judges, because another application in the same process may have no such denial.
 
 Sources: PEP 578 and the table of audit events; ATTACKS I03, I04, I06.
 """

@@ -1,7 +1,8 @@
 """The body: of a known type, within its limits, in time, and with one reading only.
 
-It is read only once the caller is known and allowed (DESIGN 4): a stranger buys no parsing. All of
-it is held, so that the limit is exact and the application gets what was checked, byte for byte.
+It is read only once the caller is known and allowed (DESIGN 4), so a stranger causes no parsing.
+All of it is held, so that the limit is exact and the application gets what was checked, byte for
+byte.
 
 Sources: RFC 9110 sections 8.3, 8.4 and 9.3; ASVS 1.5.2, 4.1.1, 5.2.1; ATTACKS H07, H08, I05, I11.
 """
@@ -23,7 +24,7 @@ _MULTIPART: Final = "multipart/form-data"
 _JSON: Final = "application/json"
 _ASCII: Final = "us-ascii"
 _CHARSETS: Final = frozenset({"utf-8", _ASCII})
-#: How JSON with strings in it begins, and no form: there, these are percent-encoded (WHATWG URL).
+#: How JSON with strings begins. No form begins so: it percent-encodes these (WHATWG URL).
 _JSON_OPENS: Final = (b"{", b"[", b'"')
 _WITHOUT_BODY: Final = frozenset({"GET", "HEAD"})
 
@@ -35,8 +36,8 @@ class BodyLimits:
     body_bytes: int = 1_048_576
     pairs: int = 1_000  # of a form
     parts: int = 100  # of a multipart form
-    patience: timedelta = timedelta(seconds=10)  # for a body that trickles
-    pace_bytes: int = 16_384  # as often as so many have come, there is a second more
+    patience: timedelta = timedelta(seconds=10)  # for a body that comes slowly
+    pace_bytes: int = 16_384  # each time so many have come, one second is added
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +48,12 @@ class Fields:
     filenames: tuple[str, ...] = ()
 
 
-#: What a body says; the bytes, where its type is one that the application declared.
+#: What a body says; its bytes, if the type is one that the application declared.
 Content: TypeAlias = strict_json.Json | Fields | bytes
 
 
 def is_announced(http_version: str, headers: Mapping[bytes, bytes]) -> bool:
-    """Whether a body comes, by the head. In HTTP/2 and later only its end tells."""
+    """Whether the head announces a body. In HTTP/2 and later only the end of the body tells."""
     length = headers.get(b"content-length")
     if length is not None:
         return length.strip(b"0") != b""
@@ -88,7 +89,7 @@ async def read(receive: Receive, limits: BodyLimits, hold: Callable[[int], None]
     Args:
         receive: The server's.
         limits: How much is read, and how long.
-        hold: Told the size of each piece; raises where too much is held (``under_way``).
+        hold: Called with the size of each piece; raises if too much is held (``under_way``).
 
     Raises:
         Refused: ``body.too_large``, ``body.too_slow``, or ``body.malformed`` if the client left;

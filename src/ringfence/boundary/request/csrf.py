@@ -1,17 +1,17 @@
-"""Cross-site requests: told by Fetch Metadata, with ``Origin`` as the fallback.
+"""Cross-site requests: recognised by Fetch Metadata, with ``Origin`` as the fallback.
 
-``Sec-Fetch-Site`` is set by the browser and out of a page's reach. ``same-site`` is no proof: a
-sibling subdomain and, on one machine, every other port share our cookies (measured). So what a
-foreign page may do here is to send its user to a page of ours, unless ``allowed_origins`` names it.
+``Sec-Fetch-Site`` is set by the browser; a page cannot change it. ``same-site`` is no proof: a
+sibling subdomain and, on one machine, every other port share our cookies (measured). So a foreign
+page may only send its user to a page of ours, unless ``allowed_origins`` names it.
 
 * **State-changing requests and WebSockets** must be ``same-origin``, or come from a listed origin.
   Whether they carry a cookie does not matter: signing in needs none, and to sign a victim in to the
   attacker's account is an attack too (login CSRF).
 * **Safe requests** may also be top-level navigations, from anywhere. Subresources and frames of
-  other sites are refused: they are what cross-site leaks are made of.
+  other sites are refused, because cross-site leaks use them.
 * **No metadata** (an old browser, plain HTTP, or no browser): ``Origin`` decides. Without that, a
-  request with a cookie could be a forged one and is refused; without a cookie it has no authority
-  that a victim's browser could have lent it.
+  request with a cookie could be forged and is refused. A request without a cookie has no authority
+  that a victim's browser could have added.
 * **A bearer token and no cookie** passes: no page can make a browser add the token.
 
 ``Origin: null`` beside ``same-origin`` is what a page under ``Referrer-Policy: no-referrer`` sends
@@ -59,7 +59,7 @@ def verdict(  # one return for each rule above
 
 
 def _is_navigation(site: bytes, headers: Mapping[bytes, bytes]) -> bool:
-    """Whether a person goes to the page, in the browser's own window and not in a frame."""
+    """Whether a person opens the page, in the browser's own window and not in a frame."""
     return (
         site in _SITES
         and headers.get(b"sec-fetch-mode", b"navigate") == b"navigate"

@@ -1,10 +1,10 @@
 """The head of a request: within limits, and with one reading only.
 
-Whoever stands in front of the application and the application itself must read the same head. What
-two parsers could read differently is refused: a header that may stand once and stands twice, two
-ways to tell the body's length, control characters, a content type with alternatives in it. ``Host``
-must name a host of ours: behind a name that an attacker points at this address every request would
-count as same-origin (DNS rebinding), and CSRF's check would be worth nothing.
+A proxy in front of the application and the application itself must read the same head. What two
+parsers could read differently is refused: a header that may occur once and occurs twice, two ways
+to tell the body's length, control characters, a content type with alternatives in it. ``Host`` must
+name a host of ours. Otherwise an attacker could point a name at this address (DNS rebinding): every
+request under that name would count as same-origin, and the check for CSRF would be useless.
 
 Sources: RFC 9110 sections 5.3, 5.5 and 8.3; RFC 9112 section 6.3; ASVS 4.2.1; ATTACKS H01, H02.
 """
@@ -20,7 +20,7 @@ from ringfence.core.errors import Refused
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
-#: Headers that mean something to a layer, and so may stand once only.
+#: Headers that mean something to a layer, and so may occur only once.
 _ONCE: Final = frozenset(
     {
         b"authorization",
@@ -95,7 +95,7 @@ def check(headers: Headers, found: Mapping[bytes, bytes], limits: HeadLimits) ->
 
 @lru_cache(maxsize=64)
 def content_type(value: bytes) -> ContentType:
-    """Parse ``Content-Type``. Raises ``head.malformed`` where it could be read in two ways."""
+    """Parse ``Content-Type``. Raises ``head.malformed`` if it could be read in two ways."""
     text = value.decode("latin-1")
     match = _MEDIA_TYPE.fullmatch(text)
     if match is None:
@@ -119,8 +119,8 @@ def content_type(value: bytes) -> ContentType:
 def origins_by_host(origins: Iterable[str]) -> dict[bytes, bytes]:
     """Every ``Host`` under which ``origins`` are reached, with the origin it stands for.
 
-    The default port may be written out or left away, and a loopback address goes by each of its
-    names. The origin is spelled as browsers spell it, with the host that was asked for.
+    The default port may be written or left out, and a loopback address may be given by any of its
+    names. The origin is spelled as browsers spell it, with the host of the request.
     """
     hosts: dict[bytes, bytes] = {}
     for origin in origins:

@@ -1,4 +1,4 @@
-"""What the parsers of this layer raise; whoever calls them knows which code that is."""
+"""What the parsers of this layer raise; the caller knows which code that is."""
 
 
 class MalformedError(ValueError):

@@ -2,9 +2,9 @@
 
 A limit, a policy or a cache that looks at ``/auth/sign-in`` must not be passed by
 ``//auth/sign-in``, ``/auth/./sign-in`` or ``/auth%2fsign-in`` (Ledger 19). The path is decoded once
-here and compared with what the server decoded; whatever a second decoder could read as another path
-is refused, not mended. A trailing slash is part of a path: another one, which the route table holds
-or does not.
+here and compared with what the server decoded. If a second decoder could read it as another path,
+it is refused, not corrected. A path with a trailing slash is another path than the one without; the
+route table may have either.
 
 Sources: RFC 3986 section 6.2; ASVS 1.1.1 and 1.3.3; ATTACKS I07; Ledger 19.
 """
@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from ringfence.core.errors import Refused
 
-#: Segments of harmless characters, none of them empty, "." or "..": nothing to decode or to doubt.
+#: Segments of harmless characters, none of them empty, "." or "..": there is nothing to decode.
 _PLAIN: Final = re.compile(r"(?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9._~!$&'()*+,=:@-]+)*/?")
 _BROKEN_PERCENT: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _STILL_ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")

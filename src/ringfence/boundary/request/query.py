@@ -1,8 +1,9 @@
 """Queries and forms, read strictly and in one way only.
 
 ``?id=1&id=2`` means 1 to one parser and 2 to the next (parameter pollution, ATTACKS I11). So a name
-stands once, unless it is declared to repeat: it ends in ``[]``, as such names do by convention, or
-the application lists it. Whatever passes here is what Starlette's own parser reads, pair for pair.
+may occur once only, unless it is declared to repeat: it ends in ``[]``, as such names do by
+convention, or the application lists it. Starlette's own parser reads the same pairs from what
+passes here.
 
 Sources: WHATWG URL section 5.1 (application/x-www-form-urlencoded); ASVS 15.3.7.
 """
@@ -17,11 +18,11 @@ from ringfence.boundary.request.malformed import MalformedError
 Pairs: TypeAlias = list[tuple[str, str]]
 
 _BROKEN_PERCENT: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-#: Of no use in a query, but the tools of splitting a header, a log line or a terminal's output.
+#: Useless in a query, but with them one can split a header, a log line or a terminal's output.
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 #: In a form a text area holds lines and tabs.
 _CONTROL_IN_FORMS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-#: Printable ASCII without "%" and "+": what it says is what it means.
+#: Printable ASCII without "%" and "+": there is nothing to decode.
 _PLAIN: Final = re.compile(rb"[!-$&-*,-~]*+")
 
 

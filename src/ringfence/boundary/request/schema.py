@@ -9,8 +9,8 @@
     async def change_order(order: Owned[Order], request: Request) -> None: ...
 
 The body is checked before the handler runs, so a handler that copies every field onto a row copies
-only what was declared (mass assignment, ATTACKS I12; types, I11). Where the declaration lives is a
-struct that refuses unknown fields at every depth; one that would not stops the import.
+only what was declared (mass assignment, ATTACKS I12; types, I11). The declaration is a struct that
+refuses unknown fields at every depth. A struct that would accept them stops the import.
 
 Sources: ASVS 5.0 requirements 2.2.1 and 15.3.3; DESIGN section 6, "wire messages".
 """
@@ -30,7 +30,7 @@ HandlerT = TypeVar("HandlerT", bound=Callable[..., object])
 
 BODY_ATTRIBUTE: Final = "__ringfence_body__"
 
-#: What msgspec repeats of the input; names of fields stay, for whoever is to mend the client.
+#: What msgspec repeats of the input; names of fields stay, to help correct the client.
 _VALUE: Final = re.compile(r" '.*'(?= - at |$)", re.DOTALL)
 
 

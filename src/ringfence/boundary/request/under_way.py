@@ -1,7 +1,7 @@
 """Bodies that are being received: how many bytes of them one address may make us hold.
 
 A body is held until all of it is there. A client that opens many requests and finishes none would
-fill the memory, each of them within its own limit (CWE-770, ATTACKS H08).
+fill the memory, although each is within its own limit (CWE-770, ATTACKS H08).
 """
 
 from collections.abc import Callable, Generator
@@ -30,7 +30,7 @@ class UnderWay:
     def body(self, client: str) -> Generator[Callable[[int], None]]:
         """One body of ``client``, until it is read, refused or given up.
 
-        What is yielded is called with the size of each piece, and raises ``body.crowded`` where the
+        Yields a function to call with the size of each piece. It raises ``body.crowded`` if the
         address makes us hold too much.
         """
         network = _network(client)

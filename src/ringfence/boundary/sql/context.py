@@ -1,8 +1,8 @@
 """Threads that a request starts know the request.
 
-Context variables do not follow into ``run_in_executor``, ``ThreadPoolExecutor.submit`` or a
-``Thread`` (Ledger 41 and 43), so a statement there would be nobody's. While a guarded application
-runs, a thread begins with a copy of the context in which it was asked for.
+Context variables are not copied to ``run_in_executor``, ``ThreadPoolExecutor.submit`` or a
+``Thread`` (Ledger 41 and 43), so a statement there would belong to no request. While a guarded
+application runs, a thread begins with a copy of the context in which it was asked for.
 """
 
 import threading

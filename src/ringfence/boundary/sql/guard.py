@@ -1,9 +1,9 @@
 """The SQL guard: may this statement run?
 
-``Guard`` puts the rule to use. It knows the literals of the application, looks at what a client has
-sent where the rule asks for it, and remembers what it has judged: a text that was derived, and the
-**shape** of one, which is a regular expression with a place for each string and number. Nothing is
-remembered that depends on a request, so there is nothing that an attacker could teach it.
+``Guard`` applies the rule. It knows the literals of the application, looks at what a client has
+sent if the rule asks for it, and remembers what it has judged: a text that was derived, and the
+**shape** of one, which is a regular expression with a place for each string and number. It
+remembers nothing that depends on a request, so an attacker cannot teach it anything.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Where a value stands in a statement: is it sorted by, compared with, one of a list?
 
-Pure, and lexical: nobody here knows the schema. Where the tokens leave it open, the answer is the
-one that lets less pass.
+Pure, and lexical: the schema is not known here. If the tokens do not decide a question, the answer
+is the stricter one.
 """
 
 from collections.abc import Iterator

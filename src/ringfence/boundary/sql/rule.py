@@ -13,8 +13,8 @@ harmless in each hole. In a hole may stand
 * other templates, each whole, from code near to the first one. The statement may also go on with
   such templates: applications join conditions, and add an ORDER BY.
 
-Nothing else may. How a value was changed on its way makes no difference, because nobody asks for
-it: what is no such gap is refused, whoever wrote it.
+Nothing else may. It makes no difference how a value was changed on its way, because the rule does
+not look at that. Anything else in a hole is refused, whoever wrote it.
 
 A client may send the application's own literals, so that an injection looks like templates with
 harmless gaps. So where a statement is derived from several templates, or from one that begins like

@@ -1,8 +1,8 @@
 """The SQL guard at SQLAlchemy's last step before the driver.
 
-One listener for every engine of the process, sync and async: Core, ORM, ``text()``,
-``exec_driver_sql`` and ``executemany`` all come by. What does not is a cursor that somebody takes
-from the driver itself.
+One listener for every engine of the process, sync and async: it sees the statements of Core, ORM,
+``text()``, ``exec_driver_sql`` and ``executemany``. It does not see those of a cursor that somebody
+takes from the driver itself.
 
 Nearly every statement is constant: SQLAlchemy made its text of tables, columns, operators and
 bound parameters. Which parts are an application's own text (``text()``, ``literal_column()``,

@@ -1,14 +1,15 @@
 """The outbound HTTP client: a URL that a client sends cannot reach inside (ASVS 1.3.6, S01).
 
-A name is resolved once, every address it has is judged, and the connection goes to the very address
-that was judged; the host stays in ``Host`` and in TLS. So a name that answers differently a moment
-later (DNS rebinding) is not asked again, and it does not matter which spelling of an address was
-sent: what is judged is where packets would go (Ledger 42, 43). Each redirect is judged afresh.
+A name is resolved once, every address it has is judged, and the connection goes to the address that
+was judged; the host stays in ``Host`` and in TLS. The name is not resolved a second time, so it
+does not help an attacker to change its address after the check (DNS rebinding). The spelling of an
+address does not matter either: the address to which packets would go is judged (Ledger 42, 43).
+Each redirect is judged again.
 
 The table of addresses is ours: ``ipaddress.is_global`` is wrong on Python 3.11 for several of them
 (measured). It holds the special-purpose registries of IANA (RFC 6890 and its updates) and one
 public address that cloud machines answer themselves. Of IPv6 only what is assigned as global
-unicast passes, and an IPv4 address inside of it is judged as itself.
+unicast passes. An IPv4 address inside an IPv6 one is judged as an IPv4 address.
 
 Proxies and certificates named in the environment are not followed.
 """
@@ -83,8 +84,8 @@ EMBEDDING_V6: Final = (
 _SCHEME_PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?\.?", re.ASCII)
 _LAST_LABEL_IS_A_NUMBER: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.ASCII)
-#: Threads of its own: a name whose server never answers holds one up for long, whatever the timeout
-#: here, and the loop's own threads serve everybody.
+#: Threads of its own: a name whose server never answers blocks one for long, whatever the timeout
+#: here, and everybody needs the loop's own threads.
 _RESOLVERS: Final = ThreadPoolExecutor(max_workers=8, thread_name_prefix="ringfence-resolver")
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
@@ -182,13 +183,13 @@ class Outbound:
         """GET a URL.
 
         Raises:
-            Refused: ``outbound.refused`` where it leads inside; ``outbound.failed`` where the other
-                server fails, answers too slowly or too much.
+            Refused: ``outbound.refused`` if it leads inside; ``outbound.failed`` if the other
+                server fails, or answers too slowly or too much.
         """
         return await FETCHER.current()(self, url)
 
     async def vetted(self, url: str) -> Answer:
-        """What ``fetch`` does, whoever has the seam."""
+        """What ``fetch`` does if no layer provides for the seam."""
         trace("outbound.allowed")
         try:
             async with asyncio.timeout(self.timeout.total_seconds()):
@@ -210,7 +211,7 @@ class Outbound:
         raise refusal("outbound.failed", reason="too many redirects")
 
     async def _vet(self, target: Target) -> Sequence[str]:
-        """The addresses of a target, all of them allowed, or none is returned."""
+        """The addresses of a target; raises unless all of them are allowed."""
         if _parse_address(target.host) is not None:
             found: Sequence[str] = (target.host,)
         else:

@@ -1,8 +1,8 @@
 r"""Redirects that stay on this site.
 
 ``next=//evil``, ``/\evil``, ``https:evil`` and ``javascript:`` all leave it, though some of them
-start with a slash: browsers read "\" as "/", and drop tabs and newlines first. What is left over
-by the rules below is a path of this site under every reading, encoded or not.
+start with a slash: browsers read "\" as "/", and drop tabs and newlines first. A target that passes
+the rules below is a path of this site, however a parser reads it, encoded or not.
 
 Sources: CWE-601; WHATWG URL section 4.4; ASVS 1.2.2 and 3.7.2; ATTACKS O07 and I08.
 """
