@@ -1,1 +1,1 @@
-"""Who may do what: default deny, roles, and ownership of the very resource."""
+"""Who may do what: default deny, roles, and ownership of the requested resource."""

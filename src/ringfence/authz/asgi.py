@@ -16,7 +16,7 @@ from ringfence.core.route import Entry, Match, RouteTable
 
 
 class Authz:
-    """Default deny: what the table does not hold, or nobody declared a policy for, is not there."""
+    """Default deny: a route that is not in the table, or has no policy, is answered as missing."""
 
     seams: Seams = NO_SEAMS
 
@@ -32,7 +32,7 @@ class Authz:
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """The table as it stands, Ringfence's own routes first."""
+        """The present table, Ringfence's own routes first."""
         return self._table.entries if self._table else ()
 
     def start(self) -> None:
@@ -80,7 +80,7 @@ class Authz:
         """Find the entry for this request.
 
         Raises:
-            Refused: ``route.unknown``; ``route.unsealed`` where the way to it has changed;
+            Refused: ``route.unknown``; ``route.unsealed`` if the way to it has changed;
                 ``service.starting`` until the table is built.
         """
         if self._table is None:
@@ -157,7 +157,7 @@ class Authz:
             raise Refused("resource.missing")
 
     async def _other_methods(self, exchange: Exchange) -> None:
-        """405 with ``Allow`` for whoever may use one of the path's methods, else 404."""
+        """405 with ``Allow`` for a caller who may use one of the path's methods, else 404."""
         allowed: set[str] = set()
         for match in exchange.match.others:
             chosen = self._plans.get(match.entry) if match.entry else None
@@ -171,7 +171,7 @@ class Authz:
 
 
 async def _judge(exchange: Exchange, chosen: Plan, match: Match) -> tuple[Decision, Resource]:
-    """Load what the plan names, once, and decide. Nobody signed in loads nothing."""
+    """Load what the plan names, once, and decide. If nobody is signed in, nothing is loaded."""
     resource = Resource(parameters=match.parameters)
     decision = decide(chosen.policy, exchange.principal, resource, exchange.now)
     if chosen.loader is None:
@@ -194,7 +194,7 @@ def _path(scope: Scope) -> str:
 
 
 async def loaded(loader: ResourceLoader, key: str) -> object | None:
-    """What ``loader`` finds. Raises StoreError where its database does not answer."""
+    """What ``loader`` finds. Raises StoreError if its database does not answer."""
     try:
         return await loader.load(key)
     except (Refused, StoreError):

@@ -1,8 +1,8 @@
-"""The boundary as a person reads it, and the lock that a weaker one fails against.
+"""The boundary as a person reads it, and the lock with which it is compared.
 
 One wrong line in a policy would fool every layer that is compiled from it. So the table is
-committed as ``boundaries.lock``, one line for each method and path, and a change that lets in
-somebody new, or a route that is not locked yet, fails the check until a person locks it.
+committed as ``boundaries.lock``, one line for each method and path. The check fails if a change
+lets in somebody new, or if a route is not locked yet, until a person locks it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -46,7 +46,7 @@ class Difference:
 
     @property
     def fails(self) -> bool:
-        """Whether the check fails: somebody may get in whom nobody agreed on."""
+        """Whether the check fails: somebody may get in whom the lock keeps out."""
         return self.kind in ("added", "weaker")
 
 

@@ -1,7 +1,7 @@
 """The check that every handler makes before it runs.
 
-A handler runs only for the entry that was decided upon, however the framework came to it. What
-gets past the seal of the route lists ends here (ATTACKS Z04).
+A handler runs only for the entry that was decided upon, however the framework found the handler. A
+request that gets past the seal of the route lists is refused here (ATTACKS Z04).
 """
 
 from collections.abc import Callable

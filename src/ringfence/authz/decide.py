@@ -1,7 +1,8 @@
 """The judgement: what a policy answers to a principal who wants a resource.
 
-Pure: values in, a ``Decision`` with its reason out. What is not yours does not exist: reasons
-such as ``ownership.foreign`` stay in the event, the client reads ``resource.missing``.
+Pure: values in, a ``Decision`` with its reason out. To its client, a resource of somebody else
+looks missing: reasons such as ``ownership.foreign`` are in the event only, and the client reads
+``resource.missing``.
 
 Sources: OWASP ASVS 5.0 chapter 8; OWASP API Security 2023, API1, API3 and API5; NIST SP 800-63B-4
 sections 2.1.3 to 2.3.3 (how long an assurance level lasts, MUSTS S03).
@@ -27,7 +28,7 @@ from ringfence.core.principal import Principal
 
 ALLOWED: Final = Decision(allowed=True, code="policy.allowed")
 
-#: How long after the sign-in an assurance level still counts; reaching it exactly is too long.
+#: For how long after the sign-in an assurance level counts; at exactly this time it has ended.
 AAL_LASTS: Final[Mapping[int, timedelta]] = {
     1: timedelta(days=30),
     2: timedelta(hours=12),
@@ -93,7 +94,7 @@ def _aal(policy: Aal, principal: Principal | None, _what: Resource, now: datetim
 def _every(
     policy: Every, principal: Principal | None, resource: Resource, now: datetime
 ) -> Decision:
-    """The first refusal, but "step up" last: it would tell that the resource exists."""
+    """The first refusal, with "step up" as the last: it would tell that the resource exists."""
     refusal = ALLOWED
     for part in policy.parts:
         decision = decide(part, principal, resource, now)

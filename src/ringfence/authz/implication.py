@@ -2,7 +2,7 @@
 
 A policy is a monotone formula over few atoms, so the question is decided exactly, by trying every
 combination of truth values that can occur (a role without a sign-in cannot). ``boundaries.lock``
-holds policies as text; two atoms are the same when their text is.
+holds policies as text; two atoms are the same if their text is the same.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""How a policy gets the very resource that a request names."""
+"""How a policy gets the resource that a request names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def plan(policy: Policy, entry: Entry, loaders: Mapping[type, ResourceLoader]) -
 
 
 def _named(policy: Policy, entry: Entry) -> Policy:
-    """``policy`` with the parameter filled in wherever the route's only one was meant."""
+    """``policy`` with the route's only parameter filled in wherever none is named."""
     if isinstance(policy, Every):
         return Every(tuple(_named(part, entry) for part in policy.parts))
     if isinstance(policy, Either):

@@ -1,6 +1,6 @@
 """The seal: what was read at the start stays as it is until the stack is closed.
 
-Every list of routes becomes one that cannot be changed: whoever tries gets ``RoutesSealed``. What
+Every list of routes becomes one that cannot be changed: code that tries gets ``RoutesSealed``. What
 can be replaced as a whole (an application's router, a router's list, what a mount leads to) is
 compared by identity on each request, along the way to its route. ``thaw`` puts everything back.
 """
@@ -23,7 +23,7 @@ _Routers: TypeAlias = list[tuple[Router, str]]
 _Routes: TypeAlias = list[tuple[BaseRoute, Inclusion | None]]
 _Ways: TypeAlias = dict[Entry, tuple[object, ...]]
 
-#: Under this name, these attributes of an object hold this very value; and a label for people.
+#: The attributes of an object, a name in them, the value it must have, and a label for people.
 _Bond: TypeAlias = tuple[dict[str, object], str, object, str]
 
 
@@ -41,7 +41,7 @@ class Tree:
 class SealedRoutes(tuple[BaseRoute, ...]):  # noqa: SLOT001  # a tuple's subclass can have none
     """A router's routes while they are sealed: they are read like a list, and never change.
 
-    A tuple, so that there is no way around its methods (``list.append(routes, late)``).
+    It is a tuple, because the methods of a list could be bypassed (``list.append(routes, late)``).
     """
 
     where: str
@@ -61,7 +61,7 @@ class SealedRoutes(tuple[BaseRoute, ...]):  # noqa: SLOT001  # a tuple's subclas
 
 
 class Seal:
-    """Holds what ``tree`` names to what it is now, until ``thaw``.
+    """Makes sure that what ``tree`` names stays as it is now, until ``thaw``.
 
     Raises:
         ConfigurationError: Something cannot be sealed; everything is as it was before.
@@ -91,7 +91,7 @@ class Seal:
                 raise Refused("route.unsealed", facts={"changed": label})
 
     def thaw(self) -> None:
-        """Put everything back, but for what somebody has replaced: the lists may change again."""
+        """Put everything back, except what somebody has replaced. The lists may change again."""
         while self._undo:
             self._undo.pop()()
 

@@ -152,7 +152,7 @@ class Routes:
             inside = (*way, *_application(mounted, inner, survey.tree))
             through = (*place.through, mount)
             self._router(inner, _Place(inside, [], pattern, through), survey)
-            handler = None  # beyond its routes a sub-application has nothing
+            handler = None  # a sub-application serves nothing but its routes
         elif inner is not None:
             if _declares(inner):
                 survey.problems.append(

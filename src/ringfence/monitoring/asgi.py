@@ -1,7 +1,7 @@
 """The monitoring layer in the pipeline: one line for every event, and none for an ordinary request.
 
-A line goes to the log as JSON. Where somebody looks on (standard output is a terminal), the same
-event is shown as a readable line; without a file in the settings, that terminal is the log.
+A line goes to the log as JSON. If standard output is a terminal, the same event is also shown there
+as a readable line. Without a file in the settings, that terminal is the log.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ class Monitor:
         self._restore: Callable[[], None] | None = None
 
     def start(self) -> None:
-        """Redact what this process logs. Comes before the application starts, which logs too."""
+        """Redact what this process logs. Called before the application starts, which logs too."""
         self._restore = redact_records(self._redactor)
 
     def emit(self, event: Event) -> None:
@@ -86,7 +86,7 @@ class Monitor:
         self._take(exchange.event(code.name, refused.facts, status=code.status), exchange)
 
     def swallowed(self, exchange: Exchange) -> None:
-        """Write down what was refused to the application, which then answered all the same.
+        """Write down refusals that the application got, but did not pass on as its answer.
 
         ``except Exception`` around a query is common, and a task group wraps what it raises.
         """
@@ -96,7 +96,7 @@ class Monitor:
         exchange.refusals.clear()
 
     def crashed(self, exchange: Exchange, error: Exception) -> None:
-        """Write down an exception that nobody meant."""
+        """Write down an unforeseen exception."""
         facts = crash.facts(error, self._redactor, exchange.inputs)
         status = CODES["server.error"].status
         self._take(exchange.event("server.error", facts, status=status), exchange)
@@ -162,7 +162,7 @@ class Monitor:
             )
 
     def _later(self) -> None:
-        """See to what is left once the second is over; without a loop, with the next event."""
+        """Write what is left when the second is over; without a loop, with the next event."""
         if self._timer is None:
             try:
                 loop = asyncio.get_running_loop()
@@ -185,7 +185,7 @@ def _level(settings: Settings) -> str:
 
 
 def _own_secrets(settings: Settings) -> list[str]:
-    """The secrets that stand in the settings, as they are written and as they are meant."""
+    """The secrets in the settings, both as they are written there and decoded."""
     found = [*settings.extra.values()]
     for url in (settings.database, settings.mail):
         password = urlsplit(url).password

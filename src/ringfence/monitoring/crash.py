@@ -1,7 +1,7 @@
-"""What is written of an exception: what it is, what it says, and the way to it.
+"""What is written of an exception: its type, its words, and the frames that led to it.
 
-The words are redacted, and everything that the client sent is taken out of them. In an event the
-way is file, line and function; source lines and the values of variables stay away.
+The words are redacted, and everything that the client sent is taken out of them. In an event each
+frame is file, line and function; source lines and the values of variables are not written.
 
 Source: OWASP ASVS 5.0 requirements 16.2.5 and 16.5.1.
 """
@@ -55,8 +55,8 @@ def _kind(error: BaseException) -> str:
 def _words(error: BaseException) -> str:
     """What the exception says; its ``__str__`` is the application's and may fail.
 
-    A client that is repeated there can make it as long as a body. It is cut between two words: half
-    a secret has no shape.
+    If it repeats what a client sent, it can be as long as a body. It is cut between two words,
+    because half a secret cannot be recognised by its shape.
     """
     try:
         words = str(error)

@@ -1,4 +1,4 @@
-"""The log of one process: lines of JSON, and for somebody who looks on, readable ones."""
+"""The log of one process: lines of JSON, and readable ones for a person at a terminal."""
 
 import contextlib
 import os
@@ -74,7 +74,7 @@ class Journal:
                 self._show(render(made, colour="NO_COLOR" not in os.environ))
 
     def _own_up(self, lines: Lines) -> None:
-        """Say how many events were lost, once something can be said again (Ledger 44)."""
+        """Write how many events were lost, once the log takes lines again (Ledger 44)."""
         lost = self.lost + lines.lost
         if lost and not lines.trouble:
             self.lost = lines.lost = 0
@@ -87,7 +87,7 @@ def open_journal(log: str, console: int = STANDARD_OUTPUT) -> Journal:
 
     Args:
         log: A file; ``-`` for the console.
-        console: The descriptor where somebody may look on.
+        console: The descriptor that may be a terminal.
 
     Raises:
         ConfigurationError: The file cannot be opened.

@@ -1,8 +1,8 @@
-"""The process's own logging goes through redaction too: the server's, the libraries', the user's.
+"""Redaction of the process's own logging: that of the server, the libraries and the application.
 
 Records are redacted where they are made, before any handler or formatter sees them, so that it does
-not matter who set up logging, and when. What a record carries beside its message (``extra``) is
-set later and printed by nothing here.
+not matter who set up logging, and when. What a record has beside its message (``extra``) is set
+later, and nothing here prints it.
 """
 
 import logging

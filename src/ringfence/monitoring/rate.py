@@ -1,9 +1,9 @@
 """Above a rate, events are counted instead of written, so that a flood cannot fill the disk.
 
-In each second, 100 events of one code and source are written; what comes after is counted, and the
-count is written when the second is over. Nothing is lost: written and counted add up to what
-happened. A /64 of IPv6 is one source (Ledger 18), and the sources beyond those that memory is given
-for are one source together.
+In each second, 100 events of one code and source are written. Further ones are counted, and the
+count is written when the second is over. No event is lost: those written and those counted are all
+that happened. A /64 of IPv6 is one source (Ledger 18). The number of sources is limited; all beyond
+it are one source together.
 
 Source: DESIGN section 4, step 8.
 """
@@ -58,7 +58,7 @@ class Rate:
         return () if int(now) == self._second else self.flush()
 
     def flush(self) -> Sequence[Summary]:
-        """What was counted so far; counting begins anew."""
+        """What was counted so far; counting starts again at zero."""
         seen, self._seen = self._seen, {}
         if not self._above:
             return ()

@@ -1,7 +1,7 @@
 """An event as one line of JSON.
 
-A line is ASCII and holds no control character: what a client sent can neither start a second line
-nor speak to a terminal (ATTACKS I09). Fields are bounded, and so is the line: it fits into the
+A line is ASCII and holds no control character: what a client sent cannot start a second line, and
+cannot control a terminal (ATTACKS I09). Fields have a limit, and so has the line: it fits into the
 atomic write of a pipe.
 
 Sources: OWASP Logging Vocabulary and Logging Cheat Sheets; OWASP ASVS 5.0 section 16.2; RFC 3339;
@@ -91,7 +91,7 @@ def escaped(text: str) -> str:
 
 
 def _facts(facts: Mapping[str, object], redactor: Redactor) -> dict[str, str | int]:
-    """The redactor sees the whole value: half a secret has no shape."""
+    """The redactor gets the whole value: half a secret cannot be recognised by its shape."""
     made: dict[str, str | int] = {}
     for name, value in islice(facts.items(), MOST_FACTS):
         fact = redactor.fact(name, value)

@@ -1,4 +1,4 @@
-"""Secrets stay out of the log, by three lines one behind the other.
+"""Secrets are kept out of the log by three controls, one behind the other.
 
 1. Typed: a ``Secret`` prints as its mask, wherever it is formatted.
 2. Known: the passwords of this process (database, mail, what the application declared), and in the
@@ -6,8 +6,8 @@
 3. Recognised: by shape (tokens, keys, cookies, addresses with a password, e-mail addresses) and by
    name (``password=…``, ``"otp": …``).
 
-A secret without a name or a shape, made by the application itself and put into free text, is
-recognised by nothing but its type: use ``Secret``.
+If the application itself makes a secret without a name or a shape and puts it into free text, only
+its type can be recognised: use ``Secret``.
 
 Sources: OWASP ASVS 5.0 requirement 16.2.5; OWASP Logging Cheat Sheet; MUSTS L02; ATTACKS M01.
 """
@@ -20,7 +20,7 @@ from typing import Final
 
 from ringfence.core.secret import MASK, Secret
 
-#: What is shorter stands in ordinary words too often.
+#: A shorter value occurs in ordinary words too often.
 _SHORTEST_KNOWN: Final = 5
 
 #: Names of values that are free text: they end where the line, the field or the quote does.
@@ -105,7 +105,7 @@ _SHAPES: Final = (
     _shape(r"\beyJ[\w-]{6,}\.[\w.-]+", MASK, "eyj"),
 )
 
-#: Keys that say what they are, and what only chance writes: long, in both cases, with digits.
+#: Keys with a known prefix, and text that looks random: long, in both cases, with digits.
 #: Digests in hexadecimal stay readable.
 _KEYS: Final = re.compile(
     r"(?<![\w-])(?:AKIA[0-9A-Z]{12,}|AIza[\w-]{20,}"
@@ -120,7 +120,7 @@ _NAMES: Final = re.compile(
 
 
 class Redactor:
-    """Masks secrets; ``known`` are those of this process, to be found wherever they stand."""
+    """Masks secrets; ``known`` are those of this process, which are masked everywhere."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         self._known: Final = _any_of([*known])

@@ -1,7 +1,7 @@
 """Where the lines go: a file that only its owner reads, or standard output. It never waits.
 
-A pipe whose reader has stopped, or a disk that is full, must not take requests down: a line that
-cannot be written is kept, in order, up to a bound, and tried again; what is beyond is counted, and
+A pipe whose reader has stopped, or a full disk, must not make requests fail. A line that cannot be
+written is kept, in order, up to a limit, and tried again. Lines beyond the limit are counted, and
 the count is written once there is room.
 """
 
@@ -60,8 +60,9 @@ class Descriptor:
 class LogFile:
     """The log of that name. Where it was moved away or removed, the next line begins a new one.
 
-    Otherwise every line after a rotation, or after somebody removed the log, would go where nobody
-    ever looks. Who may not begin a new one, having dropped privileges, goes on in the old one.
+    Otherwise every line after a rotation, or after somebody removed the log, would go to a file
+    that nobody reads. A process that has dropped privileges and may not begin a new log goes on in
+    the old one.
     Raises OSError if it cannot be opened.
     """
 

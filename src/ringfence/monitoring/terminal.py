@@ -1,4 +1,4 @@
-"""The same for a person at a terminal: one line, the reason first, colour where it is loud."""
+"""Events for a person at a terminal: one line, the reason first, colour for high levels."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -9,12 +9,12 @@ from ringfence.network.client import client_address
 
 #: Known peers are looked up, not parsed: a worker sees few addresses at a time.
 _MOST_REMEMBERED: Final = 4096
-#: No address: the client is as good as unknown.
+#: No address: the client then counts as unknown.
 _NOBODYS: Final = b"trailer"
 
 
 class Network:
-    """Finds the client's address, and holds SQLite to reading and writing rows.
+    """Finds the client's address, and allows SQLite only to read and write rows.
 
     The server's own proxy handling must be off.
     """

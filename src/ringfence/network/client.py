@@ -2,7 +2,7 @@
 
 ``X-Forwarded-For`` is believed from declared proxies alone, and read from the right: every proxy
 appends the address it saw, so the first one from the right that is no declared proxy is the
-client. Whatever stands further left was sent by the client and is worth nothing (Ledger 18).
+client. Everything further left was sent by the client and cannot be trusted (Ledger 18).
 """
 
 import ipaddress
@@ -30,8 +30,8 @@ def client_address(
         proxies: Networks of the declared proxies.
 
     Returns:
-        An address in canonical spelling, IPv4-mapped ones unwrapped; ``unknown`` where the peer
-        has none or a declared proxy forwarded something that is no address.
+        An address in canonical spelling, IPv4-mapped ones unwrapped; ``unknown`` if the peer has
+        none or a declared proxy forwarded something that is no address.
     """
     client = parse_address(peer or "")
     if client is None:

@@ -98,7 +98,7 @@ _hooked = False
 class Guard:
     """The authorizer of one connection; remembers that it denied something.
 
-    SQLite's errors do not: a denial surfaces with one of three codes and four texts.
+    SQLite's errors do not say so clearly: a denial has one of three codes and four texts.
     """
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ class Guard:
         return sqlite3.SQLITE_DENY
 
     def go_on(self) -> int:
-        """Whether the statement that runs has had enough: SQLite's progress handler."""
+        """Whether the running statement has reached its limit: SQLite's progress handler."""
         self.ran += 1
         if self.ran < _MOST_ASKED:
             return 0

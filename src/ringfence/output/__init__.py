@@ -1,1 +1,1 @@
-"""What leaves: sanitised text, headers and cookies that are policed, errors without insides."""
+"""What leaves: sanitised text, checked headers and cookies, errors without internal details."""

@@ -17,7 +17,7 @@ from ringfence.output.site import Site, own
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
-#: RFC 6455 7.4.1: a refusal is a policy that was violated, a crash is not expected.
+#: RFC 6455 7.4.1: 1008 is "policy violation", for a refusal; 1011 is for an unexpected crash.
 _POLICY_VIOLATED: Final = 1008
 _UNEXPECTED: Final = 1011
 
@@ -26,8 +26,8 @@ class Output:
     """Guards every answer of one site.
 
     The pipeline calls ``before`` and ``guard``, hands the guard to the application as its ``send``
-    and awaits ``finish`` on it. What was raised goes to ``answer`` or ``answer_crash`` with the
-    guard, or with the bare ``send`` where there is no guard yet.
+    and awaits ``finish`` on it. An exception goes to ``answer`` or ``answer_crash`` with the guard,
+    or with the bare ``send`` if there is no guard yet.
     """
 
     seams: Seams = NO_SEAMS
@@ -45,13 +45,13 @@ class Output:
         )
 
     def start(self) -> None:
-        """Nothing of the process is this layer's."""
+        """Does nothing: this layer has no hooks of the whole process."""
 
     def close(self) -> None:
         """As ``start``."""
 
     def before(self, exchange: Exchange) -> None:
-        """Take the refresh cookie out of a request that goes to anybody but Ringfence itself."""
+        """Take the refresh cookie out of a request, unless it is for Ringfence itself."""
         if b"cookie" not in exchange.headers:
             return
         headers: list[tuple[bytes, bytes]] = exchange.scope["headers"]
@@ -78,7 +78,7 @@ class Output:
             await respond(bare, self._site, exchange, public(refused.code), headers)
 
     async def answer_crash(self, exchange: Exchange, _error: Exception, send: Send | Guard) -> None:
-        """Answer an exception that nobody meant: with an id, never with its words."""
+        """Answer an unforeseen exception: with an id, never with its words."""
         bare, free = _bare(send)
         if exchange.scope["type"] == "websocket":
             await _close(bare, _UNEXPECTED)

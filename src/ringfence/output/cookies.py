@@ -1,8 +1,8 @@
-"""Cookies: what an application may set, and what it never gets to see.
+"""Cookies: what an application may set, and what it never sees.
 
 Every cookie leaves with ``Secure``, ``HttpOnly`` and ``SameSite=Lax`` or stricter, for this host
-only. The refresh cookie belongs to Ringfence's own routes: nobody else may set it, and it is taken
-out of every request to anybody else, so that a leak of the application's is not a leak of sessions.
+only. The refresh cookie belongs to Ringfence's own routes. Other routes may not set it, and it is
+taken out of requests to them, so that a leak in the application does not leak sessions.
 
 Sources: RFC 6265bis; OWASP ASVS 5.0 section 3.3; MUSTS S05 and S06; DESIGN section 4.
 """
@@ -23,7 +23,7 @@ _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 
 
 def policed(cookie: bytes, *, secure: bool) -> bytes | None:
-    """A ``Set-Cookie`` value of the application as it may leave; None where it may not.
+    """A ``Set-Cookie`` value of the application as it may leave; None if it may not.
 
     Args:
         cookie: The header's value, ``name=value; attribute; …``.

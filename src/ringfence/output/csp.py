@@ -1,9 +1,9 @@
 """Content-Security-Policy: one policy for pages, one for everything else.
 
-Everything is denied that is not named. A page gets scripts, styles, images and connections of its
+Everything that is not named is denied. A page gets scripts, styles, images and connections of its
 own origin, no inline code, no plug-ins, no frame around it, and Trusted Types. Anything else (JSON,
-a download, an image) is not a document and gets nothing, so that it stays harmless where a browser
-renders it all the same.
+a download, an image) is not a document and gets nothing, so that it is harmless even if a browser
+renders it.
 
 Sources: CSP Level 3; OWASP ASVS 5.0 requirements 3.4.3 and 3.4.6; OWASP CSP Cheat Sheet; MUSTS C02.
 """
@@ -18,7 +18,7 @@ API: Final[Mapping[str, str]] = MappingProxyType(
     {"default-src": "'none'", "frame-ancestors": "'none'"}
 )
 
-#: Attachments: where a browser shows one all the same, it is of no origin and runs nothing.
+#: Attachments: if a browser shows one although it should not, it has no origin and runs nothing.
 ATTACHMENT: Final[Mapping[str, str]] = MappingProxyType({**API, "sandbox": ""})
 
 #: Pages. ``data:`` images are inert; ``connect-src 'self'`` lets a page speak to its own backend.
@@ -40,7 +40,7 @@ HTML: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 #: What a handler may declare for one response. ``base-uri``, ``object-src`` and Trusted Types are
-#: not among them: nothing good needs them wider.
+#: not among them: there is no good reason to weaken them.
 DECLARABLE: Final = frozenset(
     {
         "script-src",
@@ -60,7 +60,7 @@ DECLARABLE: Final = frozenset(
 #: One source expression: no white space, and nothing that ends a directive or a header.
 _SOURCE: Final = re.compile(r"[!-+\-.-:<-~]+\Z")
 
-#: Each of them gives any injected text the power to run.
+#: With any of them, injected text could run.
 _REFUSED_FOR_SCRIPTS: Final = frozenset({"'unsafe-inline'", "'unsafe-eval'", "'unsafe-hashes'"})
 _SCHEMES: Final = frozenset({"*", "data:", "blob:", "http:", "https:"})
 

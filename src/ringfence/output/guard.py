@@ -1,9 +1,9 @@
 """The wrapper around ``send``: what the application answers passes here before it leaves.
 
-Only the start of a response is touched, so that bodies stream through as they come. An error answer
-is held back instead: a 5xx until the application has returned or raised (Starlette sends one and
-then raises, and the exception may be a refusal with an answer of its own), a framework's 404, 405
-or 422 until the first piece of its body.
+Only the start of a response is changed, so that bodies stream through as they come. An error answer
+is held back. A 5xx waits until the application has returned or raised (Starlette sends one and then
+raises, and the exception may be a refusal with an answer of its own). A framework's 404, 405 or 422
+waits for the first piece of its body.
 """
 
 from collections.abc import Awaitable, Iterable
@@ -31,7 +31,7 @@ class _State(Enum):
     OPEN = auto()  # nothing is held back
     LOOKING = auto()  # the first piece of the body decides
     HELD = auto()  # an error, until the application has returned or raised
-    DONE = auto()  # answered in the application's place: its words are dropped
+    DONE = auto()  # answered in place of the application, whose own answer is dropped
 
 
 _OPEN: Final = _State.OPEN
@@ -86,7 +86,7 @@ class Guard:
         await self._replace(start, CODES["server.error"], start["status"], again)
 
     def discard(self) -> bool:
-        """Make room for another answer; False where the client has seen something already."""
+        """Make room for another answer; False if the client has seen something already."""
         self._held = []
         self._state = _State.DONE
         return not self.started

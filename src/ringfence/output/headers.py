@@ -1,7 +1,7 @@
 """The security headers of every response, as bytes that are built once.
 
-An application's own values of them are not sent. The exception is a Content-Security-Policy: two
-of them intersect in the browser, so the application's can only tighten what the layer allows.
+An application's own values of them are not sent. The exception is a Content-Security-Policy: the
+browser applies both policies, so the application's can only tighten what the layer allows.
 
 Sources: OWASP ASVS 5.0 section 3.4 and 14.3; OWASP HTTP Headers Cheat Sheet; MUSTS C01-C04, C06.
 """
@@ -35,15 +35,15 @@ _HSTS: Final = b"strict-transport-security"
 #: Beyond the year that ASVS 3.4.1 asks for.
 TWO_YEARS: Final = timedelta(days=730)
 
-#: What the layer alone says, and what tells a stranger which software answers.
+#: What only the layer may set, and what would tell a stranger which software answers.
 OWNED: Final = frozenset({name for name, _ in _ALWAYS}) | {
     _HSTS,
     REQUEST_ID,
     b"server",
     b"x-powered-by",
-    b"refresh",  # a redirect that nobody polices
+    b"refresh",  # a redirect that nobody checks
 }
-#: What decides about storing; sent as the application says only where ``may_be_stored``.
+#: What decides about storing; the application's own values are sent only if ``may_be_stored``.
 CACHING: Final = frozenset(
     {
         b"cache-control",
@@ -92,5 +92,5 @@ def names_page(content_type: bytes) -> bool:
 
 
 def may_be_stored(caching: list[Header]) -> bool:
-    """Whether the application says outright that anybody may keep it: ``public``, ``immutable``."""
+    """Whether the application says that anybody may store it: ``public``, ``immutable``."""
     return any(name == NO_STORE[0] and _STORED.search(value) for name, value in caching)

@@ -1,7 +1,7 @@
-"""Rich text: HTML that users write, down to a fixed list of harmless elements.
+"""Rich text: HTML that users write, reduced to a fixed list of harmless elements.
 
-No style, no class, no id, no image and no form; links lead to the web or to a mailbox, and give the
-page behind them neither a handle on the opener nor a recommendation.
+No style, no class, no id, no image and no form. Links lead to the web or to a mailbox. The page
+behind a link cannot reach the page that opened it, and a link does not recommend it.
 
 Sources: ATTACKS O02; OWASP ASVS 5.0 requirement 1.3.1; OWASP XSS Prevention Cheat Sheet.
 """
@@ -57,5 +57,5 @@ def _clean(html: str) -> str:
     return _CLEANER.clean(html)
 
 
-#: What makes harmless HTML of what a user wrote.
+#: What turns the text of a user into harmless HTML.
 SANITISER: Final = Seam[Callable[[str], str]](Layer.OUTPUT, _clean)

@@ -1,8 +1,8 @@
 """Where a redirect may lead: this site, or an origin that the settings list.
 
-Judged is what a browser would make of the text (WHATWG URL), not what Python's parser would: a
-backslash is a slash there, ``//host`` and ``https:host`` leave the site, and a scheme needs no
-slashes to run (``javascript:``).
+The text is judged as a browser reads it (WHATWG URL), not as Python's parser does. For a browser a
+backslash is a slash, ``//host`` and ``https:host`` leave the site, and a scheme needs no slashes to
+run (``javascript:``).
 
 Sources: ATTACKS O07; OWASP ASVS 5.0 requirement 3.7.2; OWASP Unvalidated Redirects Cheat Sheet.
 """

@@ -1,4 +1,4 @@
-"""What a handler says about what it answers with: sources beside the usual, a nonce, an attachment.
+"""What a handler declares about its response: further CSP sources, a nonce, an attachment.
 
 All of it is about the current response only. Without a Ringfence around the application it changes
 nothing, so that the handler runs in its own tests.
@@ -45,7 +45,7 @@ def csp(**directives: str) -> None:
 def nonce() -> str:
     """The nonce of this response, 128 random bits: ``<script nonce="…">`` runs, others do not.
 
-    Ask for it where a page cannot do without inline code; every script of the page needs it then.
+    Use it if a page cannot do without inline code; every script of the page needs it then.
     """
     exchange = current.get()
     if exchange is None:
@@ -54,16 +54,16 @@ def nonce() -> str:
 
 
 def attachment(filename: str) -> None:
-    """Have browsers save this response as ``filename``, and never show or run what it holds.
+    """Have browsers save this response as ``filename``, and never show or run its content.
 
-    For what users sent: whatever it turns out to be, in the site's own origin it stays inert
-    (ATTACKS O03, ASVS 3.2.1). The name may be a user's as well (RFC 6266, ASVS 5.4.2)::
+    For what users sent: whatever it is, it cannot act in the site's own origin (ATTACKS O03, ASVS
+    3.2.1). The name may come from a user as well (RFC 6266, ASVS 5.4.2)::
 
         attachment("résumé.pdf")
         return Response(content, media_type="application/pdf")
 
-    The response's CSP is ``sandbox`` and what answers have that are no pages; ``csp`` and ``nonce``
-    change nothing of it.
+    The response's CSP is ``sandbox`` and the policy for answers that are no pages; ``csp`` and
+    ``nonce`` do not change it.
     """
     ATTACHER.current()(filename)
 

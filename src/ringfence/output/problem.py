@@ -1,7 +1,8 @@
 """Problem details: what a client is told of a refusal, and nothing else.
 
 ``type``, ``title``, ``status``, ``code`` and ``request_id``. Code and title are the public ones, so
-that a refusal on somebody else's resource is, but for the id, byte for byte that on a missing one.
+that a refusal for somebody else's resource has the same bytes as one for a missing resource, except
+for the id.
 
 Sources: RFC 9457; RFC 9110 sections 10.2.1, 10.2.3 and 15.5.6; RFC 6750 section 3; API.md.
 """
@@ -20,7 +21,7 @@ from ringfence.output.headers import Header
 
 CONTENT_TYPE: Final[Header] = (b"content-type", b"application/problem+json")
 
-#: Codes of a bearer token that was shown and did not hold (RFC 6750 3.1). A request without one is
+#: Codes of a bearer token that was sent and is not valid (RFC 6750 3.1). A request without one is
 #: told no reason.
 _TOKENS: Final = frozenset({"token.invalid", "token.expired"})
 
@@ -46,13 +47,13 @@ _OPENINGS: Final = MappingProxyType(
 
 
 def body(code: Code, request_id: str, *, status: int = 0) -> bytes:
-    """The problem that answers ``code``; ``status`` where the answer's is not the code's own."""
+    """The problem that answers ``code``; ``status`` if it differs from that of the code."""
     opening = _opening(public(code), status) if status else _OPENINGS[code.name]
     return opening + msgspec.json.encode(request_id) + b"}"
 
 
 def soon(status: int) -> list[Header]:
-    """When to come back after a 503 that says nothing of it: what failed may be back at once."""
+    """When to come back after a 503 that does not say so: the failure may be over at once."""
     return [(b"retry-after", b"1")] if status == HTTPStatus.SERVICE_UNAVAILABLE else []
 
 

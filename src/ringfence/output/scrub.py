@@ -2,11 +2,11 @@
 
 * 5xx: replaced, whatever it says. Its words are for the log (ATTACKS O08).
 * 404 and 405 as the framework words them: replaced, so that they equal the pipeline's own.
-* 422 of FastAPI's validation: replaced. It repeats the input, a password too, and names the version
-  of the validator; which fields did not fit stands in the event. A path that does not fit names
-  nothing that there could be, and is a 404.
+* 422 of FastAPI's validation: replaced. It repeats the input, even a password, and names the
+  version of the validator. The event says which fields did not fit. If the path does not fit, there
+  cannot be such a resource, and the answer is a 404.
 
-Every other 4xx is the application's own word to its client, and stays.
+Every other 4xx is the application's own answer to its client, and stays.
 
 Sources: OWASP ASVS 5.0 requirement 16.5.1; DESIGN section 4.
 """
@@ -51,12 +51,12 @@ class _Failures(msgspec.Struct):
 
 
 def replacement(status: int, body: bytes, *, encoded: bool) -> Code | None:
-    """The code to answer with instead, None where the answer stays.
+    """The code to answer with instead, None if the answer stays.
 
     Args:
         status: One of ``FRAMEWORKS``.
         body: The first piece of the body.
-        encoded: Whether it cannot be read (``Content-Encoding``); what cannot be judged goes.
+        encoded: Whether it cannot be read (``Content-Encoding``); then the answer is replaced.
     """
     if status == UNPROCESSABLE:
         return _misfit(body) if encoded or body.startswith(_VALIDATION) else None
@@ -74,7 +74,7 @@ def fields(body: bytes) -> str:
 
 
 def _misfit(body: bytes) -> Code:
-    """Said of the first thing that did not fit: FastAPI begins with the path."""
+    """The code for the first thing that did not fit: FastAPI begins with the path."""
     place = next((failure.loc[0] for failure in _failures(body) if failure.loc), "body")
     return CODES[_MISFITS.get(str(place), "body.invalid")]
 

@@ -1,7 +1,7 @@
-"""One site's responses: what all of them say, and what an application may say beside it.
+"""One site's responses: the headers of all of them, and those that an application may add.
 
-The application's headers are walked once. What belongs to the layer is replaced, what could hurt is
-corrected or dropped, the rest passes untouched.
+The application's headers are read once. Those that belong to the layer are replaced, harmful ones
+are corrected or dropped, and the others stay unchanged.
 """
 
 from dataclasses import dataclass, field
@@ -89,7 +89,7 @@ class Site:
         return self.html if page else self.api
 
     def _readers(self, exchange: Exchange, start: Message, origin: bytes) -> tuple[Header, ...]:
-        """Who may read the answer from another origin: who is listed, and nobody as ``*``."""
+        """Who may read the answer from another origin: only listed origins, never ``*``."""
         if origin.decode("latin-1") in self.origins:
             return ((_READERS, origin),)
         tell(exchange, "header.policed", start, header=_READERS.decode())
@@ -113,13 +113,13 @@ def own(exchange: Exchange) -> bool:
 
 
 def tell(exchange: Exchange, code: str, start: Message, **facts: str) -> None:
-    """Write down what was kept from leaving."""
+    """Log what was not allowed to leave."""
     exchange.traces.append(CODES[code])
     exchange.sink.emit(exchange.event(code, facts, status=start.get("status")))
 
 
 def _stored(exchange: Exchange, start: Message, kept: list[Header], caching: list[Header]) -> bool:
-    """Whether anybody may keep the answer: said by the application, of a route that is public."""
+    """Whether anybody may store the answer: the application says so, and the route is public."""
     entry = exchange.entry
     return (
         entry is not None

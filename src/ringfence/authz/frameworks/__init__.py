@@ -1,8 +1,8 @@
 """How frameworks include one router in another: an adapter for each of the ways.
 
-These adapters are all that Ringfence knows of FastAPI's own parts. A router's adapter is chosen by
-what the router has, not by a version number. Where neither fits, an included router shows up as a
-route of a kind that is not understood, and the start is refused.
+Only these adapters know FastAPI's own parts. A router's adapter is chosen by what the router has,
+not by a version number. If neither fits, an included router looks like a route of a kind that is
+not understood, and the start is refused.
 """
 
 from typing import ClassVar, Final, Protocol

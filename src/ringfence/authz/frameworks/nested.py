@@ -2,8 +2,8 @@
 
 The list of the outer router holds one object that stands for the included router, and each request
 asks that router for its routes. For some kinds of route FastAPI builds another one, with the whole
-path, from the endpoint. Requests come to that one's ``handle``, so the check is hung on the
-endpoint. What FastAPI has built it keeps until the router is marked as changed.
+path, from the endpoint. Requests come to the ``handle`` of that second route, so the check is put
+around the endpoint. FastAPI keeps what it has built until the router is marked as changed.
 """
 
 import functools
