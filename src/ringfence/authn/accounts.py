@@ -61,8 +61,8 @@ class AccountStore(Protocol):
         """Replace the password: bumps ``token_version`` and revokes every session.
 
         A reset link that was mailed before stops working too. None, and nothing written, if the
-        account is gone, disabled, or has another ``token_version`` by then: whoever knew the old
-        password must not undo what was done about it meanwhile.
+        account is gone, disabled, or has another ``token_version`` by then: a person who knew the
+        old password must not undo a change that was made meanwhile.
         """
         ...
 

@@ -1,8 +1,8 @@
 """Who is asking: the bearer token of one request, verified and not revoked.
 
-The common case waits for nothing: the token was verified before, and what is revoked is in memory.
-Only when the feed may have news is the store read first, by every request that came before the
-news were in, so that a revocation holds from the next request on (DESIGN section 6). A token that
+The common case waits for nothing: the token was verified before, and revocations are in memory. If
+the feed may have news, every request reads the store first until the news have been read, so that a
+revocation holds from the next request on (DESIGN section 6). A token that
 this worker has not seen yet is looked up once: the account and the session must be there.
 
 A token is taken from the ``Authorization`` header alone, never from the query (MUSTS R10). A header
@@ -71,7 +71,7 @@ class Authn:
         return None
 
     def start(self) -> None:
-        """Nothing of the process is this layer's."""
+        """Does nothing: this layer has no hooks of the whole process."""
 
     def close(self) -> None:
         """As ``start``."""

@@ -1,4 +1,4 @@
-"""How much of what anybody may try: every limit of the auth service in one table.
+"""How often anybody may try something: every limit of the auth service in one table.
 
 What a limit promises (and SECURITY.md repeats): against one account, strangers get at most
 ``burst + 24 h / every`` = 50 verifications in any 24 hours, from however many addresses. The owner

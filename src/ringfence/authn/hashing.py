@@ -1,8 +1,9 @@
 """Who may hash a password now, so that a flood of Argon2id takes nothing else down.
 
 At most ``workers`` hash at once, each with the memory of its parameters: by default three times
-64 MiB, and no more. Who finds them taken waits in a queue that is short in places and in time; who
-finds it full, or has waited too long, is refused with ``hashing.busy`` and ``Retry-After``.
+64 MiB, and no more. If all are taken, a request waits in a queue with few places and a short time
+limit. If the queue is full, or the time is over, it is refused with ``hashing.busy`` and
+``Retry-After``.
 Sign-ins of strangers never take the last ``reserved`` workers: those are for whoever has proven
 something already, by a session or a mailed link. Limits on guessing come before this, never behind
 it.

@@ -6,7 +6,7 @@ made about a number, and **GCRA** (a burst and a steady rate), which costs one n
 what was taken for nothing is given back unit by unit, so that a success never clears the failures
 before it (Ledger 21).
 
-A refused attempt is not recorded: whoever hammers on a closed door does not keep it closed.
+A refused attempt is not recorded: repeated attempts during a lock do not make it longer.
 
 A clock that was ahead and is set back locks nobody out: each counter knows when it was last
 written, and goes on from there as if no time had passed (``as_of``).

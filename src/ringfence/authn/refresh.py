@@ -1,8 +1,8 @@
 """Refresh-token rotation with reuse detection.
 
-A family is one sign-in on one client. Using a token spends it and issues its successor. A
-spent token that comes back is a lost answer (a moment ago, successor untouched) and gets the
-same successor again, or a theft, and ends the family.
+A family is one sign-in on one client. Using a token spends it and issues its successor. If a spent
+token comes back, either the answer was lost (it was spent a moment ago, and the successor is
+unused): then the client gets the same successor again. Or it was stolen: then the family ends.
 
 Sources: RFC 9700 section 4.14.2; OWASP ASVS 5.0 requirements 10.4.5 and 10.4.8; Ledger 10-12.
 """

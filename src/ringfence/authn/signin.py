@@ -12,10 +12,10 @@ looked up or hashed:
 
 Logins that do not exist are counted in the same way: keys are pseudonyms of what was typed.
 
-Whoever shares a network with somebody must not learn by that which logins exist there. So what a
-wrong attempt is answered, 401 or 429, hangs on the account's budget alone, and each wrong one is
-charged to it, from a known network too. Whoever has a unit of the address gets the same work done,
-whichever budget is used up: one that is refused at once would tell as much by its time.
+A person who shares a network with others must not be able to find out which logins exist there. So
+the answer to a wrong attempt, 401 or 429, depends on the account's budget alone, and each wrong
+attempt is charged to it, from a known network too. Every attempt that the address has a unit for
+does the same work, whichever budget is used up: otherwise the time of the answer would tell.
 
 Sources: OWASP ASVS 5.0 requirements 6.3.1 and 6.3.8; NIST SP 800-63B-4 section 3.2.2;
 Ledger 18, 20-22; ATTACKS U01, U02, U18.

@@ -1,7 +1,8 @@
 """Signing up: the login first, the password only with the proof of the mailbox.
 
-Nobody plants a password in an account that is somebody else's mailbox (Ledger 1, 2), and a
-stranger buys no Argon2id. Whoever asks learns nothing; the mail tells the rest (Ledger 24).
+So nobody can set a password for an account of somebody else's mailbox (Ledger 1, 2), and a stranger
+causes no Argon2id. The answer does not show whether there is an account; only the mail does
+(Ledger 24).
 """
 
 from dataclasses import dataclass

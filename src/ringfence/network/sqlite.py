@@ -1,9 +1,9 @@
 """What SQLite may do for the application: read and write rows, and nothing else.
 
-SQLite has no roles. Its authorizer is asked while a statement is compiled, so what it denies never
-begins: no DDL, no ATTACH (another file, or with VACUUM INTO any file), no PRAGMA that changes how
-the database works, no extension, no look at the catalogue. A statement that an injection brought
-in meets here what a database role would say on PostgreSQL (DESIGN section 2; ATTACKS I01, I02).
+SQLite has no roles. Its authorizer is asked while a statement is compiled, so a denied statement
+never begins: no DDL, no ATTACH (another file, or with VACUUM INTO any file), no PRAGMA that changes
+how the database works, no extension, no look at the catalogue. For an injected statement it does
+what a database role does on PostgreSQL (DESIGN section 2; ATTACKS I01, I02).
 
 And no statement runs for ever: SQLite asks now and then whether to go on, as PostgreSQL's
 ``statement_timeout`` does (CWE-400).

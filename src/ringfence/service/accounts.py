@@ -30,7 +30,7 @@ class AccountHandlers:
 
     @allow(public)
     async def sign_up(self, call: Call) -> Response:
-        """``POST /auth/sign-up``: the answer is always alike, the mail tells the rest."""
+        """``POST /auth/sign-up``: the answer is always the same; the mail says the rest."""
         message = await call.message(wire.SignUp)
         if not message.name.isprintable():
             raise Refused("body.invalid")
@@ -88,7 +88,7 @@ class AccountHandlers:
         return granted(await self.flows.sessions.begin(changed, call.device, call.now))
 
     async def _later(self, call: Call, errand: Errand) -> None:
-        """Do what depends on the account, when nobody can tell by the answer that it was done."""
+        """Do what depends on the account, so that the answer does not show that it was done."""
         await ERRANDS.current()(self.courier, call.exchange, errand)
 
     async def _charge_mail(self, call: Call, topic: str, login: str) -> str:

@@ -40,7 +40,7 @@ class Call:
 
     @property
     def now(self) -> datetime:
-        """The time of this request, one for everything that it does."""
+        """The time of this request, the same for everything that it does."""
         return self.exchange.now
 
     @property

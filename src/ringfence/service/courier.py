@@ -1,9 +1,10 @@
-"""What a request leaves to be done after its answer: looking up who is mailed, and mailing.
+"""Work that a request leaves until after its answer: to find out who gets a mail, and to send it.
 
 An answer that waited for a mail would tell by its time whether one was sent (Ledger 24). So the
-answer goes first, and the work follows after a moment of random length, so that a next request
-does not feel it either. The queue is bounded; what fails becomes an event, so that no mail is lost
-in silence. A process that is killed loses what waits: whoever misses a mail asks again.
+answer goes first, and the work follows after a moment of random length, so that the time of the
+next request does not show it either. The queue has a limit. A failure becomes an event, so that no
+mail is lost without notice. A process that is killed loses the waiting mails: users who miss one
+ask again.
 """
 
 import asyncio
@@ -60,7 +61,7 @@ class Courier:
         task.add_done_callback(self._errands.discard)
 
     def offer(self, exchange: Exchange, errand: Errand) -> None:
-        """``post`` for what must not undo a success: without room for it, it becomes an event."""
+        """``post`` for work that must not undo a success: if there is no room, it is an event."""
         try:
             self.post(exchange, errand)
         except Refused as refused:

@@ -1,4 +1,4 @@
-"""A name for a browser that its owner recognises in a list, and nothing more is made of it."""
+"""A name for a browser that its owner recognises in a list. It is used for nothing else."""
 
 from typing import Final
 
