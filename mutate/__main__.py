@@ -16,7 +16,7 @@ from mutate.report import verdicts, write
 from mutate.selection import Record
 from mutate.source import Mutant
 from mutate.state import FOLDER, State, known
-from mutate.trials import Trials, cores, recorded
+from mutate.trials import MOST_SECONDS, Trials, cores, recorded
 
 
 def main(*arguments: str) -> int:
@@ -72,6 +72,7 @@ def _try(mutants: Sequence[Mutant], state: State, asked: argparse.Namespace) -> 
         known={} if asked.near else known(),
         attacks=asked.attacks,
         jobs=asked.jobs,
+        seconds=asked.seconds,
         told=told,
     ).run()
 
@@ -115,6 +116,9 @@ def _parser() -> argparse.ArgumentParser:
         "--near", action="store_true", help="a quick look, with the tests that are named alike"
     )
     parser.add_argument("--report", action="store_true", help="write docs/proof.md, and try none")
+    parser.add_argument(
+        "--seconds", type=float, default=MOST_SECONDS, metavar="N", help="for one control, at most"
+    )
     parser.add_argument("--jobs", type=int, default=cores(), metavar="N")
     return parser
 

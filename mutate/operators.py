@@ -1,9 +1,11 @@
 """What can be deleted, found by syntax tree, wherever it stands.
 
 - a refusal: ``raise Refused(…)``, ``raise refusal(…)``, any ``raise`` that makes an error;
-- a guard: the condition of an ``if`` that only leaves, made false; one part of such a condition;
+- a guard: the condition of an ``if`` that leaves with nothing, made false; a reason to refuse that
+  is one of several; one of the conditions that an answer holds together;
+- a case: one of the values that an ``if`` looks for;
 - a step: a call that stands alone, as a check, a freeze or a header that is added does;
-- an element: one member of a table at the top of a module;
+- an element: one member of a table at the top of a module, unless it lists what is allowed;
 - an attribute of a cookie;
 - a limit, lifted; a floor, sunk to nothing;
 - a setting's way: an argument that carries a setting to where it acts.
@@ -30,6 +32,12 @@ TABLES: Final = (
     "boundary/urls/", "network/", "output/",
 )  # fmt: skip
 
+#: Tables of what is allowed, or is no input: a member less refuses more.
+ALLOWS: Final = {
+    "DECLARABLE", "_COMMON", "_KINDS", "_MISSING", "_PLAIN_ENCODINGS", "_PROTOCOL", "_REDIRECTS",
+    "_SAFE", "_STARTS",
+}  # fmt: skip
+
 #: Errors that tell a programmer, not an attacker.
 _NO_REFUSAL: Final = {"AssertionError", "AttributeError", "NotImplementedError"}
 
@@ -47,8 +55,8 @@ _COOKIE: Final = re.compile(r"; ?(?:HttpOnly|Secure|SameSite=\w+|Path=/)(?![\w=]
 _MOST_ELEMENTS: Final = 40
 _MOST_SAID: Final = 70  # characters of code in a name
 _LIMIT: Final = re.compile(
-    r"MOST|LONGEST|LIMIT|LIFETIME|DIFFER|REMEMBERED|DEPTH|VALUES|LENGTH|MANY|PATIENCE|SHORTEST|LEAST"
-    r"|DIGITS|KEPT_AFTER|PUBLISHED_BEFORE|MARGIN|PAUSE"
+    r"MOST|LONGEST|LIMIT|LIFETIME|DIFFER|DEPTH|VALUES|^_LENGTH|MANY|PATIENCE|SHORTEST|LEAST"
+    r"|REMEMBERED$|DIGITS|KEPT_AFTER|PUBLISHED_BEFORE|MARGIN|PAUSE"
 )
 _FLOOR: Final = re.compile(r"SHORTEST|LEAST|FEWEST|MINIMUM|FLOOR|^_?MIN_", re.IGNORECASE)
 
@@ -93,8 +101,9 @@ def _statements(source: Source) -> Iterator[Mutant]:
                     yield source.replaced(where, what, statement, "pass", within=statement)
             case ast.If() if where:
                 yield from _guard(source, where, statement)
+                yield from _cases(source, where, statement)
             case ast.Return(value=ast.BoolOp() as value):
-                yield from _parts(source, where, value)
+                yield from _parts(source, where, value, ast.And)
             case _:
                 pass
         if source.module.startswith(("stack/", "service/")):
@@ -119,11 +128,35 @@ def _guard(source: Source, where: str, statement: ast.If) -> Iterator[Mutant]:
         condition = _short(source.said(statement.test))
         what = f"not left with {_short(source.said(leaves))} if {condition}"
         yield source.replaced(where, what, statement.test, "False", within=statement.test)
-    if isinstance(leaves, ast.Raise | ast.Return) and isinstance(statement.test, ast.BoolOp):
-        yield from _parts(source, where, statement.test)
+    refuses = isinstance(leaves, ast.Raise) or (
+        isinstance(leaves, ast.Return) and _plain(leaves.value)
+    )
+    if refuses and isinstance(statement.test, ast.BoolOp):
+        yield from _parts(source, where, statement.test, ast.Or)
 
 
-def _parts(source: Source, where: str, condition: ast.BoolOp) -> Iterator[Mutant]:
+def _cases(source: Source, where: str, statement: ast.If) -> Iterator[Mutant]:
+    """``x in ("a", "b")`` without each of them."""
+    for node in ast.walk(statement.test):
+        match node:
+            case ast.Compare(ops=[ast.In()], comparators=[ast.Tuple() | ast.Set() as values]):
+                for value in values.elts:
+                    left = ", ".join(source.said(v) for v in values.elts if v is not value)
+                    what = f"{_short(source.said(value))} is no case in {_short(source.said(node))}"
+                    yield source.replaced(where, what, values, f"({left},)", within=node)
+            case _:
+                pass
+
+
+def _parts(
+    source: Source, where: str, condition: ast.BoolOp, kind: type[ast.boolop]
+) -> Iterator[Mutant]:
+    """Each part that makes the condition stricter, left out.
+
+    A reason less to refuse, a condition less for a yes. The other way round it would refuse more.
+    """
+    if not isinstance(condition.op, kind):
+        return
     neutral = "True" if isinstance(condition.op, ast.And) else "False"
     for part in condition.values:
         what = f"{_short(source.said(part))} is not asked in {_short(source.said(condition))}"
@@ -131,14 +164,8 @@ def _parts(source: Source, where: str, condition: ast.BoolOp) -> Iterator[Mutant
 
 
 def _plain(value: ast.expr | None) -> bool:
-    """An answer that refuses: nothing, no, empty."""
-    match value:
-        case None | ast.Constant(value=None | False | "" | b""):
-            return True
-        case ast.Tuple(elts=[]) | ast.List(elts=[]):
-            return True
-        case _:
-            return False
+    """An answer that may refuse: no, or nothing, and said so. A bare ``return`` goes on."""
+    return isinstance(value, ast.Constant) and value.value in {None, False}
 
 
 def _settings(source: Source, where: str, statement: ast.stmt) -> Iterator[Mutant]:
@@ -186,7 +213,7 @@ def _constants(source: Source) -> Iterator[Mutant]:
         if lifted is not None and (in_limits or _LIMIT.search(name)):
             what = f"{name} = {lifted} for {_short(source.said(value))}"
             yield source.replaced(where, what, value, lifted, within=statement)
-        elif source.module.startswith(TABLES) and not where:
+        elif source.module.startswith(TABLES) and not where and name not in ALLOWS:
             yield from _elements(source, name, value, statement)
 
 

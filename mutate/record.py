@@ -15,7 +15,7 @@ from typing import Any, Final
 import coverage
 import pytest
 
-from mutate.source import PACKAGE, ROOT
+from mutate.source import PACKAGE, ROOT, Source
 
 #: The environment's variable that says where the record goes.
 FILE: Final = "MUTATE_RECORD"
@@ -70,6 +70,7 @@ def pytest_unconfigure() -> None:
         "seconds": [_state["seconds"][name] for name in names],
         "starts": sorted(numbers[name] for name in _state["started"] if name in numbers),
         "lines": lines,
+        "sources": {module: Source(module).digest for module in lines},
     }
     Path(os.environ[FILE]).write_text(json.dumps(record))
     Path(f"{os.environ[FILE]}.coverage").unlink(missing_ok=True)

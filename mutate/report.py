@@ -92,8 +92,6 @@ def _keep(file: Path, mutants: Sequence[Mutant], results: Mapping[str, Result]) 
     tests = {
         mutant.name: results[mutant.name].test
         for mutant in mutants
-        if mutant.name in results
-        and "::" in results[mutant.name].test
-        and not results[mutant.name].hung
+        if mutant.name in results and "::" in results[mutant.name].test
     }
     file.write_text(json.dumps(tests, indent=0, ensure_ascii=False) + "\n")

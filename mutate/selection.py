@@ -19,6 +19,7 @@ class Record:
     seconds: list[float]
     starts: list[int]  # tests that start a process: what runs there is not seen
     lines: dict[str, dict[str, list[int]]]  # module, line, tests
+    sources: dict[str, str]  # digest of each module as it was
 
     @classmethod
     def read(cls, written: dict[str, Any]) -> Self:
@@ -36,9 +37,13 @@ class Record:
         First the nearest of those that run the lines, then all of them, then those that start a
         process.
         """
-        seen = self.running(mutant.module, range(mutant.first, mutant.last + 1))
-        if not seen or not mutant.where:
-            seen |= self._by_name(mutant, source)
+        seen: set[int] = set()
+        if self.sources.get(mutant.module) == source.digest:
+            seen = self.running(mutant.module, range(mutant.first, mutant.last + 1))
+            if not mutant.where:
+                seen |= self._users(mutant, source)
+        if not seen:
+            seen = self.running(mutant.module, {int(n) for n in self.lines.get(mutant.module, ())})
         near: list[int] = []
         far: list[int] = []
         for test in sorted(seen, key=lambda test: (self._distance(mutant, test), test)):
@@ -59,8 +64,8 @@ class Record:
         far *= 0.3 if f"test_{topic}.py" in name else 1.0
         return far * (self.seconds[test] + 0.02)
 
-    def _by_name(self, mutant: Mutant, source: Source) -> set[int]:
-        """For what runs when it is imported: the tests of what uses it, else of the module."""
+    def _users(self, mutant: Mutant, source: Source) -> set[int]:
+        """For what runs when it is imported: the tests of what uses it."""
         names = _assigned(mutant, source)
         users = {
             line
@@ -69,8 +74,7 @@ class Record:
             if names & {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
             for line in range(node.body[0].lineno, (node.end_lineno or node.lineno) + 1)
         }
-        every = {int(line) for line in self.lines.get(mutant.module, ())}
-        return self.running(mutant.module, users) or self.running(mutant.module, every)
+        return self.running(mutant.module, users)
 
 
 def by_name(mutant: Mutant, root: Path = ROOT) -> list[str]:

@@ -20,7 +20,7 @@ class Result:
     """Who noticed that one control was gone."""
 
     test: str = ""  # that failed first; "" where none did
-    hung: bool = False  # it did not fail but ran beyond all measure
+    hung: bool = False  # nothing failed, and it did not end: nothing is decided
     attack: str | None = None  # that got through; "" where none did, None where none was tried
     source: str = ""  # digest of the module
     seconds: float = 0.0

@@ -25,7 +25,11 @@ _PATIENCE: Final = 6.0
 _PATIENCE_SECONDS: Final = 30.0
 
 #: All that is tried for one control, at most; tests that start programs can take minutes.
-_MOST_SECONDS: Final = 240.0
+MOST_SECONDS: Final = 240.0
+
+#: What stands in the place of a test: it ran beyond all measure, or could not be imported.
+ENDLESS: Final = "(endless)"
+NO_IMPORT: Final = "(no import)"
 
 #: It passes where nothing is changed, or the copy cannot run tests at all.
 CONTROL: Final = "tests/unit/core/test_secret.py::test_it_is_not_pickled"
@@ -60,9 +64,15 @@ class Runner:
         )
 
     def tests(self, names: Sequence[str], seconds: float) -> dict[str, Any]:
-        """Run these tests, until one fails or the time is up."""
+        """Run these tests, until one fails or ``seconds`` of the processor are used.
+
+        A record may name files that are gone since.
+        """
+        there = [n for n in names if (self.copy.folder / n.partition("::")[0]).is_file()]
+        if not there:
+            return {"code": NONE_RUN, "hung": False, "took": 0.0}
         order = {
-            "tests": list(names),
+            "tests": there,
             "seconds": seconds,
             "result": str(self._folder / "result.json"),
             "log": str(self._folder / "log.txt"),
@@ -125,6 +135,7 @@ class Trials:
     known: Mapping[str, str]
     attacks: bool = False
     jobs: int = 2
+    seconds: float = MOST_SECONDS  # for one control
     told: Told = lambda _: None
 
     def run(self) -> None:
@@ -159,7 +170,7 @@ class Trials:
                 except queue.Empty:
                     break
                 result = self._tried(runner, mutant)
-                if result.noticed or self.record is not None or self.known:
+                if result.noticed or ((self.record is not None or self.known) and not result.hung):
                     self.state.put(mutant.name, result)
                 self.told(_line(mutant, result))
         except BaseException as error:  # noqa: BLE001  # told to whoever waits for the threads
@@ -192,14 +203,14 @@ class Trials:
                 return found
         if self.record is None:
             files = [] if self.known else by_name(mutant)
-            found = _noticed(runner.tests(files, _MOST_SECONDS)) if files else None
+            found = _noticed(runner.tests(files, self.seconds)) if files else None
             return found or Result()
-        left = _MOST_SECONDS
+        left = self.seconds
         for tests, usually in self.record.rounds(mutant, source):
             patience = min(left, _PATIENCE * usually + _PATIENCE_SECONDS)
             said = runner.tests(tests, patience)
             found = _noticed(said)
-            if found is not None and not (said["hung"] and patience == left):
+            if found is not None and not (found.test == ENDLESS and patience == left):
                 return found
             left -= said["took"]
             if left <= 0:
@@ -208,15 +219,18 @@ class Trials:
 
 
 def _noticed(said: Mapping[str, Any]) -> Result | None:
+    """Who noticed, or None. What waits for ever has not decided anything."""
     if said["hung"]:
-        return Result(test="(no end)", hung=True)
-    if said["code"] == 0:
+        return Result(hung=True)
+    if said["code"] in {0, NONE_RUN}:
         return None
-    return Result(test=said["failed"] or "(no import)") if said["code"] != NONE_RUN else None
+    if said["failed"]:
+        return Result(test=said["failed"])
+    return Result(test=ENDLESS if said["endless"] else NO_IMPORT)
 
 
 def _line(mutant: Mutant, result: Result) -> str:
-    by = result.attack or result.test or "NOBODY"
+    by = result.attack or result.test or ("(waits for ever)" if result.hung else "NOBODY")
     return f"{result.seconds:6.1f} s  {mutant.name}  <- {by}"
 
 

@@ -8,6 +8,7 @@ Orders come in by lines of JSON, results go out the same way.
 
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -24,6 +25,11 @@ _COSTLY: Final = (
     "httpx2", "hypothesis", "idna", "joserfc.jwk", "joserfc.jws", "msgspec", "nh3",
     "playwright.sync_api", "sqlalchemy.ext.asyncio", "starlette.testclient", "uvicorn",
 )  # fmt: skip
+
+#: How long a run may wait: a busy machine is no failure, so it is much more than what it may use
+#: of the processor.
+_WAITING: Final = 60.0
+_WAITING_FACTOR: Final = 4.0
 
 #: What pytest says where a test failed, and where there was none to run.
 FAILED: Final = 1
@@ -70,18 +76,22 @@ def main() -> None:
 def _run(order: dict[str, Any]) -> dict[str, Any]:
     result = Path(order["result"])
     result.unlink(missing_ok=True)
-    began = time.monotonic()
     process = os.fork()
     if process == 0:
         _child(order, result)
-    hung = not _ended(process, began + order["seconds"])
-    if hung:
+    ended = _ended(process, time.monotonic() + _WAITING + _WAITING_FACTOR * order["seconds"])
+    if ended is None:
         os.killpg(process, signal.SIGKILL)
-        os.waitpid(process, 0)
+        ended = os.wait4(process, 0)
+    _, status, used = ended
     said: dict[str, Any] = json.loads(result.read_text()) if result.exists() else {}
-    code = said.get("code", FAILED)
-    failed = said.get("failed", "")
-    return {"code": code, "failed": failed, "hung": hung, "took": time.monotonic() - began}
+    return {
+        "code": said.get("code", FAILED),
+        "failed": said.get("failed", ""),
+        "endless": os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU,
+        "hung": os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL,
+        "took": used.ru_utime + used.ru_stime,
+    }
 
 
 def _child(order: dict[str, Any], result: Path) -> None:
@@ -89,6 +99,8 @@ def _child(order: dict[str, Any], result: Path) -> None:
     code, failed = FAILED, ""
     try:
         os.setsid()
+        allowed = max(1, round(order["seconds"]))
+        resource.setrlimit(resource.RLIMIT_CPU, (allowed, allowed + 5))
         quiet = os.open(os.devnull, os.O_RDWR)
         log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(quiet, 0)
@@ -107,14 +119,15 @@ def _child(order: dict[str, Any], result: Path) -> None:
         os._exit(0)
 
 
-def _ended(process: int, deadline: float) -> bool:
+def _ended(process: int, deadline: float) -> tuple[int, int, resource.struct_rusage] | None:
     pause = 0.01
     while time.monotonic() < deadline:
-        if os.waitpid(process, os.WNOHANG)[0]:
-            return True
+        ended = os.wait4(process, os.WNOHANG)
+        if ended[0]:
+            return ended
         time.sleep(pause)
         pause = min(pause * 1.2, 0.2)
-    return False
+    return None
 
 
 if __name__ == "__main__":

@@ -40,8 +40,30 @@ def test_a_guard_does_not_leave_and_each_part_of_it_is_left_out(tmp_path: Path) 
     }
 
 
+def test_a_condition_of_a_yes_is_left_out_and_of_a_no_it_is_not(tmp_path: Path) -> None:
+    """What refuses more is no control that is gone."""
+    code = "def f(a, b):\n    if a and b:\n        raise E(1)\n    return a and b\n"
+    assert set(found(tmp_path, code)) == {
+        "no raise E(1)",
+        "a is not asked in a and b",
+        "b is not asked in a and b",
+    }
+
+
 def test_a_guard_that_gives_something_is_none(tmp_path: Path) -> None:
     assert not found(tmp_path, "def f(a):\n    if a:\n        return 2\n    return 1\n")
+
+
+def test_each_case_is_left_out(tmp_path: Path) -> None:
+    code = "def f(a):\n    if a in (1, 2):\n        a = 3\n"
+    assert found(tmp_path, code) == {
+        "1 is no case in a in (1, 2)": "def f(a):\n    if a in (2,):\n        a = 3\n",
+        "2 is no case in a in (1, 2)": "def f(a):\n    if a in (1,):\n        a = 3\n",
+    }
+
+
+def test_a_table_of_what_is_allowed_keeps_its_elements(tmp_path: Path) -> None:
+    assert not found(tmp_path, "_SAFE = (1, 2)\n")
 
 
 def test_a_step_is_left_out_and_what_only_builds_a_value_is_none(tmp_path: Path) -> None:

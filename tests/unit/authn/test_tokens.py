@@ -131,6 +131,39 @@ def test_the_event_names_the_check_that_failed(kid: str) -> None:
     assert refused.value.facts == {"check": "kid"}
 
 
+@pytest.mark.parametrize("alg", ["none", "HS256", "ES384", "es256"])
+def test_the_algorithm_is_looked_at_before_any_signature(alg: str) -> None:
+    """RFC 8725 section 3.1: the library's own list of algorithms stands behind, not in front."""
+    with pytest.raises(Refused) as refused:
+        service().verify(forge(header(alg=alg), CLAIMS, SIGN), NOON)
+    assert refused.value.facts == {"check": "alg"}
+
+
+def test_a_token_may_be_as_long_as_the_limit_and_no_longer() -> None:
+    """ATTACKS H08: what is longer is not even taken apart."""
+
+    def sized(missing: int) -> str:
+        return forge(HEADER, {**CLAIMS, "roles": ["r" * missing]}, SIGN)
+
+    missing = 3 * tokens.LONGEST // 4
+    while len(sized(missing)) > tokens.LONGEST:
+        missing -= 1
+    assert len(sized(missing)) in {tokens.LONGEST, tokens.LONGEST - 1}
+    assert service().verify(sized(missing), NOON).subject == "alice"
+    with pytest.raises(Refused, match="token.malformed"):
+        service().verify(sized(missing + 2), NOON)
+
+
+@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("text", ["a", "é", "\ud800"])
+def test_a_part_that_is_no_base64url_is_malformed(part: int, text: str) -> None:
+    """RFC 7515 section 2: one character is no byte, and another alphabet is none."""
+    parts = TOKEN.split(".")
+    parts[part] = text
+    with pytest.raises(Refused, match="token.malformed"):
+        service().verify(".".join(parts), NOON)
+
+
 @given(st.integers(0, len(TOKEN) - 1), st.characters(codec="latin-1"))
 def test_no_token_survives_the_change_of_one_character(position: int, character: str) -> None:
     changed = TOKEN[:position] + character + TOKEN[position + 1 :]

@@ -121,8 +121,8 @@ def test_a_canary_is_found_between_other_words(
 )  # fmt: skip
 def test_redaction_takes_as_long_as_its_text_is(part: str, end: str) -> None:
     """ATTACKS H08, CWE-1333: a pattern that backtracks is a denial of service."""
-    texts = {times: part * times + end for times in (2_000, 2_000 * MORE)}
-    assert growth(lambda times: REDACTOR.text(texts[times]), 2_000) < BEYOND_LINEAR
+    texts = {times: part * times + end for times in (1_000, 1_000 * MORE)}
+    assert growth(lambda times: REDACTOR.text(texts[times]), 1_000) < BEYOND_LINEAR
 
 
 def test_the_values_that_were_sent_are_taken_out_in_a_time_that_grows_with_their_number() -> None:
