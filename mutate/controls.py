@@ -86,7 +86,11 @@ class Change:
     text: str
 
 
-CHANGES: Final[tuple[Change, ...]] = ()
+CHANGES: Final = (
+    Change("output/asgi.py", "Output.answer_crash", "an exception's text in a header",
+           "(problem.CONTENT_TYPE,)",
+           '(problem.CONTENT_TYPE, (b"x-error", str(error).encode("latin-1", "replace")))'),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

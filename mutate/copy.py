@@ -41,7 +41,8 @@ class Copy:
         return {**plain, "PYTHONPATH": os.pathsep.join(map(str, own))}
 
     def change(self, mutant: Mutant) -> None:
-        """Delete one control; ``restore`` brings it back."""
+        """Delete one control, and no other; ``restore`` brings it back."""
+        self.restore()
         file = self.folder / PACKAGE / mutant.module
         text = file.read_bytes()
         self._original = (file, text)

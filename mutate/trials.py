@@ -48,6 +48,7 @@ class Runner:
     def __init__(self, folder: Path) -> None:
         self.copy: Final = Copy(folder / "tree")
         self._folder: Final = folder
+        self._sound: Final[dict[str, bool]] = {}
         self._worker = self._start()
         said = self.tests([CONTROL], _PATIENCE_SECONDS)
         if said["code"] != 0:
@@ -73,6 +74,7 @@ class Runner:
             return {"code": NONE_RUN, "hung": False, "took": 0.0}
         order = {
             "tests": there,
+            "without": [name for name, passes in self._sound.items() if not passes],
             "seconds": seconds,
             "result": str(self._folder / "result.json"),
             "log": str(self._folder / "log.txt"),
@@ -85,6 +87,15 @@ class Runner:
         if not said:
             raise RuntimeError("the worker has ended")
         return json.loads(said)
+
+    def is_sound(self, test: str) -> bool:
+        """Whether this test passes where nothing is changed. One that does not notices nothing."""
+        if "::" not in test:
+            return True
+        if test not in self._sound:
+            self.copy.restore()
+            self._sound[test] = self.tests([test], MOST_SECONDS)["code"] == 0
+        return self._sound[test]
 
     def _log(self) -> str:
         file = self._folder / "log.txt"
@@ -185,7 +196,11 @@ class Trials:
         runner.copy.change(mutant)
         try:
             result = self._test(runner, mutant, source)
+            while result.test and not runner.is_sound(result.test):
+                runner.copy.change(mutant)
+                result = self._test(runner, mutant, source)
             if self.attacks:
+                runner.copy.change(mutant)
                 where = area(mutant.module)
                 through = runner.attack(where.attacks) if where and where.attacks else None
                 result = replace(result, attack=through)

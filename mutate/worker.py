@@ -39,8 +39,9 @@ NONE_RUN: Final = 5
 class Chosen:
     """Keeps the chosen tests, in the order of the choice, and notes which of them failed first."""
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, names: list[str], without: list[str]) -> None:
         self._order: Final = {name: at for at, name in enumerate(names)}
+        self._without: Final = set(without)
         self.failed = ""
 
     @pytest.hookimpl(trylast=True)
@@ -52,6 +53,8 @@ class Chosen:
 
     def _place(self, name: str) -> int | None:
         """Where in the order a test stands: by its own name, or by that of its file."""
+        if name in self._without:
+            return None
         return self._order.get(name, self._order.get(name.partition("::")[0]))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -106,7 +109,7 @@ def _child(order: dict[str, Any], result: Path) -> None:
         os.dup2(quiet, 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        chosen = Chosen(order["tests"])
+        chosen = Chosen(order["tests"], order["without"])
         files = sorted({name.partition("::")[0] for name in order["tests"]})
         options = ["-x", "-q", "--no-header", "-p", "no:randomly", "-p", "no:cacheprovider"]
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # imported by the worker
