@@ -89,9 +89,12 @@ def write(mutants: Sequence[Mutant], results: Mapping[str, Result]) -> None:
 
 
 def _keep(file: Path, mutants: Sequence[Mutant], results: Mapping[str, Result]) -> None:
+    """Unit tests alone: they depend on no clock and no other process, and take no time."""
+    found = verdicts(mutants, results)
     tests = {
         mutant.name: results[mutant.name].test
         for mutant in mutants
-        if mutant.name in results and "::" in results[mutant.name].test
+        if found[mutant.name] in {"attack", "test"}
+        and results[mutant.name].test.startswith("tests/unit/")
     }
     file.write_text(json.dumps(tests, indent=0, ensure_ascii=False) + "\n")

@@ -140,8 +140,8 @@ class Trials:
 
     mutants: Sequence[Mutant]
     state: State
-    #: None: the tests that are known alone; where none is known, those that are named alike, and
-    #: what they do not notice stays untried.
+    #: None: the test that noticed last time, then those that are named alike; what they do not
+    #: notice stays untried.
     record: Record | None
     known: Mapping[str, str]
     attacks: bool = False
@@ -217,7 +217,7 @@ class Trials:
             if found is not None:
                 return found
         if self.record is None:
-            files = [] if self.known else by_name(mutant)
+            files = by_name(mutant)
             found = _noticed(runner.tests(files, self.seconds)) if files else None
             return found or Result()
         left = self.seconds
