@@ -52,10 +52,11 @@ class Chosen:
         items[:] = [item for _, item in sorted(found, key=lambda one: one[0])]
 
     def _place(self, name: str) -> int | None:
-        """Where in the order a test stands: by its own name, or by that of its file."""
+        """Where in the order it stands: by its name, the one without parameters, its file's."""
         if name in self._without:
             return None
-        return self._order.get(name, self._order.get(name.partition("::")[0]))
+        known = (name, name.partition("[")[0], name.partition("::")[0])
+        return next((self._order[each] for each in known if each in self._order), None)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the name of what failed first."""
