@@ -64,11 +64,13 @@ class Named:
 
 
 NAMED: Final = (
-    Named("the process hook acts only once it is frozen", "stack/", r"no .*freeze\(\)"),
+    Named("the process hook acts only once it is frozen", "boundary/", r"no denial\.freeze\(\)"),
+    Named("the database's authorizer acts only once it is frozen", "network/",
+          r"no sqlite\.freeze\(\)"),
+    Named("the layers' hooks are called at all", "stack/", r"no each\.start\(\)"),
     Named("layers are switched off in demo and test only", "stack/",
-          r"no raise ConfigurationError\(.layers are switched"),
-    Named("the configured times of sessions arrive", "service/",
-          r"RefreshLimits without idle|Sessions without limits"),
+          r"no raise ConfigurationError\(.layers= is for"),
+    Named("the configured times of sessions arrive", "authn/", "RefreshLimits without idle"),
     Named("workers' sources are as strict as scripts'", "output/csp.py", "worker-src"),
     Named("the refusals of one request are bounded", "core/", "_MOST_REFUSALS"),
     Named("the limit of a body", "boundary/request/body.py", "body_bytes"),

@@ -106,8 +106,7 @@ def _statements(source: Source) -> Iterator[Mutant]:
                 yield from _parts(source, where, value, ast.And)
             case _:
                 pass
-        if source.module.startswith(("stack/", "service/")):
-            yield from _settings(source, where, statement)
+        yield from _settings(source, where, statement)
 
 
 def _is_step(source: Source, call: ast.expr) -> bool:
