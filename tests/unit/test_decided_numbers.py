@@ -34,7 +34,6 @@ DECIDED: dict[str, dict[str, object]] = {
         "LIFETIME": 15 * MINUTE,
         "CLOCKS_DIFFER_BY": timedelta(seconds=5),
         "LONGEST": 4096,
-        "REMEMBERED": 100_000,
     },
     "authz.implication": {"_MOST_ATOMS": 16},
     "boundary.files.root": {"NAME_LIMIT_BYTES": 255, "PATH_LIMIT_BYTES": KIB},
