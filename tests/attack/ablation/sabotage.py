@@ -35,10 +35,10 @@ SABOTAGES: Final = {
         "U08",
         (
             "from ringfence.authn.tokens import AccessTokens\n"
-            "def verify(self, token, now):\n"
+            "def examine(self, token, now):\n"
             "    from ringfence_demo.careless.authn import unverified_principal\n"
             "    return unverified_principal(token)\n"
-            "AccessTokens.verify = verify\n"
+            "AccessTokens.examine = examine\n"
         ),
     ),
     "authz": (
@@ -104,7 +104,7 @@ SSRF: Final = {
 _VERIFIER: Final = (
     "import base64, hashlib, hmac, json\n"
     "import ringfence.authn.tokens as tokens\n"
-    "examine = tokens.AccessTokens._examine\n"
+    "examine = tokens.AccessTokens.examine\n"
     "def plain(part):\n"
     "    return base64.urlsafe_b64decode(part + '=' * (-len(part) % 4))\n"
     "def signed_with(key, head, claims, signature):\n"
@@ -116,7 +116,7 @@ _VERIFIER: Final = (
     "    if believed(self, header, head, claims, signature):\n"
     "        return tokens._principal(tokens._parse(plain(claims), tokens._Claims, 'claims'))\n"
     "    return examine(self, token, now)\n"
-    "tokens.AccessTokens._examine = verified\n"
+    "tokens.AccessTokens.examine = verified\n"
     "def believed(self, header, head, claims, signature):\n"
 )
 #: By control of the verifier of access tokens: what believes a token without it.

@@ -242,9 +242,10 @@ class Walk:
         self.walked: set[tuple[str, str]] = set()
 
     def __call__(
-        self, status: int, method: str, route: str, place: object = "", **more: Any
+        self, status: int, method: str, route: str, *places: object, **more: Any
     ) -> httpx2.Response:
-        path = re.sub(r"\{\w+\}|…", str(place), route).removeprefix("/")
+        left = iter(places)
+        path = re.sub(r"\{[\w:]+\}|…", lambda _: str(next(left)), route).removeprefix("/")
         answer = self.client.request("GET" if method == "ANY" else method, path, **more)
         assert answer.status_code == status, answer.text
         self.walked.add((method, route))
@@ -300,6 +301,7 @@ def walk_the_shop(walk: Walk, guarded: str) -> None:
     walk(201, "POST", "/orders", json={"item": "Honey jar"})
     walk(200, "GET", "/orders/{order_id}", "3")
     walk(200, "GET", "/orders/{order_id}/invoice", "3")
+    walk(200, "GET", "/orders/{order_id}/files/{name:path}", "3", "invoice.txt")
     for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32-be"):
         walk(200, "PUT", "/orders/{order_id}", "3", content='{"note":"x"}'.encode(encoding))
     walk(204, "DELETE", "/orders/{order_id}", "3")

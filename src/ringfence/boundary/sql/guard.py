@@ -28,7 +28,7 @@ _MOST_ALIKE: Final = 64  # shapes with one beginning
 #: Characters of a request times stretches to look for in it; beyond that it takes too long.
 _MOST_COMPARED: Final = 10_000_000
 _NUMBER: Final = r"[-+]?[0-9]{1,30}(?:\.[0-9]{1,30})?"
-_STRING: Final = r"[^'\0]*(?:''[^'\0]*)*"
+_STRING: Final = r"[^'\0]*+(?:''[^'\0]*+)*+"
 _PLAIN_STRING: Final = r"[^'\\\0]*"
 _NO_SHAPES: Final[dict[str, list[re.Pattern[str]]]] = {}
 _MOST_SHARED: Final = 65_536  # characters of a request that is compared word by word
@@ -205,16 +205,20 @@ class Guard:
         windows: tuple[str, ...],
     ) -> None:
         varies = any(part.kind in ("string", "number") for part in derivation.parts)
-        if scopes is None and derivation.is_certain and varies:
+        if len(text) > _LONGEST_REMEMBERED:
+            return
+        if scopes is None and derivation.is_alone and varies:
             alike = self._shapes.setdefault(dialect, {}).setdefault(text[:_BEGINNING], [])
             alike.insert(0, _shape(text, derivation, dialect))
             del alike[_MOST_ALIKE:]
-        elif len(text) <= _LONGEST_REMEMBERED:
+        else:
             if len(self._texts) >= _MOST_REMEMBERED:
                 self._texts.clear()
             self._texts[text, dialect, scopes] = windows
 
     def _has_shape(self, text: str, dialect: Dialect) -> bool:
+        if len(text) > _LONGEST_REMEMBERED:  # each shape would be tried on all of it
+            return False
         for shape in self._shapes.get(dialect, _NO_SHAPES).get(text[:_BEGINNING], ()):
             if shape.fullmatch(text) is not None:
                 return True

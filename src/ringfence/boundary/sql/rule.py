@@ -31,7 +31,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from ringfence.boundary.sql.lexer import HOLE, Dialect, Token
 from ringfence.boundary.sql.literals import Literals, Scope, Template
-from ringfence.boundary.sql.places import Places, unquoted
+from ringfence.boundary.sql.places import Places, TooMuchError, unquoted
 
 MOST_TOKENS: Final = 4_000  # of a statement that is no constant (CWE-407)
 _STEPS_OF_A_TRY: Final = 5  # what it costs to try one template, in tokens looked at
@@ -74,7 +74,8 @@ class Derivation:
     """How a statement comes from the application's templates."""
 
     parts: tuple[Part, ...]
-    is_certain: bool  # one template, and no other begins like it: no other code can have made this
+    is_certain: bool  # of one template alone: no other code can have made this statement
+    is_alone: bool  # no other template begins like it: so it is with any values in its holes
 
     def windows(self, text: str) -> list[str]:
         """Stretches of ``text`` that no value of a request may hold."""
@@ -132,8 +133,37 @@ class Deriver:
         Raises:
             TooMuchError: It was not found within ``MOST_STEPS``.
         """
-        alike: list[Template] = []
-        result: tuple[Template, list[Part], int] | None = None
+        alike: set[str] = set()
+        rivals: set[str] = set()
+        result: tuple[Template, list[Part]] | None = None
+        is_whole = True  # whether all was looked at
+        try:
+            for template, parts in self._derivations(alike, rivals):
+                if result is None or len(parts) < len(result[1]):
+                    result = template, parts
+        except TooMuchError:
+            if result is None:
+                raise
+            is_whole = False  # a derivation is one all the same, and not the only one for certain
+        if result is None:
+            return None
+        template, parts = result
+        single = not any(part.kind in ("template", "constant") for part in parts)
+        return Derivation(
+            tuple(parts),
+            is_certain=is_whole and single and not rivals - {template.text},
+            is_alone=is_whole and single and not alike - {template.text},
+        )
+
+    def _derivations(
+        self, alike: set[str], rivals: set[str]
+    ) -> Iterator[tuple[Template, list[Part]]]:
+        """Every derivation: the template that it begins with, and all its parts.
+
+        Args:
+            alike: Filled with the templates that begin like the statement.
+            rivals: With those of them whose literals are all there.
+        """
         for template in self._starting(0):
             if not self._may_begin(template):
                 continue
@@ -144,18 +174,13 @@ class Deriver:
             for start, kind in starts:
                 if not self._begins_like(template, start):
                     continue
+                alike.add(template.text)
                 if self._has_pieces(template):
-                    alike.append(template)
+                    rivals.add(template.text)
                 for end, parts in self._core(template, leading, start):
                     whole = self._whole(end, [*self._part(0, start, kind), *parts])
-                    if whole is not None and (result is None or len(whole) < len(result[1])):
-                        result = template, whole, end
-        if result is None:
-            return None
-        template, parts, end = result
-        single = not any(part.kind in ("template", "constant") for part in parts)
-        others = {other.text for other in alike} - {template.text}
-        return Derivation(tuple(parts), is_certain=single and not others)
+                    if whole is not None:
+                        yield template, whole
 
     def _may_begin(self, template: Template) -> bool:
         if self.around is None:

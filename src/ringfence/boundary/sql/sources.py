@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, cast
 
 import sqlalchemy
 from sqlalchemy import DDL, Column
+from sqlalchemy.dialects.postgresql import operators as postgresql
 from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.interfaces import MapperProperty
 from sqlalchemy.sql import dml, elements, selectable
@@ -94,6 +95,8 @@ _TEXT_ATTRIBUTES: Final = frozenset(
 #: Attributes that say which object is meant and never write SQL, with the number of their values.
 _WITHOUT_TEXT: Final = {"_annotations": 1, "_propagate_attrs": 2}
 _RESOLVED: Final = "_resolved"  # what a lambda has returned; SQLAlchemy has no public name for it
+#: Those of JSONB, arrays and ranges: SQLAlchemy writes them, and no application.
+_OPERATORS: Final = tuple(op for op in vars(postgresql).values() if isinstance(op, custom_op))
 _NO_TEXT: Final = frozenset({"*"})  # of COUNT(*) and EXISTS (SELECT * …)
 _PACKAGE: Final = str(Path(sqlalchemy.__file__).parent)
 
@@ -181,7 +184,8 @@ def _collect(part: object, found: set[str], functions: set[str], *, is_text: boo
         if is_text:
             found.add(part)
     elif isinstance(part, custom_op):
-        found.add(part.opstring)
+        if not any(part is operator for operator in _OPERATORS):
+            found.add(part.opstring)
     elif not isinstance(part, CodeType) and not _is_silent_value(part):
         raise _UnknownError
 

@@ -93,3 +93,36 @@ def test_the_shape_of_a_number_lets_no_comment_begin() -> None:
         "b = 5a AND c = -6",
     ):
         assert judge(f"SELECT a FROM t WHERE {wrong} AND d = 1")
+
+
+def test_a_shape_of_one_handler_says_nothing_about_another() -> None:
+    """An honest statement of the second handler looks like an injection into the first."""
+    sources = (
+        "def one(k, q): return f\"SELECT a FROM t WHERE k = '{k}' AND n = '{q}'\"",
+        "def two(k, n):\n"
+        "    return f\"SELECT a FROM t WHERE k = '{k}' UNION SELECT b FROM u WHERE b >= '{n}'\"",
+    )
+    honest = "SELECT a FROM t WHERE k = '1' UNION SELECT b FROM u WHERE b >= 'z'"
+    value = "1' UNION SELECT b FROM u WHERE b >= ''"
+    attack = f"SELECT a FROM t WHERE k = '{value}' AND n = ''"
+    judge = Judge(*sources)
+    assert not judge(honest, "1", "z")
+    assert judge(attack, value)
+
+
+def test_no_shape_is_tried_on_a_long_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CWE-407: 64 shapes on 960 KB took four seconds."""
+    judge = Judge("def f(x): return f\"SELECT a FROM t WHERE b = '{x}' AND c = 1\"")
+    assert not judge("SELECT a FROM t WHERE b = 'x' AND c = 1")
+    monkeypatch.setattr(Literals, "starting", lambda *_: [])
+    assert judge("SELECT a FROM t WHERE b = '" + "y" * 5_000 + "' AND c = 1") == "underived"
+
+
+def test_many_rows_of_placeholders_are_an_insert() -> None:
+    judge = Judge(
+        "def f(rows):\n"
+        "    marks = ', '.join('(?, ?, ?)' for _ in rows)\n"
+        "    return f'INSERT INTO t (a, b, c) VALUES {marks}'\n"
+    )
+    for count in (1, 48, 52, 300):
+        assert not judge("INSERT INTO t (a, b, c) VALUES " + ", ".join(["(?, ?, ?)"] * count))
