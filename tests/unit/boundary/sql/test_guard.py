@@ -95,19 +95,22 @@ def test_the_shape_of_a_number_lets_no_comment_begin() -> None:
         assert judge(f"SELECT a FROM t WHERE {wrong} AND d = 1")
 
 
+ONE_HANDLER = """
+def one(k, q): return f"SELECT a FROM t WHERE k = '{k}' AND n = '{q}'"
+"""
+ANOTHER = """
+def two(k, n): return f"SELECT a FROM t WHERE k = '{k}' UNION SELECT b FROM u WHERE b >= '{n}'"
+"""
+
+
 def test_a_shape_of_one_handler_says_nothing_about_another() -> None:
     """An honest statement of the second handler looks like an injection into the first."""
-    sources = (
-        "def one(k, q): return f\"SELECT a FROM t WHERE k = '{k}' AND n = '{q}'\"",
-        "def two(k, n):\n"
-        "    return f\"SELECT a FROM t WHERE k = '{k}' UNION SELECT b FROM u WHERE b >= '{n}'\"",
-    )
     honest = "SELECT a FROM t WHERE k = '1' UNION SELECT b FROM u WHERE b >= 'z'"
     value = "1' UNION SELECT b FROM u WHERE b >= ''"
-    attack = f"SELECT a FROM t WHERE k = '{value}' AND n = ''"
-    judge = Judge(*sources)
+    attack = f"SELECT a FROM t WHERE k = '{value}' AND n = " + "'" * 3  # the other one is a quote
+    judge = Judge(ONE_HANDLER, ANOTHER)
     assert not judge(honest, "1", "z")
-    assert judge(attack, value)
+    assert judge(attack, value, "'") == "spanned"
 
 
 def test_no_shape_is_tried_on_a_long_text(monkeypatch: pytest.MonkeyPatch) -> None:
