@@ -96,7 +96,9 @@ _TEXT_ATTRIBUTES: Final = frozenset(
 _WITHOUT_TEXT: Final = {"_annotations": 1, "_propagate_attrs": 2}
 _RESOLVED: Final = "_resolved"  # what a lambda has returned; SQLAlchemy has no public name for it
 #: Those of JSONB, arrays and ranges: SQLAlchemy writes them, and no application.
-_OPERATORS: Final = tuple(op for op in vars(postgresql).values() if isinstance(op, custom_op))
+_OPERATORS: Final[tuple[object, ...]] = tuple(
+    each for each in vars(postgresql).values() if type(each) is custom_op
+)
 _NO_TEXT: Final = frozenset({"*"})  # of COUNT(*) and EXISTS (SELECT * …)
 _PACKAGE: Final = str(Path(sqlalchemy.__file__).parent)
 
