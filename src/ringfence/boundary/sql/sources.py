@@ -96,9 +96,7 @@ _TEXT_ATTRIBUTES: Final = frozenset(
 _WITHOUT_TEXT: Final = {"_annotations": 1, "_propagate_attrs": 2}
 _RESOLVED: Final = "_resolved"  # what a lambda has returned; SQLAlchemy has no public name for it
 #: Those of JSONB, arrays and ranges: SQLAlchemy writes them, and no application.
-_OPERATORS: Final[tuple[object, ...]] = tuple(
-    each for each in vars(postgresql).values() if type(each) is custom_op
-)
+_OPERATORS: Final = frozenset(id(each) for each in vars(postgresql).values())
 _NO_TEXT: Final = frozenset({"*"})  # of COUNT(*) and EXISTS (SELECT * …)
 _PACKAGE: Final = str(Path(sqlalchemy.__file__).parent)
 
@@ -185,9 +183,10 @@ def _collect(part: object, found: set[str], functions: set[str], *, is_text: boo
     elif isinstance(part, str):
         if is_text:
             found.add(part)
+    elif id(part) in _OPERATORS:
+        return
     elif isinstance(part, custom_op):
-        if not any(part is operator for operator in _OPERATORS):
-            found.add(part.opstring)
+        found.add(part.opstring)
     elif not isinstance(part, CodeType) and not _is_silent_value(part):
         raise _UnknownError
 
