@@ -18,7 +18,7 @@ import pytest
 from tests.docs.pages import ROOT, blocks
 
 PAGE = (ROOT / "docs/your-app.md").read_text()
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
