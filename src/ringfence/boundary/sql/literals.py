@@ -6,8 +6,9 @@ together, a format for ``%`` or ``str.format``; a constant is one without holes.
 **scope**, the function or the assignment where it stands.
 
 Templates and names count together only where their scopes are **near**: the same, or one names the
-other, or a third one names both. An application has many strings; the few that a statement is built
-of stand in code that knows each other.
+other, or a third one names both. Scopes of two modules name each other only where one module
+imports the other. An application has many strings; the few that a statement is built of stand in
+code that knows each other.
 
 Names are **kept** where they are a whole constant among others: in a dictionary, set, list, tuple,
 enumeration or ``Literal``, or as a value that is assigned or returned.
@@ -80,6 +81,9 @@ class Literals:
         self._columns: Final[defaultdict[str, list[Scope]]] = defaultdict(list)
         self._users: Final[defaultdict[str, set[Scope]]] = defaultdict(set)
         self._of_files: Final[defaultdict[str, list[Scope]]] = defaultdict(list)
+        self._module_of: Final[dict[str, str]] = {}  # by file
+        self._imports: Final[dict[str, frozenset[str]]] = {}  # by file, the names of modules
+        self._passed_on: Final[dict[str, frozenset[str]]] = {}  # by package, what it imports itself
         self._modules: Final[set[str]] = set()
         self._known = 0
         self.near: Final = lru_cache(maxsize=4_096)(self._near)
@@ -107,11 +111,17 @@ class Literals:
             tree = ast.parse(getsource(module))
         except (OSError, TypeError, SyntaxError, ValueError):
             return False
-        self.add(tree, getattr(module, "__file__", None) or "")
+        self.add(tree, getattr(module, "__file__", None) or "", module.__name__)
         return True
 
-    def add(self, tree: ast.Module, file: str) -> None:
-        """Read the literals of one module's tree."""
+    def add(self, tree: ast.Module, file: str, name: str = "") -> None:
+        """Read the literals of one module's tree; its ``name`` is that of the file if not given."""
+        name = name or Path(file).stem
+        is_package = Path(file).stem == "__init__"
+        self._module_of[file] = name
+        self._imports[file] = frozenset(_imported(tree, name if is_package else _parent(name)))
+        if is_package:
+            self._passed_on[name] = self._imports[file]
         aliases = {
             each.asname: each.name
             for node in ast.walk(tree)
@@ -186,12 +196,56 @@ class Literals:
         return [scope for scope in self._of_files.get(file, ()) if name in scope.names]
 
     def _near(self, one: Scope, other: Scope) -> bool:
-        if one is other or one.names & other.uses or other.names & one.uses:
+        if one is other:
             return True
-        return not self._users_of(one).isdisjoint(self._users_of(other))
+        if (one.names & other.uses or other.names & one.uses) and self._know(one, other):
+            return True
+        third = self._users_of(one) & self._users_of(other)
+        return any(self._know(one, user) and self._know(other, user) for user in third)
+
+    def _know(self, one: Scope, other: Scope) -> bool:
+        """Whether both are of one module, or one of their modules imports the other."""
+        if one.file == other.file or self._reaches(one, other) or self._reaches(other, one):
+            return True
+        return _is_sql(one.file) or _is_sql(other.file)
+
+    def _reaches(self, one: Scope, other: Scope) -> bool:
+        """Whether the module of ``one`` imports that of ``other``, or a package that does."""
+        wanted = self._module_of.get(other.file, "")
+        imported = self._imports.get(one.file, frozenset())
+        return wanted in imported or any(
+            wanted in self._passed_on.get(package, ()) for package in imported
+        )
 
     def _users_of(self, scope: Scope) -> set[Scope]:
         return set[Scope]().union(*(self._users.get(name, ()) for name in scope.names))
+
+
+def _is_sql(file: str) -> bool:
+    """Whether this is a file that ``sql_files`` declared: no module, and known by its name."""
+    return file.endswith(".sql")
+
+
+def _parent(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _imported(tree: ast.Module, package: str) -> Iterator[str]:
+    """The names of modules that a module of ``package`` may have imported."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for each in node.names:
+                yield each.name
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package
+                for _ in range(node.level - 1):
+                    above = _parent(above)
+                base = f"{above}.{base}".strip(".")
+            yield base
+            for each in node.names:  # modules of a package, perhaps
+                yield f"{base}.{each.name}".strip(".")
 
 
 def is_application(module: ModuleType) -> bool:
