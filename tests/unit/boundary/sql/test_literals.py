@@ -1,5 +1,6 @@
 """What the source of an application says: its templates, names, and which of them are near."""
 
+import ast
 import importlib
 import json
 import sys
@@ -108,6 +109,11 @@ def factory():
 """
 
 
+USES_PRODUCTS = """
+def f(): return products(("secret", "name"))
+"""
+
+
 @pytest.mark.parametrize(
     ("one", "other", "are_near"),
     [
@@ -129,6 +135,28 @@ def test_which_scopes_are_near(one: str, other: str, *, are_near: bool) -> None:
     (first, *_), (second, *_) = (known.scopes_at("module0.py", name) for name in (one, other))
     assert known.near(first, second) is are_near
     assert known.near(second, first) is are_near
+
+
+@pytest.mark.parametrize(
+    ("imports", "are_near"),
+    [
+        ("import module0", True),
+        ("from module0 import products", True),
+        ("from package import products", True),  # which the package passes on
+        ("", False),
+        ("import module0_of_others", False),
+    ],
+)
+def test_scopes_of_two_modules_are_near_where_one_imports_the_other(
+    imports: str, *, are_near: bool
+) -> None:
+    """A function anywhere that uses a handler's name says nothing about the handler."""
+    known = literals("def products(sort): return sort", imports + USES_PRODUCTS)
+    known.add(ast.parse("from module0 import products"), "package/__init__.py", "package")
+    (one,), (other,) = known.scopes_at("module0.py", "products"), known.scopes_at("module1.py", "f")
+    assert known.near(one, other) is are_near
+    assert known.near(other, one) is are_near
+    assert known.keeps("secret", [one]) is are_near
 
 
 @pytest.mark.parametrize("module", [json, sys, pytest, sqlalchemy, ringfence])
