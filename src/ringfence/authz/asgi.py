@@ -86,16 +86,19 @@ class Authz:
         if self._table is None:
             raise Refused("service.starting")
         scope = exchange.scope
+        if self._routes.root:  # as the application itself is about to do
+            scope["root_path"] = self._routes.root
+        path = _path(scope)
         websocket = scope["type"] == "websocket"
         exchange.match = match = self._table.find(
             "websocket" if websocket else "http",
             "GET" if websocket else scope["method"],
-            _path(scope),
+            path,
         )
         exchange.entry = entry = match.entry
         if entry is None:
             if not match.others:
-                raise Refused("route.unknown", facts={"path": _path(scope)})
+                raise Refused("route.unknown", facts={"path": path})
         elif entry not in self._plans:
             raise Refused("route.unknown" if entry.handler is None else "policy.missing")
         elif self._seal is not None:
@@ -187,10 +190,13 @@ async def _judge(exchange: Exchange, chosen: Plan, match: Match) -> tuple[Decisi
 
 
 def _path(scope: Scope) -> str:
-    """The path below the prefix under which the server mounts the application."""
+    """The path below the prefix under which the application is, as the framework reads it."""
     root: str = scope.get("root_path", "")
     path: str = scope["path"]
-    return path[len(root) :] if root and path.startswith(root + "/") else path
+    if not root or not path.startswith(root):
+        return path
+    rest = path[len(root) :]
+    return rest if rest[:1] in {"", "/"} else path
 
 
 async def loaded(loader: ResourceLoader, key: str) -> object | None:

@@ -48,6 +48,11 @@ class Routes:
         self._policies = dict(policies)
         self._used: dict[str, set[Kind]] = {}  # by which kinds of route
 
+    @property
+    def root(self) -> str:
+        """The prefix that the application puts in the place of the server's (FastAPI)."""
+        return getattr(self._app, "root_path", "")
+
     def read(self) -> Survey:
         """Read all routes as they are now. Nothing is changed."""
         self._used.clear()

@@ -10,10 +10,12 @@ before their first parameter, so that the cost does not grow with the number of 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import takewhile
 from typing import Final, Literal, NamedTuple, TypeAlias
+from uuid import UUID
 
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.policy import Policy
@@ -29,6 +31,13 @@ CONVERTORS: Final[Mapping[str, str]] = {
     "int": "[0-9]{1,640}",  # Python may refuse to read more digits, which would be a 500
     "float": r"[0-9]+(?:\.[0-9]+)?",
     "uuid": "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}",
+}
+
+#: What the framework makes of a parameter; of all others it makes a ``str``.
+_CONVERTED: Final[Mapping[str, Callable[[str], object]]] = {
+    "int": int,
+    "float": float,
+    "uuid": UUID,
 }
 
 
@@ -152,6 +161,21 @@ def expression(entry: Entry) -> re.Pattern[str]:
     pieces.append(re.escape(entry.pattern[end:]))
     tail = r"/.*\Z" if entry.kind == "mount" else r"\Z"
     return re.compile("".join(pieces) + tail)
+
+
+def converted(pattern: str, parameters: Mapping[str, str]) -> Iterator[tuple[str, object]]:
+    """Each parameter of a path with the value that the framework hands to the handler."""
+    convertors = _convertors(pattern)
+    for name, raw in parameters.items():
+        convert = convertors.get(name)
+        yield name, raw if convert is None else convert(raw)
+
+
+@cache
+def _convertors(pattern: str) -> Mapping[str, Callable[[str], object]]:
+    """By name, what is made of those parameters of ``pattern`` that do not stay text."""
+    named = {match[1]: match[2] for match in _PARAMETER.finditer(pattern)}
+    return {name: _CONVERTED[kind] for name, kind in named.items() if kind in _CONVERTED}
 
 
 def _literal_segments(entry: Entry) -> tuple[str, ...]:

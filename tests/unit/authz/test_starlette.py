@@ -238,7 +238,8 @@ def test_what_is_decided_is_served_once_all_is_sealed(nodes: list[Any], tried: l
     async def compare() -> None:
         for path, method in product(tried, ("GET", "POST", "PUT")):
             exchange = Exchange({}, request_id="r", now=NOON, sink=Collector())
-            exchange.entry = entry = table.find("http", method, path).entry
+            exchange.match = table.find("http", method, path)
+            exchange.entry = entry = exchange.match.entry
             if entry is None or entry.policy is None:
                 continue  # refused before it is dispatched
             seal.examine(entry)

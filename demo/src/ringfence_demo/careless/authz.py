@@ -10,6 +10,7 @@ from ringfence.authz import confirm
 from ringfence.authz.asgi import loaded
 from ringfence.authz.resources import Plan, plan
 from ringfence.authz.starlette import Survey
+from ringfence.core.asgi import Scope
 from ringfence.core.codes import Layer
 from ringfence.core.decision import Resource
 from ringfence.core.errors import ConfigurationError, Refused
@@ -78,7 +79,7 @@ async def _load(exchange: Exchange, chosen: Plan) -> None:
     exchange.resource = Resource(parameters, value, chosen.loader.owner(value))
 
 
-def _any_route(_route: BaseRoute) -> None:
+def _any_route(_route: BaseRoute, _scope: Scope) -> None:
     """Whatever the framework dispatches to may run (ATTACKS Z04)."""
 
 

@@ -8,11 +8,13 @@ around the endpoint. FastAPI keeps what it has built until the router is marked 
 
 import functools
 import inspect
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
+from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 
 from ringfence.authz.confirm import Confirmed, confirm
+from ringfence.core.asgi import Scope
 
 _FRONTENDS: Final = "_low_priority_routes"  # what ``frontend()`` adds
 _MARK: Final = "_mark_routes_changed"
@@ -59,14 +61,22 @@ def _confirmed(endpoint: Any, route: BaseRoute) -> Any:
 
         @functools.wraps(endpoint)
         async def confirmed(*args: Any, **kwargs: Any) -> Any:
-            confirm(route)
+            confirm(route, _scope((*args, *kwargs.values())))
             return await endpoint(*args, **kwargs)
 
         return confirmed
 
     @functools.wraps(endpoint)
     def confirmed_sync(*args: Any, **kwargs: Any) -> Any:
-        confirm(route)
+        confirm(route, _scope((*args, *kwargs.values())))
         return endpoint(*args, **kwargs)
 
     return confirmed_sync
+
+
+def _scope(arguments: tuple[object, ...]) -> Scope:
+    """The ASGI scope of the connection that the framework hands to a function."""
+    for argument in arguments:
+        if isinstance(argument, HTTPConnection):
+            return cast("HTTPConnection", argument).scope
+    return {}
