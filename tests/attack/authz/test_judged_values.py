@@ -92,6 +92,7 @@ def application(root: str = "") -> FastAPI:
     inner.add_route("/plain/{item}", allow(public)(plain))
     inner.add_route("/class/{item}", allow(public)(Page))
     inner.add_route("/partial/{item}", functools.partial(allow(public)(plain)))
+
     @app.websocket("/sockets/{item}")
     @inner.websocket("/sockets/{item}")
     @allow(public)
