@@ -33,7 +33,7 @@ AREAS: Final = (
                        "authn/hashing.py", "service/hashing.py"), "ASVS 6.2", ("U01",)),
     Area("signing in, accounts, mail", ("authn/", "service/"), "ASVS 6.3, 6.4", ("U01", "D01")),
     Area("policies and ownership", ("authz/", "core/policy.py"),
-         "ASVS 8.2, 8.3", ("Z01", "Z02", "Z03")),
+         "ASVS 8.2, 8.3", ("Z01", "Z02", "Z03", "H10")),
     Area("sealed routes", ("authz/seal.py", "authz/starlette.py", "core/route.py"),
          "ASVS 8.1, 8.2", ("Z04", "H06")),
     Area("request heads and paths", ("boundary/request/head.py", "boundary/request/path.py",

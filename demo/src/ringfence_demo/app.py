@@ -335,5 +335,6 @@ def build(shop: Shop) -> FastAPI:
     app.state.shop = shop
     # Lists of routes are sealed with the application; each has its own.
     app.include_router(APIRouter(routes=[*router.routes]))
-    app.mount("/static", StaticFiles(directory=shop.static))
+    # The lesson: whatever lies in the folder is served, and whatever a link in it leads to.
+    app.mount("/static", StaticFiles(directory=shop.static, follow_symlink=True))
     return app

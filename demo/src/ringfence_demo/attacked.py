@@ -70,9 +70,9 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     configured = _settings(folder, databases, listening.getsockname()[1])
     first_start(folder, databases, configured)
-    leave_behind(folder)
     names.install()
     pages, static = nobody.copies(folder.root)
+    leave_behind(folder, static)
     guarded = guard(
         folder,
         databases,

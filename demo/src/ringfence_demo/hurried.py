@@ -3,8 +3,8 @@
 Each is a mistake that real applications make outside of their handlers, in every configuration
 alike: a form helper that lets a link delete things (ATTACKS H06), and, once the shop is running and
 its boundary is drawn, routes for debugging (Z04), documentation, and the folder of the deployment
-itself (H10). No policy is declared for any of them. And a log of whole requests, secrets and all
-(M01).
+itself (H10). No policy is declared for any of them. Then what deployments, editors and databases
+leave in the folder that is public (H10), and a log of whole requests, secrets and all (M01).
 """
 
 import contextlib
@@ -80,13 +80,25 @@ def _log(scope: Scope, body: bytes) -> None:
     _requests.info("%s %s %s %s", scope.get("method"), target, headers, body)
 
 
-def leave_behind(folder: DataFolder) -> None:
-    """What stands in the folder of a deployment, beside the databases and the keys."""
-    git = folder.root / ".git"
-    git.mkdir(exist_ok=True)
-    (git / "HEAD").write_text("ref: refs/heads/canary-git\n")
-    (folder.root / ".env").write_text("DATABASE_PASSWORD=canary-env-password\n")
-    (folder.root / "backup.sql").write_text("INSERT INTO users VALUES (1, 'canary-backup');\n")
+#: By name, what is left behind: by version control, deployment, a database, editors, a desktop.
+LEFT_BEHIND: Final = {
+    ".git/HEAD": "ref: refs/heads/canary-git",
+    ".env": "DATABASE_PASSWORD=canary-env-password",
+    "backup.sql": "INSERT INTO users VALUES (1, 'canary-backup');",
+    "settings.py.bak": "DEBUG = 'canary-editor-backup'",
+    "settings.py~": "DEBUG = 'canary-editor-copy'",
+    ".settings.py.swp": "b0VIM canary-editor-swap",
+    ".DS_Store": "Bud1 canary-desktop",
+}
+
+
+def leave_behind(folder: DataFolder, static: Path) -> None:
+    """What lies in the folder of a deployment, and in the public one; and a link out of that."""
+    for place in (folder.root, static):
+        for name, text in LEFT_BEHIND.items():
+            (place / name).parent.mkdir(exist_ok=True)
+            (place / name).write_text(f"{text}\n")
+    (static / "shared").symlink_to(folder.root)
 
 
 def grow(app: FastAPI, folder: DataFolder) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, Final
 
 from ringfence.authz.decide import decide
+from ringfence.authz.leftovers import folder_depth, names_a_leftover
 from ringfence.authz.resources import Plan, ResourceLoader, plan
 from ringfence.authz.seal import Seal
 from ringfence.authz.starlette import Routes, Survey
@@ -27,6 +28,7 @@ class Authz:
         self._own: Final = tuple(own)
         self._loaders: Final = dict(loaders)
         self._plans: dict[Entry, Plan] = {}
+        self._folders: dict[Entry, int] = {}  # by what serves a folder, where its names begin
         self._table: RouteTable | None = None  # until it is built, everything is denied
         self._seal: Seal | None = None
 
@@ -74,14 +76,17 @@ class Authz:
             self._table = None
             survey.problems.extend(error.problems)
         self._plans = plans
+        depths = {entry: folder_depth(entry) for entry in entries if entry not in survey.whole}
+        self._folders = {entry: depth for entry, depth in depths.items() if depth is not None}
         return survey
 
     def route(self, exchange: Exchange) -> None:
         """Find the entry for this request.
 
         Raises:
-            Refused: ``route.unknown``; ``route.unsealed`` if the way to it has changed;
-                ``service.starting`` until the table is built.
+            Refused: ``route.unknown``; ``route.leftover`` for a backup or hidden file of a folder;
+                ``route.unsealed`` if the way to it has changed; ``service.starting`` until the
+                table is built.
         """
         if self._table is None:
             raise Refused("service.starting")
@@ -101,6 +106,8 @@ class Authz:
                 raise Refused("route.unknown", facts={"path": path})
         elif entry not in self._plans:
             raise Refused("route.unknown" if entry.handler is None else "policy.missing")
+        elif (depth := self._folders.get(entry)) and names_a_leftover(path, depth):
+            raise Refused("route.leftover", facts={"path": path})
         elif self._seal is not None:
             self._seal.examine(entry)
 

@@ -2,7 +2,8 @@
 
 Every list of routes becomes one that cannot be changed: code that tries gets ``RoutesSealed``. What
 can be replaced as a whole (an application's router, a router's list, what a mount leads to) is
-compared by identity on each request, along the way to its route. ``thaw`` puts everything back.
+compared by identity on each request, along the way to its route. No folder of static files is left
+by a link. ``thaw`` puts everything back.
 """
 
 import inspect
@@ -13,6 +14,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Router
+from starlette.staticfiles import StaticFiles
 
 from ringfence.authz.confirm import Confirmed
 from ringfence.authz.frameworks import Inclusion, inclusion_of
@@ -35,6 +37,7 @@ class Tree:
     routers: _Routers = field(default_factory=_Routers)  # each with where it is, for people
     links: list[tuple[BaseRoute, str]] = field(default_factory=list[tuple[BaseRoute, str]])
     routes: _Routes = field(default_factory=_Routes)  # each with how its router is included, if so
+    folders: list[StaticFiles] = field(default_factory=list[StaticFiles])  # no link leads out
     ways: _Ways = field(default_factory=_Ways)  # what may hand a request on, for each entry
 
 
@@ -107,6 +110,8 @@ class Seal:
             self._keep(route, link)
         for route, inclusion in tree.routes:
             self._route(route, inclusion)
+        for folder in tree.folders:
+            self._put(folder, "follow_symlink", False)  # noqa: FBT003  # the attribute's value
 
     def _router(self, router: Router, where: str) -> None:
         inclusion = inclusion_of(router)

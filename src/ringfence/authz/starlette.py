@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
+from starlette.staticfiles import StaticFiles
 
 from ringfence.authz.confirm import Confirmed
 from ringfence.authz.frameworks import Inclusion, inclusion_of
@@ -28,6 +29,7 @@ class Survey:
     entries: list[Entry] = field(default_factory=list[Entry])
     problems: list[str] = field(default_factory=list[str])
     tree: Tree = field(default_factory=Tree)
+    whole: set[Entry] = field(default_factory=set[Entry])  # of which every name is served
 
 
 class _Place(NamedTuple):
@@ -41,11 +43,17 @@ class _Place(NamedTuple):
 
 
 class Routes:
-    """Reads the routes of one application."""
+    """Reads the routes of one application. Arguments are as of ``Ringfence``."""
 
-    def __init__(self, app: ASGIApp, policies: Mapping[str, Policy]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        policies: Mapping[str, Policy],
+        whole_folders: Mapping[str, str] | None = None,
+    ) -> None:
         self._app = app
         self._policies = dict(policies)
+        self._whole = dict(whole_folders or {})
         self._used: dict[str, set[Kind]] = {}  # by which kinds of route
 
     @property
@@ -65,6 +73,12 @@ class Routes:
             self._router(router, _Place(way, []), survey)
         for pattern in sorted(set(self._policies) - set(self._used)):
             survey.problems.append(f"{pattern}: a policy for a route that does not exist")
+        survey.whole.update(entry for entry in survey.entries if entry.pattern in self._whole)
+        for pattern in sorted(self._whole.keys() - {entry.pattern for entry in survey.whole}):
+            survey.problems.append(f"{pattern}: in whole_folders, and no route")
+        for pattern, reason in self._whole.items():
+            if not reason.strip():
+                survey.problems.append(f"{pattern}: in whole_folders without a reason")
         for pattern, kinds in self._used.items():
             if "mount" in kinds and len(kinds) > 1:
                 survey.problems.append(
@@ -150,6 +164,8 @@ class Routes:
         pattern = place.prefix + mount.path
         policy = self._policy(pattern or "/", "mount", None, survey)
         mounted = _mounted(mount)
+        if pattern not in self._whole:
+            _hold_to_its_folder(mounted, survey.tree)
         inner = _router(mounted)
         handler: object = mount
         way = _way(place, pattern, mount)
@@ -229,9 +245,15 @@ def _everything(app: object, router: Router, where: str, tree: Tree) -> Iterator
         if found is not None:
             tree.links.extend((route, link) for link in inclusion.links)
             yield route
+        _hold_to_its_folder(_mounted(route), tree)
         inner = found[1] if found is not None else _router(_mounted(route))
         if inner is not None:
             yield from _everything(_mounted(route), inner, where, tree)
+
+
+def _hold_to_its_folder(mounted: object, tree: Tree) -> None:
+    if isinstance(mounted, StaticFiles):
+        tree.folders.append(mounted)
 
 
 def _declares(router: Router) -> bool:

@@ -133,6 +133,7 @@ _CODES = (
     Code("password.reset", Layer.AUTHN, 0, "A password was reset.", "authn_password_change", Level.INFO),
     # authz
     Code("route.unknown", Layer.AUTHZ, 404, "There is nothing here.", "authz_fail", Level.INFO, "resource.missing"),
+    Code("route.leftover", Layer.AUTHZ, 404, "There is nothing here.", "authz_fail", Level.WARN, "resource.missing"),
     Code("route.unsealed", Layer.AUTHZ, 404, "There is nothing here.", "authz_fail", Level.CRITICAL, "resource.missing"),
     Code("policy.missing", Layer.AUTHZ, 404, "There is nothing here.", "authz_fail", Level.CRITICAL, "resource.missing"),
     Code("method.unknown", Layer.AUTHZ, 405, "This method is not allowed here.", "authz_fail", Level.INFO),

@@ -61,6 +61,8 @@ class Ringfence:
         policies: By pattern, the policies of routes whose handler is not the application's own:
             docs pages, static files, mounts. For an application of another kind, those of every
             route, by ``"GET,POST /pattern"``.
+        whole_folders: By pattern of a mount or of a route with a ``{name:path}``, the reason why
+            hidden files, backups and links that leave the folder are served there as well.
         resources: How each class that ``owner()`` names is loaded.
         required: Names of further environment variables without which the start is refused.
         layers: Factories of layers that take the place of the guarded ones (``stack.protocols``
@@ -76,6 +78,7 @@ class Ringfence:
         *,
         settings: Settings | None = None,
         policies: Mapping[str, Policy] | None = None,
+        whole_folders: Mapping[str, str] | None = None,
         resources: Mapping[type, ResourceLoader] | None = None,
         required: Iterable[str] = (),
         layers: Mapping[Layer, Factory] | None = None,
@@ -89,7 +92,7 @@ class Ringfence:
         self._replaced: Final = dict(layers or {})
         self._clock: Final = clock
         self._plan: Final = Plan(
-            routes=Routes(app, policies or {}),
+            routes=Routes(app, policies or {}, whole_folders),
             loaders=dict(resources or {}),
             clock=clock,
             stores=stores,

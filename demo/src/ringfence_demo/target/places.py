@@ -33,6 +33,7 @@ from ringfence.attack.places import (
     Upload,
 )
 from ringfence.attack.unproven import require
+from ringfence_demo.hurried import LEFT_BEHIND
 from ringfence_demo.seed import PASSWORD
 
 _NOBODYS: Final = 2_000_000_000  # an id that nothing has
@@ -249,13 +250,13 @@ class Errors(Failures):
 
 
 class Deployment(Artefacts):
-    """The folder of the deployment, which ``hurried`` mounts, and the documentation."""
+    """The folder of the deployment, which ``hurried`` mounts; the public one; documentation."""
 
     paths: ClassVar = {
-        "/files/.env": "canary-env-password",
-        "/files/.git/HEAD": "canary-git",
-        "/files/backup.sql": "canary-backup",
+        **{f"/files/{name}": text for name, text in LEFT_BEHIND.items()},
         "/files/contract.txt": _CONTRACT,
+        **{f"/static/{name}": text for name, text in LEFT_BEHIND.items()},
+        "/static/shared/contract.txt": _CONTRACT,  # by a link
         "/openapi.json": "/debug/orders",
         "/docs": "openapi.json",
     }
