@@ -1,5 +1,6 @@
 """``ringfence serve``: the auth service as a process of its own."""
 
+import json
 import os
 import re
 import signal
@@ -67,6 +68,26 @@ def test_it_answers_says_so_and_ends_when_it_is_told(tmp_path: Path) -> None:
     assert alive.getheader("server") is None
     assert alive.getheader("x-content-type-options") == "nosniff"
     assert re.search(r'"code":"route.unknown"', (tmp_path / "log").read_text())
+
+
+def test_every_line_is_json_and_every_request_is_one_of_them(tmp_path: Path) -> None:
+    port = free_port()
+    with serving(tmp_path, port, RINGFENCE_ACCESS_LOG="on") as process:
+        line(process)
+        asked = [get(port, path) for path in ("/healthz", "/?violet=kettle", "/orders/violet")]
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=20)
+    text = (tmp_path / "log").read_text()
+    lines = [json.loads(each) for each in text.splitlines()]
+    requests = [each for each in lines if each.get("logger") == "access"]
+    assert [(each.get("route"), each["status"]) for each in requests] == [
+        ("/healthz", 200),
+        ("/", 303),
+        (None, 404),
+    ]
+    assert [each["request_id"] for each in requests] == [a.getheader("x-request-id") for a in asked]
+    assert all(each["client"] == "127.0.0.1" and each["milliseconds"] > 0 for each in requests)
+    assert "violet" not in json.dumps(requests)
 
 
 def test_a_start_that_is_refused_says_why(tmp_path: Path) -> None:

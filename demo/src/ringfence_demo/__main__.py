@@ -15,6 +15,8 @@ from typing import Final
 from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError, RingfenceError
 from ringfence.core.settings import Settings
+from ringfence.monitoring.journal import open_journal
+from ringfence.monitoring.logs import logging_setup
 from ringfence_demo.arguments import DESCRIPTION, add_arguments
 from ringfence_demo.data import Databases, DataFolder
 from ringfence_demo.guarded import guard, settings
@@ -81,6 +83,9 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> bool:
         databases = Databases.sqlite(folder)
     configured = settings(folder, databases, os.environ, origin=origin)
     _set_up(folder, databases, configured)
+    journal = open_journal(configured.log)
+    stack.callback(journal.close)
+    logging_setup(journal.log, "ERROR")
     naked = ""
     if arguments.naked:
         print("Starting the same code with every layer off …", flush=True)

@@ -49,7 +49,9 @@ class _Announcing(uvicorn.Server):
 
 def serve(app: Any, listening: socket.socket, ready: Callable[[], None]) -> bool:  # noqa: ANN401  # an ASGI application
     """Serve until Ctrl-C or SIGTERM; False if the application refused to start."""
-    configured = config(app, secure=False, log_level="error", timeout_graceful_shutdown=3)
+    configured = config(
+        app, secure=False, log_config=None, log_level="error", timeout_graceful_shutdown=3
+    )
     server = _Announcing(configured, ready)
 
     def interrupt(_signal: int, _frame: object) -> None:

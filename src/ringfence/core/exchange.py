@@ -14,7 +14,7 @@ from ringfence.core.asgi import Scope
 from ringfence.core.codes import CODES, Code
 from ringfence.core.decision import NO_RESOURCE
 from ringfence.core.errors import Refused
-from ringfence.core.event import Event, EventSink
+from ringfence.core.event import Event, EventSink, trace_parent
 from ringfence.core.principal import Principal
 from ringfence.core.route import NOTHING, Entry, Match
 
@@ -65,6 +65,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "began",
         "client",
         "closing",
         "entry",
@@ -80,6 +81,7 @@ class Exchange:
         "seams",
         "sink",
         "state",
+        "status",
         "traces",
     )
 
@@ -105,6 +107,8 @@ class Exchange:
         self.refusals: list[Refused] = []  # to handlers, not written down yet
         self.resource = NO_RESOURCE  # authz: what the policy's loader found
         self.inputs: list[str] = []  # boundary: all that the client sent, where a crash is told
+        self.began = 0.0  # monitoring: seconds on a clock that does not jump
+        self.status = 0  # monitoring: of the answer, once it has begun
         self.traces: list[Code] = []  # what controls did by construction
         kept: dict[Any, Any] = {}
         self.state: State = kept  # what modules keep with the request, such as a database session
@@ -126,6 +130,7 @@ class Exchange:
             subject: Whom it is about, if that is not the caller.
             status: HTTP status of the answer that it led to.
         """
+        trace_id, parent_id = self.trace_parent or (None, None)
         return Event(
             at=self.now,
             code=CODES[code],
@@ -136,7 +141,16 @@ class Exchange:
             route=self.entry.pattern if self.entry else None,
             status=status,
             facts=facts or {},
+            trace_id=trace_id,
+            parent_id=parent_id,
         )
+
+    @property
+    def trace_parent(self) -> tuple[str, str] | None:
+        """See ``event.trace_parent``; found out when something is written down."""
+        if b"traceparent" not in self.headers:
+            return None
+        return trace_parent(self.scope["headers"])
 
 
 current: ContextVar[Exchange | None] = ContextVar("ringfence.exchange", default=None)

@@ -81,6 +81,7 @@ class Settings:
     mail: str = field(default="", repr=False)
     mail_from: str = "noreply@localhost"
     log: str = "-"  # "-" is standard output, else a file
+    access_log: bool = False  # a line for every request as well
     log_level: str = ""  # "" means INFO in production, DEBUG elsewhere
     tenant: str = "default"
     body_limit_bytes: int = 1_048_576
@@ -124,6 +125,7 @@ def parse(environ: Mapping[str, str], *, required: Iterable[str] = ()) -> Settin
         mail_from=reader.one("MAIL_FROM", _address, "noreply@localhost"),
         log=reader.one("LOG", str, "-"),
         log_level=reader.one("LOG_LEVEL", _log_level, ""),
+        access_log=reader.one("ACCESS_LOG", _switch, False),  # noqa: FBT003  # as SIGN_UP
         tenant=reader.one("TENANT", _name, "default"),
         body_limit_bytes=reader.one("BODY_LIMIT_BYTES", _positive, 1_048_576),
         sql_guard=reader.one("SQL_GUARD", SqlGuard, SqlGuard.STRICT),
@@ -261,6 +263,9 @@ REFERENCE: Final[Mapping[str, Reference]] = MappingProxyType(
             "DEBUG, INFO, WARNING or ERROR",
             "INFO in production, else DEBUG",
             "the least that is written; DEBUG is refused in production",
+        ),
+        "ACCESS_LOG": Reference(
+            _ON_OR_OFF, "off", "whether every request is a line in the log, beside the events"
         ),
         "TENANT": Reference(
             "ASCII letters, digits and hyphens", "default", "part of every salt; never change it"

@@ -1,4 +1,6 @@
-"""The monitoring layer in the pipeline: one line for every event, and none for an ordinary request.
+"""The monitoring layer in the pipeline: one line for every event.
+
+An ordinary request is a line only if ``RINGFENCE_ACCESS_LOG`` is on.
 
 A line goes to the log as JSON. If standard output is a terminal, the same event is also shown there
 as a readable line. Without a file in the settings, that terminal is the log.
@@ -13,13 +15,14 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from ringfence.core.asgi import Send
 from ringfence.core.codes import CODES, Level
 from ringfence.core.errors import Refused, StoreError
 from ringfence.core.event import Event
 from ringfence.core.exchange import NO_SEAMS, Exchange, Seams, current
 from ringfence.core.secret import MASK
 from ringfence.core.settings import Environment, Settings
-from ringfence.monitoring import crash
+from ringfence.monitoring import access, crash
 from ringfence.monitoring.journal import Journal, open_journal
 from ringfence.monitoring.logs import redact_records
 from ringfence.monitoring.rate import Rate, Summary
@@ -63,6 +66,7 @@ class Monitor:
     ) -> None:
         self._least: Final = _SEVERITY[_level(settings)]
         self._clock: Final = clock
+        self._access: Final = settings.access_log
         self._journal: Final = journal or open_journal(settings.log)
         self._rate: Final = Rate()
         self._lock: Final = threading.Lock()  # handlers in threads emit too
@@ -100,6 +104,25 @@ class Monitor:
         facts = crash.facts(error, self._redactor, exchange.inputs)
         status = CODES["server.error"].status
         self._take(exchange.event("server.error", facts, status=status), exchange)
+
+    def watch(self, exchange: Exchange, send: Send) -> Send:
+        """Begin to take the time of a request; ``send`` for its answer, or one that is watched."""
+        if not self._access:
+            return send
+        exchange.began = self._clock()
+        return access.watch(exchange, send)
+
+    def ended(self, exchange: Exchange) -> None:
+        """Write down that a request is over, if requests are written down."""
+        if not self._access:
+            return
+        seconds = self._clock() - exchange.began
+        try:
+            with self._lock:
+                self._journal.request(access.record(exchange, seconds))
+        except Exception:  # noqa: BLE001  # the request was answered
+            self._journal.lost += 1
+        self._later()
 
     def redacted(self, text: str) -> str:
         """``text`` of the application as it may be written down elsewhere."""

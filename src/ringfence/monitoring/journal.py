@@ -10,7 +10,7 @@ from ringfence.core.codes import CODES
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.event import Event
 from ringfence.monitoring import terminal
-from ringfence.monitoring.record import line, record
+from ringfence.monitoring.record import MOST_BYTES, line, record
 from ringfence.monitoring.redaction import Redactor
 from ringfence.monitoring.sink import STANDARD_OUTPUT, Descriptor, Lines, LogFile, Write
 
@@ -39,6 +39,8 @@ class Journal:
         self._lines: Final = Lines(write) if write else None
         self._show: Final = show
         self._release: Final = release
+        self._requests: list[bytes] = []  # lines that leave together
+        self._requests_bytes = 0
         self.lost = 0  # records that could not even be made
 
     @property
@@ -54,8 +56,29 @@ class Journal:
         """Write a record of the process's own logging."""
         self._put(made, terminal.log)
 
+    def request(self, made: Mapping[str, Any]) -> None:
+        """Keep the record of a request until ``flush``: one write is enough for many."""
+        if self._lines:
+            encoded = line(made)
+            if self._requests_bytes + len(encoded) > MOST_BYTES:
+                self.flush()
+            self._requests.append(encoded)
+            self._requests_bytes += len(encoded)
+        self._shown(made, terminal.request)
+
+    def flush(self) -> None:
+        """Write the requests. Where lines wait already, they are lost: events need the room."""
+        requests, self._requests, self._requests_bytes = self._requests, [], 0
+        if not requests or not self._lines:
+            return
+        if self._lines.trouble:
+            self.lost += len(requests)
+        else:
+            self._lines.put(b"".join(requests))
+
     def retry(self) -> None:
         """Write what waits, if that is possible now."""
+        self.flush()
         if self._lines and self._lines.retry():
             self._own_up(self._lines)
 
@@ -69,6 +92,9 @@ class Journal:
         if self._lines:
             self._lines.put(line(made))
             self._own_up(self._lines)
+        self._shown(made, render)
+
+    def _shown(self, made: Mapping[str, Any], render: _Render) -> None:
         if self._show:
             with contextlib.suppress(OSError):  # nobody looks on any more
                 self._show(render(made, colour="NO_COLOR" not in os.environ))

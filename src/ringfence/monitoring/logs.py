@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from ringfence.core.codes import Layer
+from ringfence.core.exchange import current
 from ringfence.core.seam import Seam
 from ringfence.monitoring import crash
 from ringfence.monitoring.record import bounded, escaped, timestamp
@@ -22,7 +23,7 @@ _SERVER: Final = ("uvicorn", "uvicorn.error", _ACCESS)
 
 _MOST_TRACEBACK: Final = 2048
 
-#: Takes time, level, logger, message and, where there is one, exception.
+#: Takes time, level, logger, message and, where there are such, the request's ids and exception.
 Take: TypeAlias = Callable[[Mapping[str, str]], None]
 
 _formatter: Final = logging.Formatter()
@@ -72,6 +73,11 @@ class _Handler(logging.Handler):
             "logger": record.name,
             "message": bounded(record.getMessage()),
         }
+        exchange = current.get()
+        if exchange is not None:
+            made["request_id"] = exchange.request_id
+            if (found := exchange.trace_parent) is not None:
+                made["trace_id"], made["parent_id"] = found
         if record.exc_info and not record.exc_text:  # made before redaction began
             record.exc_text = _formatter.formatException(record.exc_info)
         if record.exc_text:

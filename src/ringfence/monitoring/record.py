@@ -8,6 +8,7 @@ Sources: OWASP Logging Vocabulary and Logging Cheat Sheets; OWASP ASVS 5.0 secti
 MUSTS L01-L04.
 """
 
+import functools
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ MOST_BYTES: Final = 4096  # of one line: PIPE_BUF on Linux
 
 _SHORT: Final = 64  # characters of a field where the line is too long
 
-_DELETE: Final = "\x7f"  # the one ASCII control character that JSON leaves as it is
+_DELETE: Final = b"\x7f"  # the one ASCII control character that JSON leaves as it is
 
 _fast: Final = msgspec.json.Encoder().encode
 _safe: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
@@ -49,6 +50,8 @@ def record(event: Event, redactor: Redactor) -> dict[str, Any]:
         ("subject", event.subject),
         ("method", event.method),
         ("route", event.route),
+        ("trace_id", event.trace_id),
+        ("parent_id", event.parent_id),
     ):
         if value:
             made[name] = bounded(value)
@@ -70,7 +73,13 @@ def line(made: Mapping[str, Any]) -> bytes:
 
 def timestamp(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{_second(int(at.timestamp()))}.{at.microsecond // 1000:03d}Z"
+
+
+@functools.lru_cache(2)
+def _second(seconds: int) -> str:
+    """The part of a timestamp that stays the same for a second."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def bounded(text: str) -> str:
@@ -104,6 +113,6 @@ def _encoded(made: Mapping[str, Any]) -> bytes:
         encoded = _fast(made)
     except UnicodeEncodeError:  # half a surrogate pair
         encoded = b"\xff"
-    if encoded.isascii() and _DELETE.encode() not in encoded:
+    if encoded.isascii() and _DELETE not in encoded:
         return encoded
-    return _safe(made).replace(_DELETE, "\\u007f").encode()
+    return _safe(made).encode().replace(_DELETE, b"\\u007f")

@@ -37,6 +37,15 @@ def log(made: Mapping[str, Any], *, colour: bool) -> str:
     return f"{shown}\n{made['exception']}" if "exception" in made else shown
 
 
+def request(made: Mapping[str, Any], *, colour: bool) -> str:
+    """One readable line of a request's record."""
+    asked = " ".join(str(made[name]) for name in ("status", "method", "route") if name in made)
+    around = [f"from {made['client']}"] if "client" in made else []
+    around += [f"{made['milliseconds']} ms", f"id {made['request_id']}"]
+    name = f"{made['level']:<8} {made['logger']}"
+    return _line(made, name, asked, " ".join(around), colour=colour)
+
+
 def _short(value: str) -> str:
     """The value, in quotes where it is no single word; of a long one the beginning."""
     if len(value) > _MOST_CHARACTERS:

@@ -158,6 +158,14 @@ class Monitoring(Layered, EventSink, Protocol):
         """There was an unforeseen exception."""
         ...
 
+    def watch(self, exchange: Exchange, send: Send, /) -> Send:
+        """A request begins; ``send`` as its answer is to be sent."""
+        ...
+
+    def ended(self, exchange: Exchange, /) -> None:
+        """A request is over, whatever came of it."""
+        ...
+
     def redacted(self, text: str, /) -> str:
         """``text`` of the application as it may be written down elsewhere."""
         ...

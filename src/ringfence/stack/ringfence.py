@@ -126,9 +126,11 @@ class Ringfence:
         scope[SCOPE_KEY] = exchange
         token = current.set(exchange)
         try:
-            await self._serve(layers, exchange, receive, layers.output.guard(exchange, send))
+            answer = layers.output.guard(exchange, layers.monitoring.watch(exchange, send))
+            await self._serve(layers, exchange, receive, answer)
         finally:
             current.reset(token)
+            layers.monitoring.ended(exchange)
             if exchange.refusals:
                 layers.monitoring.swallowed(exchange)
             scope.pop(SCOPE_KEY, None)  # no cycle: the exchange is gone with the request

@@ -19,16 +19,6 @@ def redacted() -> Iterator[None]:
     restore()
 
 
-@pytest.fixture
-def root() -> Iterator[logging.Logger]:
-    """The root logger, put back as it was."""
-    logger = logging.getLogger()
-    handlers, level = logger.handlers[:], logger.level
-    yield logger
-    logger.handlers[:] = handlers
-    logger.setLevel(level)
-
-
 class Output:
     """A logger of its own with an ordinary handler, set up before or after redaction."""
 

@@ -5,6 +5,7 @@ import traceback
 from typing import Final
 from urllib.parse import unquote_plus
 
+from ringfence.core.asgi import Send
 from ringfence.core.errors import Refused
 from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange, Seams, current
@@ -54,6 +55,13 @@ class CarelessMonitoring:
         """Write down an exception, with all that it says."""
         event = exchange.event("server.error", {"error": repr(error)}, status=500)
         self._write(event, exchange, error)
+
+    def watch(self, _exchange: Exchange, send: Send) -> Send:
+        """Requests are not written down."""
+        return send
+
+    def ended(self, _exchange: Exchange) -> None:
+        """As ``watch``."""
 
     def redacted(self, text: str) -> str:
         """Nothing is taken out of a text."""
