@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ringfence.authn.keyring import KeyRing
 from ringfence.authz.starlette import Routes
 from ringfence.core.codes import Layer
 from ringfence.core.exchange import Seams
@@ -48,7 +49,7 @@ async def nothing(_scope: object, _receive: object, _send: object) -> None:
 def parts(settings: Settings | None = None, **changes: Any) -> Parts:
     """What a factory is given: memory stores, new keys, no routes, and ``changes``."""
     with TemporaryDirectory() as folder:
-        keys = changes.pop("keys", None) or load_or_create(Path(folder) / "keys")
+        keys = KeyRing(changes.pop("keys", None) or load_or_create(Path(folder) / "keys"))
     made = Parts(
         settings=settings or Settings(environment=Environment.TEST),
         stores=open_stores("memory:"),

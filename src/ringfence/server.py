@@ -14,12 +14,18 @@ ATTACKS H01, H08.
 
 import asyncio
 import secrets
+import signal
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import timedelta
+from types import FrameType
 from typing import Any, Final
 
 import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import HANDLED_SIGNALS
 
 from ringfence.core.asgi import ASGIApp
 from ringfence.core.codes import CODES, public
@@ -68,6 +74,33 @@ def config(
         "ws_per_message_deflate": False,  # a small message must not become a large one (CWE-409)
     }
     return uvicorn.Config(app, **(ours | options))
+
+
+class Server(uvicorn.Server):
+    """Ends once it is told to, with all that is under way answered, and as a success."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Listen to SIGINT and SIGTERM, to the end of the process.
+
+        uvicorn would raise the signal again once it has ended, so that a process which ended as it
+        was told to would look as if it had been killed.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        for number in HANDLED_SIGNALS:
+            signal.signal(number, self.handle_exit)
+        try:
+            yield
+        finally:
+            for number in HANDLED_SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal ends the server; it does so within seconds, whatever comes after."""
+        if not self.should_exit:
+            super().handle_exit(sig, frame)
 
 
 class _RefusedError(Exception):

@@ -9,7 +9,7 @@ import pytest
 
 from ringfence.authn.keys import fingerprints
 from ringfence.core.errors import ConfigurationError
-from ringfence.storage.keys import load, load_or_create, open_keys, rotate_signing
+from ringfence.storage.keys import load, load_or_create, open_keys, rotate
 from tests.contract.stores import NOW, Rig, account, digest
 
 ALL = ["log.key", "pepper-1.key", "salt.key", "sealing.key", "signing-0.pem"]
@@ -105,7 +105,7 @@ async def test_a_pepper_that_is_gone_stops_the_start(rig: Rig, folder: Path) -> 
 
 async def test_a_signing_key_comes_and_goes_with_rotation(rig: Rig, folder: Path) -> None:
     await open_keys(folder, rig.stores)
-    rotate_signing(folder, NOW)
+    rotate(folder, NOW)
     keys = await open_keys(folder, rig.stores)
     assert set(fingerprints(keys)) == set(await rig.stores.fingerprints.known())
     (folder / "signing-0.pem").unlink()

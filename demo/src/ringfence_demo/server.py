@@ -8,12 +8,11 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable
-from types import FrameType
 from typing import Any, Final
 
 import uvicorn
 
-from ringfence.server import config
+from ringfence.server import Server, config
 
 BACKLOG: Final = 512
 
@@ -28,8 +27,8 @@ def bind(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
-class _Announcing(uvicorn.Server):
-    """Says when it answers, and lets an impatient second Ctrl-C cut nothing short."""
+class _Announcing(Server):
+    """Says when it answers."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -41,29 +40,24 @@ class _Announcing(uvicorn.Server):
         if self.started:
             self._ready()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal ends the server; it does so within seconds, whatever comes after."""
-        if not self.should_exit:
-            super().handle_exit(sig, frame)
-
 
 def serve(app: Any, listening: socket.socket, ready: Callable[[], None]) -> bool:  # noqa: ANN401  # an ASGI application
-    """Serve until Ctrl-C or SIGTERM; False if the application refused to start."""
+    """Serve until Ctrl-C, SIGTERM, or the terminal goes; False if the start was refused.
+
+    What is left to do then is done in peace: no further signal interrupts it.
+    """
     configured = config(
         app, secure=False, log_config=None, log_level="error", timeout_graceful_shutdown=3
     )
     server = _Announcing(configured, ready)
-
-    def interrupt(_signal: int, _frame: object) -> None:
-        """Called until the server listens to signals, and again once it has ended."""
-        if not server.should_exit:
-            raise KeyboardInterrupt
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
-    with (
-        contextlib.suppress(KeyboardInterrupt, SystemExit),
-        asyncio.Runner(loop_factory=configured.get_loop_factory()) as runner,
-    ):
+    signal.signal(signal.SIGHUP, server.handle_exit)  # a demo has nothing to reload
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server listens
+    with contextlib.suppress(KeyboardInterrupt, SystemExit), _runner(configured) as runner:
         runner.run(server.serve([listening]))
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     return server.started
+
+
+def _runner(configured: uvicorn.Config) -> asyncio.Runner:
+    return asyncio.Runner(loop_factory=configured.get_loop_factory())

@@ -7,7 +7,7 @@ from ringfence.authn.accounts import AccountStore
 from ringfence.authn.budgets import Budgets
 from ringfence.authn.counters import CounterStore
 from ringfence.authn.hashing import Hashing
-from ringfence.authn.keys import Keys
+from ringfence.authn.keyring import KeyRing
 from ringfence.authn.links import LinkStore
 from ringfence.authn.mail import Mailer
 from ringfence.authn.opaque import Random
@@ -53,7 +53,7 @@ def flows(
     *,
     settings: Settings,
     stores: Stores,
-    keys: Keys,
+    keys: KeyRing,
     hashing: Hashing,
     mailer: Mailer,
     random: Random,
@@ -73,7 +73,8 @@ def flows(
         rules: What a new password must be; ``Policy`` if not given.
     """
     budgets = budgets or Budgets()
-    tokens = AccessTokens(keys, settings)
+    tokens = AccessTokens(keys.keys, settings, met_unknown=keys.met_unknown)
+    keys.taken.append(tokens.use)
     passwords = Passwords(
         hashing=hashing,
         policy=rules or Policy.bundled(settings.origin),
@@ -103,7 +104,7 @@ def flows(
             accounts=stores.accounts,
             issuer=tokens,
             access_lifetime=LIFETIME,
-            sealing_key=keys.sealing,
+            keys=keys,
             limits=RefreshLimits(idle=settings.session_idle, absolute=settings.session_absolute),
             random=random,
         ),

@@ -8,6 +8,8 @@ needed.
 Sources: RFC 5869 (HKDF), RFC 8439 (ChaCha20-Poly1305); DESIGN section 6.
 """
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -30,18 +32,17 @@ def seal(successor: str, spent: str, key: Secret[bytes], nonce: bytes) -> bytes:
     return nonce + _cipher(spent, key).encrypt(nonce, successor.encode(), None)
 
 
-def unseal(sealed: bytes, spent: str, key: Secret[bytes]) -> str:
-    """Open what ``seal`` closed.
+def unseal(sealed: bytes, spent: str, keys: Iterable[Secret[bytes]]) -> str:
+    """Open what ``seal`` closed with one of ``keys``.
 
     Raises:
-        Refused: ``refresh.unknown``: the sealing key was replaced meanwhile, or the row was
-            tampered with.
+        Refused: ``refresh.unknown``: that key is gone, or the row was tampered with.
     """
     nonce, ciphertext = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
-    try:
-        return _cipher(spent, key).decrypt(nonce, ciphertext, None).decode()
-    except (InvalidTag, ValueError) as error:
-        raise Refused("refresh.unknown") from error
+    for key in keys:
+        with suppress(InvalidTag, ValueError):
+            return _cipher(spent, key).decrypt(nonce, ciphertext, None).decode()
+    raise Refused("refresh.unknown")
 
 
 def _cipher(spent: str, key: Secret[bytes]) -> ChaCha20Poly1305:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Protocol
 
 from ringfence.authn import opaque
 from ringfence.authn.accounts import Account, AccountStore
+from ringfence.authn.keys import SealingKey
 from ringfence.authn.opaque import Random
 from ringfence.authn.refresh import RefreshLimits, RefreshStore, RefreshToken, rotate
 from ringfence.authn.sealing import NONCE_BYTES, seal, unseal
@@ -91,6 +92,14 @@ class SessionStore(RefreshStore, Protocol):
         ...
 
 
+class SealingKeys(Protocol):
+    """The keys that seal successors (``Keys``)."""
+
+    @property
+    def sealing(self) -> tuple[SealingKey, ...]: ...
+    def sealer(self, now: datetime) -> Secret[bytes]: ...
+
+
 class AccessIssuer(Protocol):
     """Signs access tokens."""
 
@@ -136,7 +145,7 @@ class Sessions:
     accounts: AccountStore
     issuer: AccessIssuer
     access_lifetime: timedelta  # of what the issuer signs
-    sealing_key: Secret[bytes]
+    keys: SealingKeys
     limits: RefreshLimits
     random: Random
 
@@ -181,14 +190,15 @@ class Sessions:
         """
         account, session = await self._holder(shown)
         successor = opaque.new(opaque.REFRESH, self.random)
-        sealed = seal(successor, shown, self.sealing_key, self.random(NONCE_BYTES))
+        sealed = seal(successor, shown, self.keys.sealer(now), self.random(NONCE_BYTES))
         used, new = opaque.digest(shown), opaque.digest(successor)
         try:
             kept = await rotate(self.store, used, new, sealed, now, self.limits)
         except Refused as refused:
             refused.facts["account"] = account.id
             raise
-        return self._grant(account, session, unseal(kept, shown, self.sealing_key), now)
+        opened = unseal(kept, shown, (each.key for each in reversed(self.keys.sealing)))
+        return self._grant(account, session, opened, now)
 
     async def end_family(self, shown: str, now: datetime) -> str | None:
         """End the session that a refresh token belongs to, spent or not.

@@ -15,12 +15,14 @@ U10; MUSTS J01 to J08.
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, TypeVar
 
 import msgspec
 from joserfc import jws
 from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
 from msgspec import Meta, Struct
 
 from ringfence.authn.accounts import Account
@@ -74,18 +76,27 @@ class _Claims(Struct, frozen=True, forbid_unknown_fields=True):
 class AccessTokens:
     """Issues and verifies access tokens, and remembers those verified until they expire."""
 
-    def __init__(self, keys: Keys, settings: Settings) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        settings: Settings,
+        *,
+        met_unknown: Callable[[], None] = lambda: None,
+    ) -> None:
         self._issuer: Final = settings.origin
+        self._met_unknown: Final = met_unknown  # called where a key's name is not known; may `use`
         self._verified: Final = OrderedDict[str, Principal]()  # the one verified first comes first
         self._verified_bytes = 0
         self._most_bytes: Final = settings.token_cache_bytes
+        self._known: dict[str, ECKey] = {}
         self.use(keys)
 
     def use(self, keys: Keys) -> None:
         """Take these keys from now on. What a key that is gone has signed is forgotten."""
-        self._keys = keys
-        self._known = {key.kid: key.key for key in keys.signing}
-        self.forget()
+        known = {key.kid: key.key for key in keys.signing}
+        if self._known.keys() - known.keys():
+            self.forget()
+        self._keys, self._known = keys, known
 
     def issue(
         self,
@@ -175,6 +186,9 @@ class AccessTokens:
         _require(header.alg == ALGORITHM, "alg")
         # RFC 8725 3.10: the key id is looked up among our own keys, and is nothing else
         key = self._known.get(header.kid)
+        if key is None:
+            self._met_unknown()
+            key = self._known.get(header.kid)
         if key is None:
             raise _invalid("kid")
         # RFC 7515 5.2 step 8, RFC 7518 3.4: R and S, 32 bytes each

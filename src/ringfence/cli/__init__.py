@@ -24,7 +24,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "check": "look for what is wrong with settings, keys, database, routes and git",
         "users": "create, list and change accounts, and end their sessions",
         "limits": "list and clear the limits that are in use",
-        "keys": "rotate the key that signs access tokens",
+        "keys": "rotate the keys of the installation",
         "migrate": "bring the database up to date",
         "backup": "copy the database while the service runs",
         "restore": "put a backup of the database in place",

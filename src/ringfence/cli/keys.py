@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from ringfence.cli.installation import add_operator, note, open_monitor
+from ringfence.core.errors import ConfigurationError
 from ringfence.core.settings import parse
-from ringfence.storage.keys import load, rotate_signing
+from ringfence.storage.keys import Kind, rotate
 
-HELP: Final = "rotate the key that signs access tokens"
+HELP: Final = "rotate the keys of the installation"
+
+_BEGINS: Final = {Kind.SIGNING: "signs_from", Kind.SEALING: "seals_from"}
 
 
 def add_parser(subparsers: Any) -> None:  # noqa: ANN401  # argparse keeps its type private
@@ -19,27 +22,47 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401  # argparse keeps its t
         "keys", help=HELP, description=HELP.capitalize() + "."
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    rotate = actions.add_parser(
+    command = actions.add_parser(
         "rotate",
-        help="add a signing key, remove those that are over",
-        description="Add a key for access tokens, and remove those that are over. It is published "
-        "first and signs later: start every process of the service anew in between.",
+        help="add a key, remove those that are over",
+        description="Add a key, and remove those that are over. Processes that run notice it "
+        "within a second. A key that signs or seals is used ten minutes later; a pepper is used "
+        "at once, for passwords that are set from then on.",
     )
-    rotate.add_argument("--json", action="store_true", help="one JSON object")
-    add_operator(rotate)
+    command.add_argument(
+        "--kind",
+        choices=[*Kind],
+        type=Kind,
+        default=Kind.SIGNING,
+        help="of access tokens (signing, the default), of refresh tokens' successors, of passwords",
+    )
+    command.add_argument(
+        "--at-once",
+        action="store_true",
+        help="use it now and remove those before it, one of which has leaked",
+    )
+    command.add_argument("--json", action="store_true", help="one JSON object")
+    add_operator(command)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Rotate the signing key."""
+    """Rotate one key."""
+    if arguments.at_once and arguments.kind is Kind.PEPPER:
+        raise ConfigurationError("a pepper stays as long as passwords that were set with it do")
     settings = parse(os.environ)
-    rotate_signing(settings.keys, datetime.now(UTC))
-    newest = load(settings.keys).signing[-1]
+    now = datetime.now(UTC)
+    rotated = rotate(settings.keys, now, arguments.kind, at_once=arguments.at_once)
+    made = {"key": rotated.name}
+    if rotated.kid is not None:
+        made["kid"] = rotated.kid
+    if rotated.begins is not None:
+        made[_BEGINS[arguments.kind]] = rotated.begins.isoformat()
     monitor = open_monitor(settings)
-    note(monitor, "keys.rotated", arguments.operator, kid=newest.kid[:8])
+    note(monitor, "keys.rotated", arguments.operator, key=rotated.name)
     monitor.close()
-    begins = newest.signs_from.isoformat()
     if arguments.json:
-        print(json.dumps({"kid": newest.kid, "signs_from": begins}))
+        print(json.dumps(made))
     else:
-        print(f"{newest.kid} signs from {begins} on; start every process anew before")
+        begins = f"from {rotated.begins.isoformat()} on" if rotated.begins else "at once"
+        print(f"{rotated.kid or rotated.name} is used {begins}; back the folder up")
     return 0

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import importlib.util
 import os
+import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -28,7 +29,8 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401  # argparse keeps its t
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "serve",
         help=HELP,
-        description=f"{HELP.capitalize()}, until Ctrl-C or SIGTERM. TLS ends in front of it.",
+        description=f"{HELP.capitalize()}, until Ctrl-C or SIGTERM; SIGHUP "
+        "reads the keys and the log again. TLS ends in front of it.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
@@ -37,16 +39,16 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401  # argparse keeps its t
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve. Non-zero where the start was refused."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it may come before there is anything to reload
     settings = parse(os.environ)
     if importlib.util.find_spec("uvicorn") is None:
         raise ConfigurationError("there is no server here: pip install 'ringfence[server]'")
-    import uvicorn
     from starlette.applications import Starlette
     from starlette.routing import Route
 
     from ringfence.monitoring.journal import open_journal
     from ringfence.monitoring.logs import logging_setup
-    from ringfence.server import config
+    from ringfence.server import Server, config
     from ringfence.stack import Ringfence
 
     journal = open_journal(settings.log)
@@ -64,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         host, port = listening.getsockname()[:2]
         app.greeting = f"{settings.origin} is served on {host} port {port}"
         with contextlib.suppress(SystemExit):  # a start that was refused
-            uvicorn.Server(configured).run([listening])
+            Server(configured).run([listening])
     journal.close()
     if app.refused:
         raise ConfigurationError(*app.refused)

@@ -127,7 +127,9 @@ _CODES = (
     Code("account.deleted", Layer.AUTHN, 0, "An account was deleted.", "user_deleted", Level.WARN),
     Code("account.login", Layer.AUTHN, 0, "The login of an account changed.", "user_updated", Level.WARN),
     Code("limits.cleared", Layer.AUTHN, 0, "Limits were cleared.", "sys_limits_cleared", Level.WARN),
-    Code("keys.rotated", Layer.AUTHN, 0, "A signing key was added.", "sys_key_rotated", Level.WARN),
+    Code("keys.rotated", Layer.AUTHN, 0, "A key was added.", "sys_key_rotated", Level.WARN),
+    Code("keys.read", Layer.AUTHN, 0, "Keys that came or went are in force.", "sys_key_rotated", Level.INFO),
+    Code("keys.unreadable", Layer.AUTHN, 0, "The keys cannot be read again; those before stay in force.", "sys_key_fail", Level.CRITICAL),
     Code("password.changed", Layer.AUTHN, 0, "A password was changed.", "authn_password_change", Level.INFO),
     Code("password.reset_asked", Layer.AUTHN, 0, "A password reset was asked for.", "authn_password_reset_requested", Level.INFO),
     Code("password.reset", Layer.AUTHN, 0, "A password was reset.", "authn_password_change", Level.INFO),
@@ -159,6 +161,8 @@ _CODES = (
     # every layer
     Code("request.refused", Layer.BOUNDARY, 400, "The request was refused.", "input_validation_fail"),
     Code("store.unavailable", Layer.NETWORK, 503, "The service is not available at the moment.", "sys_store_unavailable", Level.CRITICAL),
+    Code("service.stopping", Layer.AUTHZ, 503, "The service is starting anew. Try again in a moment.", "sys_shutdown", Level.INFO),
+    Code("service.reloaded", Layer.MONITORING, 0, "The service was told to read its keys and its log again.", "sys_reload", Level.INFO),
     Code("service.starting", Layer.AUTHZ, 503, "The service is starting.", "sys_starting", Level.INFO),
 )  # fmt: skip
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ringfence.authn.flows import Flows
-from ringfence.authn.keys import Keys
+from ringfence.authn.keyring import KeyRing
 from ringfence.authn.passwords import LONGEST_BYTES, SHORTEST
 from ringfence.core.asgi import ASGIApp
 from ringfence.core.policy import declared
@@ -43,7 +43,7 @@ class Service:
         *,
         settings: Settings,
         flows: Flows,
-        keys: Keys,
+        keys: KeyRing,
         ping: Callable[[], Awaitable[None]],
         clock: Callable[[], datetime],
         pause: Callable[[], float] = random_pause,

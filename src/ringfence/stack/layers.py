@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from ringfence.authn import asgi as authn
 from ringfence.authn.flows import Flows, flows
-from ringfence.authn.keys import Keys
+from ringfence.authn.keyring import KeyRing
 from ringfence.authn.mail import Mailer
 from ringfence.authz import asgi as authz
 from ringfence.authz.resources import ResourceLoader
@@ -35,8 +35,9 @@ from ringfence.service.app import Service
 from ringfence.service.hashing import HashingPool
 from ringfence.service.mailers import open_mailer
 from ringfence.stack import protocols
+from ringfence.stack.reload import Reload
 from ringfence.storage import Stores, open_stores
-from ringfence.storage.keys import load_or_create, open_keys
+from ringfence.storage.keys import KeyFolder, load_or_create, open_keys
 
 Check: TypeAlias = Callable[[Exchange], Awaitable[None] | None]
 Clock: TypeAlias = Callable[[], datetime]
@@ -51,7 +52,7 @@ class Parts:
 
     settings: Settings
     stores: Stores
-    keys: Keys
+    keys: KeyRing
     hashing: protocols.Workers
     mailer: Mailer
     clock: Clock
@@ -102,6 +103,7 @@ class Layers:
     monitoring: protocols.Monitoring
     service: Service
     parts: Parts
+    reload: Reload
     _hooks: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -141,6 +143,7 @@ class Layers:
         for each in (self.authz, self.network, self.boundary, self.authn, self.output):
             each.start()
             self._hooks.callback(each.close)
+        self.reload.start()
 
     def stop(self) -> None:
         """Undo ``start``, even if it failed halfway."""
@@ -149,6 +152,7 @@ class Layers:
     async def close(self) -> None:
         """Finish what is under way, then let go."""
         self.stop()
+        await self.reload.stop()
         await self.service.close()
         self.parts.hashing.close()
         await self.parts.stores.close()
@@ -190,7 +194,7 @@ class Plan:
         )
         await stores.start()
         try:
-            keys = await open_keys(settings.keys, stores)
+            keys = KeyRing(await open_keys(settings.keys, stores), KeyFolder(settings.keys).news)
             layers = self._layers(self._parts(settings, stores, keys))
             layers.monitoring.start()
         except BaseException:
@@ -201,14 +205,14 @@ class Plan:
     def survey(self, settings: Settings) -> Survey:
         """The boundary as it would be, with every problem; nothing is opened, no key is read."""
         with TemporaryDirectory() as folder:
-            keys = load_or_create(Path(folder) / "keys")
+            keys = KeyRing(load_or_create(Path(folder) / "keys"))
         parts = self._parts(settings, open_stores("memory:"), keys)
         service = _service(parts, _authn(parts).flows, parts.stores.ping)
         layer = _authz(replace(parts, own=tuple(service.handlers)))
         problems = layer.build().problems
         return Survey([*layer.entries], problems)
 
-    def _parts(self, settings: Settings, stores: Stores, keys: Keys) -> Parts:
+    def _parts(self, settings: Settings, stores: Stores, keys: KeyRing) -> Parts:
         return Parts(
             settings=settings,
             stores=stores,
@@ -240,6 +244,7 @@ class Plan:
             monitoring=monitoring,
             service=service,
             parts=parts,
+            reload=Reload(parts.keys, parts.stores.fingerprints, monitoring, parts.clock),
         )
 
 

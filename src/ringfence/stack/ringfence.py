@@ -6,6 +6,7 @@ answered with 503.
 """
 
 import os
+from asyncio import CancelledError
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from os import urandom
@@ -42,6 +43,9 @@ _STARTING: Final = (
 
 #: A body that took no longer is treated like one that came with its head.
 _A_MOMENT: Final = timedelta(milliseconds=100)
+
+#: Until another process, or this one again, answers.
+_ANEW: Final = timedelta(seconds=2)
 
 _ID_BYTES: Final = 12
 _IDS_IN_STOCK: Final = 64
@@ -149,32 +153,41 @@ class Ringfence:
         self, layers: Layers, exchange: Exchange, receive: Receive, send: Answering
     ) -> None:
         try:
-            for check in self._checks:
-                wait = check(exchange)
-                if wait is not None:
-                    await wait
-            whole = await layers.boundary.read_body(exchange, receive)
-            if whole is not receive:
-                receive = whole
-                await self._judge_again(layers, exchange)
-            layers.output.before(exchange)
-            own = self._own.get(exchange.entry) if exchange.entry is not None else None
-            if own is not None:
-                exchange.scope["path_params"] = dict(exchange.match.parameters)
-            if exchange.scope["type"] == "websocket" and exchange.principal is not None:
-                await Conversation(exchange, layers.authn, self._clock).run(self.app, receive, send)
-                return
-            await (own or self.app)(exchange.scope, receive, send)
-            if not send.started:
-                await send.finish()  # an error that was held back, or nothing at all
+            await self._pass(layers, exchange, receive, send)
         except (ClientDisconnect, WebSocketDisconnect):
             pass  # the client has left, so there is nobody to answer
         except Refused as refused:
             await _refuse(layers, exchange, refused, send)
+        except CancelledError:  # the server ends, and has waited as long as it does
+            await _refuse(layers, exchange, Refused("service.stopping", retry_after=_ANEW), send)
+            raise
         except Exception as error:  # noqa: BLE001  # the last line: nothing unforeseen gets out
             layers.boundary.gather(exchange)  # and out of the log again
             layers.monitoring.crashed(exchange, error)
             await layers.output.answer_crash(exchange, error, send)
+
+    async def _pass(
+        self, layers: Layers, exchange: Exchange, receive: Receive, send: Answering
+    ) -> None:
+        """Let the request pass the checks and reach the application."""
+        for check in self._checks:
+            wait = check(exchange)
+            if wait is not None:
+                await wait
+        whole = await layers.boundary.read_body(exchange, receive)
+        if whole is not receive:
+            receive = whole
+            await self._judge_again(layers, exchange)
+        layers.output.before(exchange)
+        own = self._own.get(exchange.entry) if exchange.entry is not None else None
+        if own is not None:
+            exchange.scope["path_params"] = dict(exchange.match.parameters)
+        if exchange.scope["type"] == "websocket" and exchange.principal is not None:
+            await Conversation(exchange, layers.authn, self._clock).run(self.app, receive, send)
+            return
+        await (own or self.app)(exchange.scope, receive, send)
+        if not send.started:
+            await send.finish()  # an error that was held back, or nothing at all
 
     async def _judge_again(self, layers: Layers, exchange: Exchange) -> None:
         """Judge once more when the body is there: the token may be revoked by then (DESIGN 4).

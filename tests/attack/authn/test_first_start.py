@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from ringfence.storage.keys import load_or_create
 keys = load_or_create(Path(sys.argv[1]))
-secrets = (keys.peppers[1], keys.salt, keys.sealing, keys.log)
+secrets = (keys.peppers[1], keys.salt, keys.sealing[0].key, keys.log)
 print(keys.signing[0].kid, *(secret.reveal().hex() for secret in secrets))
 """
 

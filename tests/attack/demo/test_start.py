@@ -121,7 +121,7 @@ def test_the_second_start_takes_two_seconds_of_processor_at_most(data: Path) -> 
         assert (int(user) + int(system)) / os.sysconf("SC_CLK_TCK") < 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_ends_cleanly(data: Path, number: int) -> None:
     with started(data) as demo:
         assert ended(demo.process, number) == 0
@@ -139,6 +139,18 @@ def test_impatience_cuts_nothing_short(data: Path) -> None:
         demo.process.wait(10)
         assert demo.process.stdout is not None
         assert "uvicorn/lifespan" not in demo.process.stdout.read()
+
+
+def test_no_amount_of_impatience_prints_a_traceback(data: Path) -> None:
+    """Issue 9: the last Ctrl-C may come when the interpreter is already on its way out."""
+    with started(data) as demo:
+        while demo.process.poll() is None:
+            demo.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                demo.process.wait(0.002)
+        assert demo.process.returncode == 0
+        assert demo.process.stdout is not None
+        assert "Traceback" not in demo.process.stdout.read()
 
 
 def test_what_it_keeps_is_for_its_user_alone(data: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from joserfc.jwk import ECKey
 
-from ringfence.authn.keys import Keys, SigningKey
+from ringfence.authn.keys import Keys, SealingKey, SigningKey
 from ringfence.authn.verifier import Argon2Parameters
 from ringfence.core.secret import Secret
 
@@ -43,6 +43,6 @@ def keys(*signing: SigningKey) -> Keys:
         signing=signing or (signing_key(),),
         peppers={1: Secret(b"p" * 32)},
         salt=Secret(b"s" * 32),
-        sealing=Secret(b"e" * 32),
+        sealing=(SealingKey(seals_from=datetime.fromtimestamp(0, UTC), key=Secret(b"e" * 32)),),
         log=Secret(b"l" * 32),
     )

@@ -11,9 +11,10 @@ from ringfence.authn.opaque import digest
 from ringfence.authn.refresh import RefreshLimits, RefreshToken
 from ringfence.authn.sessions import Device, Grant, Sessions
 from ringfence.core.errors import Refused
-from ringfence.core.secret import MASK, Secret
+from ringfence.core.secret import MASK
 from ringfence.storage import Stores, open_stores
 from ringfence_demo.careless.authn import ForgetfulSessions
+from tests.unit.authn.credentials import keys
 from tests.unit.authn.flows import NOON, account, counting
 
 DEVICE = Device(client="192.0.2.1", user_agent="Firefox")
@@ -68,7 +69,7 @@ async def desk() -> Desk:
         accounts=stores.accounts,
         issuer=PlainIssuer(),
         access_lifetime=timedelta(minutes=15),
-        sealing_key=Secret(b"s" * 32),
+        keys=keys(),
         limits=RefreshLimits(),
         random=counting(),
     )
@@ -200,7 +201,7 @@ async def test_a_renewal_does_not_lift_a_token_over_a_revocation(desk: Desk) -> 
         accounts=desk.stores.accounts,
         issuer=PlainIssuer(),
         access_lifetime=timedelta(minutes=15),
-        sealing_key=Secret(b"s" * 32),
+        keys=keys(),
         limits=RefreshLimits(),
         random=desk.sessions.random,
     )

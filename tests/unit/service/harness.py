@@ -156,7 +156,7 @@ async def opened(
     service = Service(
         settings=chosen,
         flows=authn.flows,
-        keys=keys,
+        keys=given.keys,
         ping=stores.ping,
         clock=lambda: house.now,
         pause=lambda: 0.0,

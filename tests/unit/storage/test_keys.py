@@ -11,8 +11,8 @@ from joserfc.jwk import ECKey, RSAKey
 from ringfence.authn.keys import KEPT_AFTER, PUBLISHED_BEFORE, Keys
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.secret import MASK
-from ringfence.storage import keys
-from ringfence.storage.keys import load_or_create, rotate_signing
+from ringfence.storage import key_files
+from ringfence.storage.keys import KeyFolder, Kind, load_or_create, rotate
 from tests.unit.authn.flows import NOON
 
 SINGLE = ["salt.key", "sealing.key", "log.key", "pepper-1.key"]
@@ -28,8 +28,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def material(loaded: Keys) -> tuple[object, ...]:
-    secrets = (*loaded.peppers.values(), loaded.salt, loaded.sealing, loaded.log)
+    secrets = (*loaded.peppers.values(), loaded.salt, loaded.sealing[0].key, loaded.log)
     return (*(key.kid for key in loaded.signing), *(secret.reveal() for secret in secrets))
+
+
+def rotated(folder: Path, now: datetime) -> str | None:
+    return rotate(folder, now).kid
 
 
 def problems(folder: Path) -> str:
@@ -177,7 +181,7 @@ def test_what_is_no_folder_stops_the_start(tmp_path: Path) -> None:
 
 def test_keys_of_another_user_stop_the_start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     someone_else = os.geteuid() + 1
-    monkeypatch.setattr(keys.os, "geteuid", lambda: someone_else)
+    monkeypatch.setattr(key_files.os, "geteuid", lambda: someone_else)
     assert problems(folder) == "keys belongs to another user"
 
 
@@ -196,7 +200,7 @@ def test_every_problem_is_named_at_once_and_no_value_is(folder: Path) -> None:
 
 def test_a_new_signing_key_is_published_before_it_signs(folder: Path) -> None:
     old = load_or_create(folder).signing[0].kid
-    new = rotate_signing(folder, NOON)
+    new = rotated(folder, NOON)
     loaded = load_or_create(folder)
     assert [key.kid for key in loaded.signing] == [old, new]
     begins = NOON + PUBLISHED_BEFORE
@@ -206,33 +210,99 @@ def test_a_new_signing_key_is_published_before_it_signs(folder: Path) -> None:
 
 def test_a_key_goes_once_no_token_of_it_can_be_valid(folder: Path) -> None:
     old = load_or_create(folder).signing[0].kid
-    second = rotate_signing(folder, NOON)
+    second = rotated(folder, NOON)
     over = NOON + PUBLISHED_BEFORE + KEPT_AFTER
-    third = rotate_signing(folder, over)
+    third = rotated(folder, over)
     assert [key.kid for key in load_or_create(folder).signing] == [old, second, third]
-    fourth = rotate_signing(folder, over + timedelta(seconds=1))
+    fourth = rotated(folder, over + timedelta(seconds=1))
     assert [key.kid for key in load_or_create(folder).signing] == [second, third, fourth]
 
 
 def test_keys_that_are_made_in_the_same_second_are_kept_apart(folder: Path) -> None:
-    kids = [rotate_signing(folder, NOON) for _ in range(3)]
+    kids = [rotated(folder, NOON) for _ in range(3)]
     assert [key.kid for key in load_or_create(folder).signing][1:] == kids
 
 
 def test_rotation_leaves_every_other_key_as_it_is(folder: Path) -> None:
     before = {name: (folder / name).read_bytes() for name in ALL}
-    rotate_signing(folder, NOON)
+    rotated(folder, NOON)
     assert {name: (folder / name).read_bytes() for name in ALL} == before
 
 
 def test_there_is_nothing_to_rotate_where_there_are_no_keys(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be used"):
-        rotate_signing(tmp_path / "missing", NOON)
+        rotated(tmp_path / "missing", NOON)
     assert not (tmp_path / "missing").exists()
     tmp_path.chmod(0o700)
     with pytest.raises(ConfigurationError, match="is missing"):
-        rotate_signing(tmp_path, NOON)
+        rotated(tmp_path, NOON)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_leaked_key_is_replaced_at_once(folder: Path) -> None:
+    rotated(folder, NOON)
+    new = rotate(folder, NOON, at_once=True)
+    loaded = load_or_create(folder)
+    assert [key.kid for key in loaded.signing] == [new.kid]
+    assert loaded.signer(NOON).kid == new.kid
+
+
+def test_a_new_sealing_key_is_read_before_it_seals_and_the_old_one_opens_on(folder: Path) -> None:
+    old = load_or_create(folder).sealer(NOON).reveal()
+    new = rotate(folder, NOON, Kind.SEALING)
+    loaded = load_or_create(folder)
+    begins = NOON + PUBLISHED_BEFORE
+    assert (new.begins, len(loaded.sealing)) == (begins, 2)
+    assert loaded.sealer(begins - timedelta(seconds=1)).reveal() == old
+    assert loaded.sealer(begins).reveal() != old
+    rotate(folder, begins + KEPT_AFTER + timedelta(seconds=1), Kind.SEALING)
+    assert old not in [each.key.reveal() for each in load_or_create(folder).sealing]
+
+
+def test_a_new_pepper_takes_none_away(folder: Path) -> None:
+    old = load_or_create(folder).peppers[1].reveal()
+    assert rotate(folder, NOON, Kind.PEPPER).name == "pepper-2.key"
+    peppers = load_or_create(folder).peppers
+    assert (set(peppers), peppers[1].reveal()) == ({1, 2}, old)
+    assert peppers[2].reveal() != old
+
+
+# -------------------------------------------------------------------------------- while it runs
+
+
+def settle(folder: Path) -> None:
+    """As if it had changed long ago."""
+    os.utime(folder, (0, 0))
+
+
+def test_a_folder_that_has_not_changed_is_not_read_again(folder: Path) -> None:
+    settle(folder)
+    reader = KeyFolder(folder)
+    assert reader.news() is not None
+    assert reader.news() is None
+    rotate(folder, NOON)
+    changed = reader.news()
+    assert changed is not None
+    assert len(changed.signing) == 2
+
+
+def test_a_change_within_the_tick_of_the_last_reading_is_noticed(folder: Path) -> None:
+    """Both have the same time: only a folder that changed a while ago is left alone."""
+    reader = KeyFolder(folder)
+    assert reader.news() is not None
+    before = folder.stat()
+    rotate(folder, NOON)
+    os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
+    changed = reader.news()
+    assert changed is not None
+    assert len(changed.signing) == 2
+
+
+def test_a_folder_that_goes_away_is_said_to_be_gone(folder: Path) -> None:
+    reader = KeyFolder(folder)
+    folder.rename(folder.with_name("away"))
+    with pytest.raises(ConfigurationError, match="keys cannot be used"):
+        reader.news()
 
 
 def test_a_pepper_is_known_by_its_version(folder: Path) -> None:
