@@ -90,7 +90,7 @@ class Seal:
             Refused: ``route.unsealed``; something else is in its place.
         """
         for attributes, name, value, label in self._ways.get(entry, ()):
-            if name not in attributes or attributes[name] is not value:
+            if attributes.get(name, _NOTHING) is not value:
                 raise Refused("route.unsealed", facts={"changed": label})
 
     def thaw(self) -> None:

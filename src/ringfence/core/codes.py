@@ -158,6 +158,14 @@ _CODES = (
     Code("events.summarised", Layer.MONITORING, 0, "Events above the rate were counted, not written.", "sys_monitor_summary"),
     Code("events.lost", Layer.MONITORING, 0, "Events were lost: the log took no lines.", "sys_monitor_disabled", Level.CRITICAL),
     Code("log.redacted", Layer.MONITORING, 0, "A secret was kept out of the log.", "sys_monitor_redacted", Level.INFO),
+    # monitoring: what many events together show
+    Code("anomaly.unauthenticated", Layer.MONITORING, 0, "One network was answered 401 many times.", "authn_login_fail_max"),
+    Code("anomaly.guessing", Layer.MONITORING, 0, "Most sign-ins of the site fail.", "authn_login_fail_max"),
+    Code("anomaly.injection", Layer.MONITORING, 0, "One network sends injections.", "malicious_attack_tool", Level.CRITICAL),
+    Code("anomaly.probing", Layer.MONITORING, 0, "One network looks for what might be there.", "malicious_excess_404"),
+    Code("anomaly.enumeration", Layer.MONITORING, 0, "One account tries what belongs to others.", "malicious_direct_reference"),
+    Code("anomaly.theft", Layer.MONITORING, 0, "Stolen sessions are used again and again.", "authn_token_reuse", Level.CRITICAL),
+    Code("anomaly.crashes", Layer.MONITORING, 0, "The application crashes again and again.", "sys_crash", Level.CRITICAL),
     # every layer
     Code("request.refused", Layer.BOUNDARY, 400, "The request was refused.", "input_validation_fail"),
     Code("store.unavailable", Layer.NETWORK, 503, "The service is not available at the moment.", "sys_store_unavailable", Level.CRITICAL),

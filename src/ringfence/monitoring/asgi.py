@@ -23,6 +23,7 @@ from ringfence.core.exchange import NO_SEAMS, Exchange, Seams, current
 from ringfence.core.secret import MASK
 from ringfence.core.settings import Environment, Settings
 from ringfence.monitoring import access, crash
+from ringfence.monitoring.detectors import Detectors
 from ringfence.monitoring.journal import Journal, open_journal
 from ringfence.monitoring.logs import redact_records
 from ringfence.monitoring.rate import Rate, Summary
@@ -69,6 +70,7 @@ class Monitor:
         self._access: Final = settings.access_log
         self._journal: Final = journal or open_journal(settings.log)
         self._rate: Final = Rate()
+        self._detectors: Final = Detectors()
         self._lock: Final = threading.Lock()  # handlers in threads emit too
         self._timer: asyncio.TimerHandle | None = None
         self._redactor: Final = Redactor(_own_secrets(settings))
@@ -149,11 +151,11 @@ class Monitor:
             self._restore = None
 
     def _take(self, event: Event, exchange: Exchange | None) -> None:
-        if _SEVERITY[event.code.level] < self._least:
-            return
         try:
             with self._lock:
-                self._admit(event, exchange)
+                for each in (event, *self._detectors.notice(event, self._clock())):
+                    if _SEVERITY[each.code.level] >= self._least:
+                        self._admit(each, exchange)
         except Exception:  # noqa: BLE001  # an event must not take its request down
             self._journal.lost += 1
         if self._journal.trouble:

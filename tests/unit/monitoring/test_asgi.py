@@ -292,3 +292,47 @@ def test_the_careless_layer_writes_everything_and_without_a_rate(tmp_path: Path)
     assert len(lines) == 101
     assert b"/orders/17" in lines[0]
     assert not asked.traces
+
+
+# ---------------------------------------------------------------------------------- anomalies
+
+
+def injections(monitor: protocols.Monitoring, count: int) -> None:
+    for _ in range(count):
+        made = exchange(monitor)
+        monitor.refused(made, Refused("sql.injected"))
+
+
+def test_an_anomaly_is_an_event_of_its_own_after_the_one_that_showed_it(
+    make: Make, log: Log
+) -> None:
+    injections(make(), 4)
+    assert log.codes == [*["sql.injected"] * 3, "anomaly.injection", "sql.injected"]
+    report = log.records[3]
+    assert (report["level"], report["client"]) == ("CRITICAL", "192.0.2.7")
+    assert report["facts"] == {"count": 3, "minutes": 10, "last": "sql.injected"}
+
+
+def test_what_the_level_leaves_out_is_counted_all_the_same(make: Make, log: Log) -> None:
+    monitor = make(Settings(log_level="WARNING"))
+    for _ in range(60):
+        monitor.refused(exchange(monitor), Refused("route.unknown"))
+    assert log.codes == ["anomaly.probing"]
+
+
+def test_what_the_rate_leaves_out_is_counted_all_the_same(make: Make, log: Log) -> None:
+    monitor = make()
+    for n in range(300):
+        log.now = 100.0 + n // 150
+        monitor.emit(Event(at=NOW, code=CODES["credentials.invalid"], client="192.0.2.7"))
+    assert log.codes.count("anomaly.guessing") == 1
+
+
+def test_a_careless_monitor_notices_nothing(tmp_path: Path) -> None:
+    settings = Settings(log=str(tmp_path / "log"))
+    monitor = CarelessMonitoring(parts(settings=settings))
+    monitor.start()
+    injections(monitor, 4)
+    monitor.close()
+    assert (tmp_path / "log").read_text().count("sql.injected") == 4
+    assert "anomaly" not in (tmp_path / "log").read_text()
