@@ -19,7 +19,7 @@ import re
 import sys
 import sysconfig
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from inspect import getsource
 from pathlib import Path
@@ -35,6 +35,8 @@ _MOST_TOKENS: Final = 2_000  # of a template
 _LONGEST: Final = 65_536
 _LONGEST_NAME: Final = 128
 _WITH_VALUE: Final = (ast.Assign, ast.AnnAssign, ast.Return, ast.NamedExpr)
+#: What takes names and words of SQL.
+_NAMING: Final = frozenset({"collate", "column", "extract", "literal_column", "table", "text"})
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _BLOCKS: Final = ast.ExceptHandler | ast.match_case
 _INSTALLED: Final = {"site-packages", "dist-packages"}
@@ -75,7 +77,7 @@ class Literals:
 
     def __init__(self) -> None:
         self.constants: Final[set[str]] = set()
-        self.attributes: Final[set[str]] = set()
+        self.functions: Final[set[str]] = set()  # what is taken from ``sqlalchemy.func``
         self._templates: Final[defaultdict[str, list[Template]]] = defaultdict(list)
         self._keeping: Final[defaultdict[str, list[Scope]]] = defaultdict(list)
         self._columns: Final[defaultdict[str, list[Scope]]] = defaultdict(list)
@@ -130,7 +132,7 @@ class Literals:
             if each.asname
         }
         for scope, node in _scopes(tree.body, file):
-            _Reader(self, scope).visit(node)
+            _Reader(self, scope, aliases).visit(node)
             scope.uses.update(aliases[name] for name in scope.uses & aliases.keys())
             for name in scope.uses:
                 self._users[name].add(scope)
@@ -299,16 +301,16 @@ def _changed(node: ast.AST) -> Iterator[str]:
 class _Reader(ast.NodeVisitor):
     """Finds the templates, kept names and used names of one scope."""
 
-    def __init__(self, literals: Literals, scope: Scope) -> None:
+    def __init__(self, literals: Literals, scope: Scope, aliases: Mapping[str, str]) -> None:
         self._literals = literals
         self._scope = scope
+        self._aliases = aliases
 
     def generic_visit(self, node: ast.AST) -> None:
         if isinstance(node, ast.Name):
             self._scope.uses.add(node.id)
         elif isinstance(node, ast.Attribute):
-            self._scope.uses.add(node.attr)
-            self._literals.attributes.add(node.attr)
+            self._note_attribute(node)
         elif isinstance(node, _FUNCTIONS):
             self._scope.names.add(node.name)
             self._keep(*node.args.defaults, *node.args.kw_defaults)
@@ -326,6 +328,19 @@ class _Reader(ast.NodeVisitor):
         elif isinstance(node, ast.Call):
             self._note_column(node)
         super().generic_visit(node)
+
+    def _note_attribute(self, node: ast.Attribute) -> None:
+        self._scope.uses.add(node.attr)
+        if self._is_function(node.value):
+            self._literals.functions.add(node.attr)
+
+    def _is_function(self, node: ast.expr) -> bool:
+        """Whether this is ``func``, or a package of functions: ``func.pg_catalog``."""
+        if isinstance(node, ast.Name):
+            return self._aliases.get(node.id, node.id) == "func"
+        return isinstance(node, ast.Attribute) and (
+            node.attr == "func" or self._is_function(node.value)
+        )
 
     def visit_Expr(self, node: ast.Expr) -> None:
         if not isinstance(node.value, ast.Constant):  # no docstring
@@ -382,8 +397,8 @@ class _Reader(ast.NodeVisitor):
         """``column("price")`` names a column in the source."""
         called = node.func
         name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-        if name in ("column", "literal_column", "table", "text"):
-            for each in node.args:
+        if name in _NAMING:
+            for each in (*node.args, *(keyword.value for keyword in node.keywords)):
                 if isinstance(each, ast.Constant) and isinstance(each.value, str):
                     self._literals.name_column(each.value, self._scope)
 

@@ -2,32 +2,41 @@
 
 A cache key is a tree of tuples: a class, then the names and values of what of it can change the
 SQL. The classes listed here write nothing but keywords, names (quoted where they have to be) and
-placeholders. Strings in anything else are the application's own text. What is not understood
-(classes that an application defines, lambdas, statements without a key) has no known sources:
-the whole statement counts as text then.
+placeholders. Strings in anything else are the application's own text. So is what a type is given
+beside words and numbers (``String("20) …")``), and a name that is not to be quoted
+(``quoted_name(…, quote=False)``).
+
+The key does not say what a class of an application writes. Its objects are looked for in the
+statement, and each string that they hold is text. What is not understood (an object that is not
+found, a statement without a key, DDL beside names) has no known sources: the whole statement counts
+as text then.
 
 Source: SQLAlchemy, "SQL Compilation Caching" and ``HasCacheKey``.
 """
 
 import enum
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Final, NamedTuple, cast
 
 import sqlalchemy
-from sqlalchemy import DDL, Column
+from sqlalchemy import Column, Table, dialects, schema
+from sqlalchemy.dialects.postgresql import dml as postgresql_dml
 from sqlalchemy.dialects.postgresql import operators as postgresql
+from sqlalchemy.dialects.sqlite import dml as sqlite_dml
 from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.interfaces import MapperProperty
 from sqlalchemy.sql import dml, elements, selectable
 from sqlalchemy.sql.annotation import Annotated
 from sqlalchemy.sql.compiler import Compiled, DDLCompiler, SQLCompiler
-from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.sql.elements import ClauseElement, quoted_name
 from sqlalchemy.sql.functions import Function, GenericFunction
 from sqlalchemy.sql.lambdas import LambdaElement
 from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.sql.selectable import FromClause
+from sqlalchemy.sql.sqltypes import TableValueType
 from sqlalchemy.sql.visitors import iterate
 from sqlalchemy.types import TypeEngine
 
@@ -45,6 +54,7 @@ _SILENT: Final[frozenset[type]] = frozenset(
         elements.Case,
         elements.Cast,
         elements.ClauseList,
+        elements.CollationClause,
         elements.CollectionAggregate,
         elements.ExpressionClauseList,
         elements.False_,
@@ -61,6 +71,10 @@ _SILENT: Final[frozenset[type]] = frozenset(
         elements.TypeClause,
         elements.TypeCoerce,
         elements.UnaryExpression,
+        postgresql_dml.OnConflictDoNothing,
+        postgresql_dml.OnConflictDoUpdate,
+        sqlite_dml.OnConflictDoNothing,
+        sqlite_dml.OnConflictDoUpdate,
         selectable.Alias,
         selectable.CTE,
         selectable.CompoundSelect,
@@ -73,7 +87,22 @@ _SILENT: Final[frozenset[type]] = frozenset(
         selectable.Select,
         selectable.SelectStatementGrouping,
         selectable.Subquery,
+        selectable.TableSample,
+        selectable.TableValuedAlias,
+        selectable.Values,
     }
+)
+_COLUMN: Final[type] = elements.ColumnClause
+#: What makes columns of its own: their names choose nothing.
+_MAKING: Final = (selectable.TableValuedAlias, selectable.Values)
+_MAKES_COLUMNS: Final = (TableValueType, *_MAKING)
+#: DDL that writes names, and nothing else that an application says.
+_NAMING: Final = (
+    schema.CreateSchema,
+    schema.DropIndex,
+    schema.DropSchema,
+    schema.DropSequence,
+    schema.DropTable,
 )
 #: The same, by name where SQLAlchemy keeps a class to itself.
 _SILENT_NAMES: Final = frozenset(
@@ -92,12 +121,16 @@ _LOADING: Final = ("sqlalchemy.orm.",)
 _TEXT_ATTRIBUTES: Final = frozenset(
     {"_hints", "_prefixes", "_statement_hints", "_suffixes", "dialect_options"}
 )
+#: Of a type and of EXTRACT this is harmless, quoted or not.
+_WORDS: Final = re.compile(r"(?:[\w ]|-(?!-))*")
+_NAMES_OF_FUNCTIONS: Final = frozenset({"name", "packagenames"})
 #: Attributes that say which object is meant and never write SQL, with the number of their values.
 _WITHOUT_TEXT: Final = {"_annotations": 1, "_propagate_attrs": 2}
 _RESOLVED: Final = "_resolved"  # what a lambda has returned; SQLAlchemy has no public name for it
 #: Those of JSONB, arrays and ranges: SQLAlchemy writes them, and no application.
 _OPERATORS: Final = frozenset(id(each) for each in vars(postgresql).values())
-_NO_TEXT: Final = frozenset({"*"})  # of COUNT(*) and EXISTS (SELECT * …)
+#: Of COUNT(*) and EXISTS (SELECT * …); whose dialect a hint is for.
+_NO_TEXT: Final = frozenset({"*", *dialects.__all__})
 _PACKAGE: Final = str(Path(sqlalchemy.__file__).parent)
 
 
@@ -115,44 +148,193 @@ class Sources(NamedTuple):
 def sources(compiled: Compiled) -> Sources | None:
     """The texts in ``compiled`` that SQLAlchemy did not make; None if that cannot be known."""
     if isinstance(compiled, DDLCompiler):
-        # CREATE TABLE and the like, from metadata; ``DDL("…")`` is text.
-        return None if isinstance(compiled.statement, DDL) else Sources(frozenset())
+        return Sources(frozenset()) if type(compiled.statement) in _NAMING else None
     if not isinstance(compiled, SQLCompiler):
         return None
-    found: set[str] = set()
-    functions: set[str] = set()
+    reader = _Reader()
     statement: object = compiled.statement
     key = None if isinstance(statement, LambdaElement) else compiled.cache_key
     try:
-        if key is None or _has_lambda(key.key):
-            _walk(statement, found, functions)
+        if key is None:
+            reader.walk(statement)
         else:
-            _collect(key.key, found, functions, is_text=False)
+            reader.read(key.key, statement, getattr(compiled.compile_state, "statement", None))
     except _UnknownError:
         return None
-    return Sources(frozenset(found - _NO_TEXT), frozenset(functions))
+    return Sources(frozenset(reader.texts - _NO_TEXT), frozenset(reader.functions))
 
 
-def _walk(statement: object, found: set[str], functions: set[str]) -> None:
-    """Collect what is in the key of ``statement``, or else in the keys of its elements."""
-    if isinstance(statement, LambdaElement):
-        statement = cast("object", getattr(statement, _RESOLVED))
-    if not isinstance(statement, ClauseElement):
-        raise _UnknownError
-    key = statement._generate_cache_key()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as above
-    if key is not None and not _has_lambda(key.key):
-        _collect(key.key, found, functions, is_text=False)
-        return
-    pending: list[object] = [each for each in iterate(statement) if each is not statement]
-    if isinstance(statement, dml.Insert):
-        for rows in statement._multi_values:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as above
-            pending += [value for row in rows for value in _values(row)]
-    else:
-        names = _TEXT_ATTRIBUTES if _is_silent(type(statement)) else vars(statement).keys()
-        found.update(text for name in names for text in _strings(getattr(statement, name, None)))
-    for each in pending:
-        if isinstance(each, ClauseElement):
-            _walk(each, found, functions)
+class _Reader:
+    """Collects what an application wrote, from keys and elements of one statement."""
+
+    def __init__(self) -> None:
+        self.texts: set[str] = set()
+        self.functions: set[str] = set()
+
+    def read(self, key: tuple[object, ...], *statements: object) -> None:
+        """Collect what is in a key, and in the objects of an application's classes in it."""
+        if _has_lambda(key):
+            self.walk(statements[0])
+            return
+        self._collect(key, is_text=False)
+        found = {each for statement in statements for each in self._objects(statement)}
+        if not found.issuperset(_foreign(key)):
+            raise _UnknownError
+
+    def walk(self, statement: object) -> None:
+        """Collect what is in the key of ``statement``, or else in the keys of its elements."""
+        if isinstance(statement, LambdaElement):
+            statement = cast("object", getattr(statement, _RESOLVED))
+        if not isinstance(statement, ClauseElement):
+            raise _UnknownError
+        if isinstance(getattr(statement, "table", None), _MAKING):
+            return
+        key = statement._generate_cache_key()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as above
+        if key is not None and not _has_lambda(key.key):
+            self.read(key.key, statement)
+            return
+        pending: list[object] = [each for each in iterate(statement) if each is not statement]
+        if isinstance(statement, dml.Insert):
+            for rows in statement._multi_values:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as above
+                pending += [value for row in rows for value in _values(row)]
+        else:
+            names = _TEXT_ATTRIBUTES if _is_silent(type(statement)) else vars(statement).keys()
+            for name in names:
+                self.texts.update(_strings(getattr(statement, name, None)))
+        for each in pending:
+            if isinstance(each, ClauseElement):
+                self.walk(each)
+
+    def _collect(self, part: object, *, is_text: bool, is_new: bool = False) -> None:
+        if isinstance(part, tuple):
+            self._collect_tuple(cast("tuple[object, ...]", part), is_text=is_text, is_new=is_new)
+        elif isinstance(part, str):
+            if is_text or is_unquoted(part):
+                self.texts.add(str(part))
+        elif id(part) in _OPERATORS:
+            return
+        elif isinstance(part, custom_op):
+            self.texts.add(part.opstring)
+        elif isinstance(part, Table):
+            self.texts.update(_unquoted(cast("FromClause", part)))
+        elif not isinstance(part, CodeType) and not _is_silent_value(part):
+            raise _UnknownError
+
+    def _collect_tuple(self, part: tuple[object, ...], *, is_text: bool, is_new: bool) -> None:
+        """An element is a number (sometimes), its class, and then names with their values."""
+        place, kind = _class_of(part)
+        if kind is not None and _is_type(kind):
+            self._collect_type(part[place + 1 :], is_new=kind in _MAKES_COLUMNS)
+            return
+        names: frozenset[object] = frozenset()
+        if kind is not None:
+            is_text = not (_is_silent(kind) or (kind is _COLUMN and (is_new or _is_made(part))))
+            internals: Iterable[tuple[str, object]] = getattr(kind, "_traverse_internals", ())
+            names = frozenset(name for name, _ in internals) | _WITHOUT_TEXT.keys()
+            is_new = kind in _MAKES_COLUMNS
+        for member in part[: max(place, 0)]:
+            self._collect(member, is_text=False)  # a number, or the code of a lambda
+        index = place + 1
+        while index < len(part):
+            member = part[index]
+            index += 1
+            if not isinstance(member, str) or member not in names:
+                self._collect(member, is_text=is_text, is_new=is_new)
+            elif member in _WITHOUT_TEXT:
+                index += _WITHOUT_TEXT[member]
+            else:
+                value = part[index]
+                index += 1
+                if kind is Function and member in _NAMES_OF_FUNCTIONS:
+                    self.functions.update(_strings(value))
+                elif kind is not elements.Extract or not _is_harmless(value):
+                    # The names of bound parameters are no text.
+                    inner = (is_text and member != "_bindparams") or member in _TEXT_ATTRIBUTES
+                    self._collect(value, is_text=inner, is_new=is_new)
+
+    def _collect_type(self, parts: Iterable[object], *, is_new: bool) -> None:
+        """What a type is given: pairs of names and values, other types, columns of its own."""
+        for part in parts:
+            for each in _values(part):
+                if isinstance(each, tuple):
+                    self._collect(cast("object", each), is_text=False, is_new=is_new)
+                elif isinstance(each, str) and not _is_harmless(each):
+                    self.texts.add(str(each))
+
+    def _objects(self, statement: object) -> Iterator[type]:
+        """The classes of types and elements in a statement.
+
+        What a type holds is not all in a key, and what an application's own class holds neither.
+        """
+        if not isinstance(statement, ClauseElement):
+            return
+        for element in iterate(statement):
+            for each in _types(getattr(element, "type", None)):
+                yield type(each)
+                held: Iterable[object] = vars(each).values()
+                if not _is_foreign(type(each)):  # the labels of an enumeration are bound, or quoted
+                    held = (part for part in held if isinstance(part, str))
+                found = (text for part in held for text in _strings(part))
+                self.texts.update(text for text in found if not _is_harmless(text))
+            if _is_foreign(type(element)):
+                yield type(element)
+                self.texts.update(_strings(vars(element)))
+
+
+def _class_of(part: tuple[object, ...]) -> tuple[int, type | None]:
+    """The class of an element in a key, and where it stands; -1 and None if it is no element."""
+    for place, each in enumerate(part[:2]):
+        if isinstance(each, type):
+            return place, each
+    return -1, None
+
+
+def _is_type(kind: type) -> bool:
+    return issubclass(kind, TypeEngine)
+
+
+def _is_harmless(text: object) -> bool:
+    return isinstance(text, str) and _WORDS.fullmatch(text) is not None
+
+
+def _is_foreign(kind: type) -> bool:
+    """Whether this is a class of an application's own that writes SQL."""
+    own = kind.__module__.startswith("sqlalchemy.")
+    return not own and issubclass(kind, ClauseElement | TypeEngine)
+
+
+def _foreign(part: object) -> Iterator[type]:
+    """The classes in a key that are an application's own."""
+    if isinstance(part, tuple):
+        for each in cast("tuple[object, ...]", part):
+            yield from _foreign(each)
+    elif isinstance(part, type) and _is_foreign(part):
+        yield part
+
+
+def _is_made(column: tuple[object, ...]) -> bool:
+    """Whether a column is one that its table makes: it can name no other."""
+    table = column[-1] if "table" in column else None
+    return isinstance(table, tuple) and (
+        _class_of(cast("tuple[object, ...]", table))[1] in _MAKES_COLUMNS
+    )
+
+
+def _types(kind: object) -> Iterator[TypeEngine[object]]:
+    """A type, and those that it is made of."""
+    if isinstance(kind, TypeEngine):
+        found = cast("TypeEngine[object]", kind)
+        yield found
+        for each in vars(found).values():
+            yield from _types(each)
+
+
+def _unquoted(table: FromClause) -> Iterator[str]:
+    """The names of a table that are not to be quoted."""
+    names: tuple[object, ...] = (getattr(table, "name", None), getattr(table, "schema", None))
+    for each in (*names, *(column.name for column in table.columns)):
+        if is_unquoted(each):
+            yield str(each)
 
 
 def _has_lambda(part: object) -> bool:
@@ -170,66 +352,25 @@ def _values(row: object) -> Iterator[object]:
 
 
 def _strings(value: object) -> Iterator[str]:
-    if type(value) is str:  # no label of SQLAlchemy's own
-        yield value
-    elif isinstance(value, tuple | list | dict):
+    if isinstance(value, str):
+        if type(value) is str or is_unquoted(value):  # no label of SQLAlchemy's own
+            yield str(value)
+    elif isinstance(value, tuple | list | dict | set):
         for each in _values(cast("object", value)):
             yield from _strings(each)
 
 
-def _collect(part: object, found: set[str], functions: set[str], *, is_text: bool) -> None:
-    if isinstance(part, tuple):
-        _collect_tuple(cast("tuple[object, ...]", part), found, functions, is_text=is_text)
-    elif isinstance(part, str):
-        if is_text:
-            found.add(part)
-    elif id(part) in _OPERATORS:
-        return
-    elif isinstance(part, custom_op):
-        found.add(part.opstring)
-    elif not isinstance(part, CodeType) and not _is_silent_value(part):
-        raise _UnknownError
-
-
-def _collect_tuple(
-    part: tuple[object, ...], found: set[str], functions: set[str], *, is_text: bool
-) -> None:
-    """An element is a number (sometimes), its class, and then names with their values."""
-    classes = ((i, member) for i, member in enumerate(part[:2]) if isinstance(member, type))
-    place, kind = next(classes, (-1, None))
-    names: frozenset[object] = frozenset()
-    if kind is not None:
-        is_text = not _is_silent(kind)
-        names = frozenset(name for name, _ in getattr(kind, "_traverse_internals", ()))
-        names |= _WITHOUT_TEXT.keys()
-        if kind is Function:
-            found = functions
-    for member in part[: max(place, 0)]:
-        _collect(member, found, functions, is_text=False)  # a number, or the code of a lambda
-    index = place + 1
-    while index < len(part):
-        member = part[index]
-        index += 1
-        if not isinstance(member, str) or member not in names:
-            _collect(member, found, functions, is_text=is_text)
-        elif member in _WITHOUT_TEXT:
-            index += _WITHOUT_TEXT[member]
-        else:
-            # The names of bound parameters are no text.
-            inner = (is_text and member != "_bindparams") or member in _TEXT_ATTRIBUTES
-            _collect(part[index], found, functions, is_text=inner)
-            index += 1
+def is_unquoted(name: object) -> bool:
+    """``quoted_name(…, quote=False)``: SQLAlchemy writes it as it is."""
+    return isinstance(name, quoted_name) and name.quote is False
 
 
 def _is_silent(kind: type) -> bool:
-    """Whether elements of this class write no text of their own.
-
-    One that an application defines has the text that is in its attributes.
-    """
-    if issubclass(kind, TypeEngine | GenericFunction):
-        return True
+    """Whether elements of this class write no text of their own."""
     if not kind.__module__.startswith("sqlalchemy."):
         return False
+    if issubclass(kind, TypeEngine | GenericFunction):
+        return True
     if issubclass(kind, Annotated):
         return any(
             base in _SILENT and kind.__name__ == f"Annotated{base.__name__}"

@@ -1,8 +1,8 @@
 """The SQL guard at SQLAlchemy's last step before the driver.
 
 One listener for every engine of the process, sync and async: it sees the statements of Core, ORM,
-``text()``, ``exec_driver_sql`` and ``executemany``. It does not see those of a cursor that somebody
-takes from the driver itself.
+``text()``, ``exec_driver_sql`` and ``executemany``, after each listener of the application that may
+change them. It does not see those of a cursor that somebody takes from the driver itself.
 
 Nearly every statement is constant: SQLAlchemy made its text of tables, columns, operators and
 bound parameters. Which parts are an application's own text (``text()``, ``literal_column()``,
@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import greenlet
 import sqlalchemy
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection, ExecutionContext
+from sqlalchemy.engine.interfaces import ExecuteStyle
 from sqlalchemy.sql.compiler import Compiled
 
 from ringfence.boundary.request import inputs
@@ -31,7 +32,7 @@ from ringfence.boundary.sql import context as contexts
 from ringfence.boundary.sql.identifiers import GUARD, NAMED
 from ringfence.boundary.sql.lexer import Dialect
 from ringfence.boundary.sql.literals import Scope
-from ringfence.boundary.sql.sources import Sources, sources
+from ringfence.boundary.sql.sources import Sources, is_unquoted, sources
 from ringfence.core.codes import Layer
 from ringfence.core.exchange import Exchange, current, refusal
 from ringfence.core.seam import Seam
@@ -45,6 +46,8 @@ _STACK: Final = str(Path(__file__).parents[2] / "stack")
 
 #: What each compiled statement is made of beside SQLAlchemy's own text; None: nobody knows.
 _sources: Final[WeakKeyDictionary[Compiled, Sources | None]] = WeakKeyDictionary()
+#: The rows of an ``INSERT`` that SQLAlchemy sends in several statements: the present one.
+_batches: Final[WeakKeyDictionary[ExecutionContext, str]] = WeakKeyDictionary()
 #: How a whole statement begins; everything else is a part of one.
 _WHOLE: Final = re.compile(
     r"\s*(?:--|/\*|(?:select|insert|update|delete|with|values)\b)", re.IGNORECASE
@@ -60,49 +63,54 @@ def install(mode: SqlGuard = SqlGuard.STRICT) -> None:
     """
     GUARD.literals.load()
     GUARD.literals.snapshot()
-    if not event.contains(Engine, "before_cursor_execute", _guard):
-        event.listen(Engine, "before_cursor_execute", _guard)
+    if not event.contains(Engine, "do_execute", _guard):
+        event.listen(Engine, "before_cursor_execute", _note, insert=True)
+        for name in ("do_execute", "do_executemany", "do_execute_no_params"):
+            event.listen(Engine, name, _guard, insert=True)
     contexts.follow()
     _installed.append(mode)
 
 
 def remove(mode: SqlGuard = SqlGuard.STRICT) -> None:
     """Undo one ``install``: the application that asked for it has shut down."""
-    _installed.remove(mode)  # the listener stays: open connections would not notice
+    _installed.remove(mode)  # the listeners stay: open connections would not notice
     contexts.leave()
 
 
-def _guard(
-    connection: Connection,
+def _note(
+    _connection: Connection,
     _cursor: object,
     statement: str,
     _parameters: object,
     context: ExecutionContext | None,
     _executemany: bool,  # noqa: FBT001  # SQLAlchemy's signature
 ) -> None:
-    """Have a statement judged that is about to run. Raises ``sql.injected``."""
+    """Remember a batch of rows as SQLAlchemy wrote it, before any listener can change it."""
+    if context is not None and context.execute_style is ExecuteStyle.INSERTMANYVALUES:
+        _batches[context] = statement
+
+
+def _guard(_cursor: object, statement: str, *more: Any) -> None:  # noqa: ANN401  # of three signatures
+    """Have a statement judged that the driver gets next. Raises ``sql.injected``."""
     exchange = current.get()
     if _installed and exchange is not None:
-        JUDGE.current()(connection, statement, context, exchange)
+        context: ExecutionContext = more[-1]  # behind the parameters, if there are any
+        JUDGE.current()(statement, context, exchange)
 
 
-def judge(
-    connection: Connection,
-    statement: str,
-    context: ExecutionContext | None,
-    exchange: Exchange,
-) -> None:
+def judge(statement: str, context: ExecutionContext, exchange: Exchange) -> None:
     """Refuse a statement that is not the application's own. Raises ``sql.injected``."""
-    compiled = context.compiled if context is not None else None
+    compiled = context.compiled
     own: Sources | None = None
-    if compiled is not None:
+    is_made = statement in (context.statement, _batches.get(context))
+    if compiled is not None and is_made and not _has_unquoted_schema(context):
         try:
             own = _sources[compiled]
         except KeyError:
             own = _sources[compiled] = sources(compiled)
         if own is not None and not own.texts and not own.functions:
             return
-    dialect = _DIALECTS.get(connection.dialect.name, Dialect.OTHER)
+    dialect = _DIALECTS.get(context.dialect.name, Dialect.OTHER)
     found = _suspicion(statement, own, dialect, exchange)
     if found and SqlGuard.STRICT not in _installed:
         texts = (statement,) if own is None else (*own.texts, *own.functions)
@@ -112,10 +120,13 @@ def judge(
         raise refusal("sql.injected", found=found)
 
 
+def _has_unquoted_schema(context: ExecutionContext) -> bool:
+    schemas = context.execution_options.get("schema_translate_map")
+    return bool(schemas) and any(map(is_unquoted, schemas.values()))
+
+
 #: Who judges a statement in a request. Raises ``sql.injected``.
-JUDGE: Final = Seam[Callable[[Connection, str, ExecutionContext | None, Exchange], None]](
-    Layer.BOUNDARY, judge
-)
+JUDGE: Final = Seam[Callable[[str, ExecutionContext, Exchange], None]](Layer.BOUNDARY, judge)
 
 
 def _suspicion(statement: str, own: Sources | None, dialect: Dialect, exchange: Exchange) -> str:
@@ -134,8 +145,9 @@ def _suspicion(statement: str, own: Sources | None, dialect: Dialect, exchange: 
         if found:
             return found
     for name in own.functions:
-        # ``func.lower`` in the source; else somebody chose the function by a name.
-        if name not in GUARD.literals.attributes and name.lower() in sent():
+        if name in GUARD.literals.functions or name in named:
+            continue
+        if not GUARD.literals.keeps(name, _around()):
             return "function"
     return ""
 

@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy import orm
+from sqlalchemy import event, orm
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.sql.elements import quoted_name
 
 from ringfence.boundary.sql.sqlalchemy import install, remove
 from ringfence.core.codes import Layer
@@ -214,13 +215,85 @@ def nearby() -> str:
     return "id = 1 OR name <> ''"
 
 
-def test_a_function_that_a_client_named(session: orm.Session) -> None:
-    with during(asking("lower", "upper")):
+SHOWN = {"kind": "typeof"}
+
+
+def test_a_function_that_the_source_does_not_name(session: orm.Session) -> None:
+    """Whatever the client sent: it may have been encoded."""
+    with during(asking()):
         session.execute(sa.select(sa.func.lower(Product.name)))
-        named = "typeof"
-        session.execute(sa.select(getattr(sa.func, named)(Product.name)))
-    with during(asking("typeof")), pytest.raises(Refused, match="sql.injected"):
-        session.execute(sa.select(getattr(sa.func, named)(Product.name)))
+        session.execute(sa.select(getattr(sa.func, SHOWN["kind"])(Product.name)))
+    hidden = sa.select(getattr(sa.func, "edocinu"[::-1])(Product.name))
+    with during(asking()), pytest.raises(Refused, match="sql.injected"):
+        session.execute(hidden)
+    with during(asking(off=(Layer.BOUNDARY,))):
+        session.execute(hidden)
+
+
+@pytest.fixture
+def changing(engine: sa.Engine) -> Iterator[list[str]]:
+    """A listener of the application appends to every statement what stands here."""
+    appended = [""]
+
+    def change(_c: object, _u: object, text: str, values: object, *_: object) -> tuple[str, object]:
+        return text + "".join(appended), values
+
+    event.listen(engine, "before_cursor_execute", change, retval=True)
+    yield appended
+    event.remove(engine, "before_cursor_execute", change)
+
+
+LATER: dict[str, Callable[[orm.Session], object]] = {
+    "compiled": lambda s: s.execute(sa.select(Product.secret).where(Product.id == 1)),
+    "a literal": lambda s: s.execute(sa.text("SELECT secret FROM products WHERE id = 1")),
+    "no parameters": lambda s: s.execute(
+        sa.text("SELECT secret FROM products WHERE id = 1"),
+        execution_options={"no_parameters": True},
+    ),
+    "executemany": lambda s: s.execute(
+        sa.update(Product.__table__).where(Product.__table__.c.id == sa.bindparam("i")),  # pyright: ignore[reportArgumentType]  # a Table at run time
+        [{"i": 1, "name": "a"}, {"i": 1, "name": "b"}],
+    ),
+    "rows in batches": lambda s: s.scalars(
+        sa.insert(Product).returning(Product.id), [{"name": "a"}, {"name": "b"}]
+    ),
+}
+
+
+@pytest.mark.parametrize("act", LATER.values(), ids=LATER)
+def test_what_a_listener_made_of_a_statement_is_judged(
+    session: orm.Session, changing: list[str], act: Callable[[orm.Session], object]
+) -> None:
+    """What was judged and what ran were two texts (``before_cursor_execute``, ``retval=True``)."""
+    with during(asking()):
+        act(session)
+    changing[0] = " /* 1=1 RO */"[::-1]
+    with during(asking()), pytest.raises(Refused, match="sql.injected"):
+        act(session)
+    changing[0] = " -- 1"[:4]
+    with during(asking(off=(Layer.BOUNDARY,))):
+        act(session)
+
+
+def test_a_schema_that_is_not_to_be_quoted_is_text(session: orm.Session) -> None:
+    table = sa.Table("products", sa.MetaData(), sa.Column("name"), schema="tenant")
+    for quote_, refused in ((None, False), (False, True)):
+        schema = quoted_name("main", quote=quote_)
+        options = {"schema_translate_map": {"tenant": schema}}
+        with during(asking()):
+            if refused:
+                with pytest.raises(Refused, match="sql.injected"):
+                    session.execute(sa.select(table.c.name), execution_options=options)
+            else:
+                session.execute(sa.select(table.c.name), execution_options=options)
+
+
+def test_a_listener_may_append_what_the_source_says(
+    session: orm.Session, changing: list[str]
+) -> None:
+    with during(asking("1")):
+        changing[0] = " LIMIT 1"
+        assert len(session.execute(sa.text("SELECT id FROM products")).all()) == 1
 
 
 def test_what_sqlalchemy_asks_itself_may_be_asked_in_a_request(engine: sa.Engine) -> None:
