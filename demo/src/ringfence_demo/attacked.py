@@ -18,6 +18,7 @@ under TLS, the origin is ``https``. TLS itself ends in front of it, as behind a 
 
 import argparse
 import encodings.idna  # noqa: F401  # pyright: ignore[reportUnusedImport]  # for SMTP: who became nobody may not read Python's own folder
+import json
 import os
 import signal
 import sys
@@ -48,6 +49,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="ringfence_demo.attacked")
     add_arguments(parser)
     parser.add_argument("--traces", type=Path, required=True)
+    parser.add_argument("--people", type=Path, required=True, help="logins and keys, as JSON")
     parser.add_argument("--open", type=int, action="append", default=[], metavar="PORT")
     arguments = parser.parse_args()
     try:
@@ -69,7 +71,7 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
     key = sys.stdin.buffer.readline().strip()
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     configured = _settings(folder, databases, listening.getsockname()[1])
-    first_start(folder, databases, configured)
+    first_start(folder, databases, configured, json.loads(arguments.people.read_text()))
     names.install()
     pages, static = nobody.copies(folder.root)
     leave_behind(folder, static)

@@ -6,16 +6,20 @@ where it does not belong knows that it has leaked, and whose it is.
 
 import asyncio
 import secrets
+from base64 import urlsafe_b64decode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from ringfence.authn.accounts import Account
+from ringfence.authn.accounts import Account, StoredVerifier
 from ringfence.authn.hashing import HashingLimits
 from ringfence.authn.opaque import new_id
 from ringfence.authn.passwords import Passwords, Policy
+from ringfence.authn.verifier import ARGON2ID, digest
 from ringfence.core.settings import Settings
 from ringfence.service.hashing import HashingPool
 from ringfence.storage import Stores, open_stores
@@ -62,10 +66,21 @@ PRODUCTS: Final = (
 )
 
 
-def first_start(folder: DataFolder, databases: Databases, settings: Settings) -> None:
+def first_start(
+    folder: DataFolder,
+    databases: Databases,
+    settings: Settings,
+    prepared: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Make everything, unless an earlier start has done so.
 
     Must not be called from a running event loop.
+
+    Args:
+        folder: Where the shop keeps its files.
+        databases: Where its rows are.
+        settings: Ringfence's.
+        prepared: Further accounts: by login what a browser makes of the password, in base64url.
 
     Raises:
         ConfigurationError, StoreError: The accounts' database cannot be used.
@@ -75,16 +90,19 @@ def first_start(folder: DataFolder, databases: Databases, settings: Settings) ->
     folder.make()
     if databases.are_sqlite:
         folder.make_database()
-    asyncio.run(_seed(folder, databases, settings))
+    asyncio.run(_seed(folder, databases, settings, prepared))
     folder.seeded.touch()
 
 
-async def _seed(folder: DataFolder, databases: Databases, settings: Settings) -> None:
+async def _seed(
+    folder: DataFolder, databases: Databases, settings: Settings, prepared: Mapping[str, str]
+) -> None:
     stores = open_stores(settings.database)
     engine = create_async_engine(databases.shop_owner)
     await stores.start()
     try:
         await seed_shop(engine, folder, await seed_accounts(stores, settings))
+        await _seed_prepared(stores, settings, prepared)
     finally:
         await engine.dispose()
         await stores.close()
@@ -119,6 +137,25 @@ async def seed_accounts(stores: Stores, settings: Settings) -> dict[Person, str]
             account = await stores.accounts.find_by_login(person.login) or account
         ids[person] = account.id
     return ids
+
+
+async def _seed_prepared(stores: Stores, settings: Settings, prepared: Mapping[str, str]) -> None:
+    """Make accounts without Argon2id: what it would make of their passwords is given."""
+    peppers, now = load_or_create(settings.keys).peppers, datetime.now(UTC)
+    pepper = max(peppers)
+
+    def account(login: str, key: str) -> Account:
+        kept = digest(peppers[pepper], urlsafe_b64decode(f"{key}="))
+        return Account(
+            id=new_id(secrets.token_bytes),
+            login=login,
+            login_verified_at=now,
+            created_at=now,
+            name="Pat",
+            verifier=StoredVerifier(digest=kept, pepper=pepper, kdf=str(ARGON2ID)),
+        )
+
+    await asyncio.gather(*(stores.accounts.create(account(*each)) for each in prepared.items()))
 
 
 async def seed_shop(engine: AsyncEngine, folder: DataFolder, ids: dict[Person, str]) -> None:

@@ -23,7 +23,8 @@ _INSTALL: Final = "apt-get install -y --no-install-recommends chromium libatomic
 _PATIENCE_MS: Final = 60_000
 #: How long a page that has loaded is watched: a second.
 _LOOKS: Final = 20
-_BETWEEN_MS: Final = 50
+_BETWEEN_SECONDS: Final = 0.05
+_PAGES: Final = 6  # open at once
 #: How the driver says that an address was not shown: it was an attachment.
 _SAVED: Final = "Download is starting"
 
@@ -53,7 +54,7 @@ class Visit:
         for _ in range(_LOOKS):
             if happens(self):
                 return True
-            await self.page.wait_for_timeout(_BETWEEN_MS)
+            await asyncio.sleep(_BETWEEN_SECONDS)
         return happens(self)
 
 
@@ -62,6 +63,7 @@ class Chromium:
 
     def __init__(self) -> None:
         self._lock: Final = asyncio.Lock()
+        self._pages: Final = asyncio.Semaphore(_PAGES)
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
         self._contexts: Final[dict[Headers, BrowserContext]] = {}
@@ -78,11 +80,8 @@ class Chromium:
         from playwright.async_api import Error  # noqa: PLC0415  # found by _context
 
         try:
-            page = await context.new_page()
-            try:
+            async with self._pages, await context.new_page() as page:
                 yield _listening(page)
-            finally:
-                await page.close()
         except Error as error:
             raise UnprovenError(f"the browser: {error.message.splitlines()[0]}") from error
 

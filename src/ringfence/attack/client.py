@@ -23,6 +23,9 @@ _TIMEOUT: Final = httpx2.Timeout(60.0).as_dict()
 _LATER: Final = frozenset({429, 503})
 #: No TLS is spoken; a context of its own for each address would take 20 ms.
 _NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+#: A connection is not used again when the application may be about to close it: servers wait for
+#: five seconds and more.
+_REUSED: Final = httpx2.Limits(keepalive_expiry=2.0)
 
 #: The sender's own name for a request, for logs that know no other.
 MARK: Final = "x-attack"
@@ -115,13 +118,14 @@ class Client:
 
     async def close(self) -> None:
         """Close every connection."""
-        for transport in self._transports.values():
+        while self._transports:  # whoever is still sending may add one
+            _, transport = self._transports.popitem()
             await transport.aclose()
 
     def _transport(self, source: str) -> httpx2.AsyncHTTPTransport:
         found = self._transports.get(source)
         if found is None:
-            found = httpx2.AsyncHTTPTransport(verify=_NO_TLS, local_address=source)
+            found = httpx2.AsyncHTTPTransport(verify=_NO_TLS, limits=_REUSED, local_address=source)
             self._transports[source] = found
         return found
 

@@ -1,7 +1,9 @@
 """What an attack stands on: a running application, addresses to come from, people, a memory."""
 
+import contextlib
 import secrets
-from collections.abc import Container
+from collections.abc import Container, Generator
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -14,6 +16,9 @@ from ringfence.attack.unproven import UnavailableError, require
 
 _P = TypeVar("_P", bound=Place)
 
+#: What the payload under way has sent: each task notes its own.
+_noted: ContextVar[list[Sent] | None] = ContextVar("noted", default=None)
+
 
 class Ground:
     """One attack's view of a running application.
@@ -24,7 +29,6 @@ class Ground:
 
     def __init__(self, site: Site, number: int) -> None:
         self.site: Final = site
-        self.sent: Final[list[Sent]] = []
         self._number: Final = number
         self._addresses = 0
 
@@ -42,6 +46,16 @@ class Ground:
     def every(self, kind: type[_P]) -> list[_P]:
         """All places of this kind."""
         return [place for place in self.site.places if isinstance(place, kind)]
+
+    @contextlib.contextmanager
+    def noting(self) -> Generator[list[Sent]]:
+        """The requests that this task sends inside the block."""
+        noted: list[Sent] = []
+        token = _noted.set(noted)
+        try:
+            yield noted
+        finally:
+            _noted.reset(token)
 
     def address(self) -> str:
         """An address of this machine from which nothing came yet."""
@@ -75,12 +89,17 @@ class Ground:
             body=body,
             later=later,
         )
-        self.sent.append(sent)
+        if (noted := _noted.get()) is not None:
+            noted.append(sent)
         return sent.answer
 
-    async def person(self, name: str = "Pat") -> Person:
-        """Somebody new, signed in."""
-        return await self.site.people.fresh(self.address(), name)
+    async def person(self) -> Person:
+        """Somebody new, signed in. Nobody may know their password."""
+        return await self.site.people.fresh(self.address())
+
+    async def newcomer(self, name: str = "Pat") -> Person:
+        """Somebody who has just signed up as everybody does, and in."""
+        return await self.site.people.newcomer(self.address(), name)
 
     async def attacker(self) -> Person:
         """Somebody with an account who means no good: one for all attacks on this site."""

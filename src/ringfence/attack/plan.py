@@ -38,6 +38,8 @@ class Attack(ABC):
     silent: ClassVar[bool] = False
     #: It waits more than it works: it starts before the others, so that they fill the time.
     patient: ClassVar[bool] = False
+    #: No payload of it meets what another one made: they are tried at once.
+    apart: ClassVar[bool] = False
     #: Its requests fail by intent: elsewhere a 5xx is no refusal, and proves nothing.
     breaks: ClassVar[bool] = False
     #: Where stopping means that no more than this can be done.

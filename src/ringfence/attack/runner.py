@@ -20,10 +20,10 @@ from ringfence.attack.outside import Outside, outside
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.site import Site
 from ringfence.attack.target import Start, Target
-from ringfence.attack.unproven import UnavailableError, UnprovenError
+from ringfence.attack.unproven import SURPRISES, UnavailableError, UnprovenError, reason
 
 #: Sites at a time, and attacks at a time on each of them: enough to keep two cores busy.
-_SITES: Final = 2
+_SITES: Final = 3
 _ATTACKS: Final = 4
 
 #: The second byte of the addresses from which honest visitors, and the first attack, come.
@@ -54,9 +54,6 @@ class Nobody:
 
 
 _FAILURE: Final = 500  # RFC 9110 15.6
-
-#: What an attack may stumble over where an answer is not what it expects.
-_SURPRISES: Final = (LookupError, TypeError, ValueError, AttributeError, OSError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,25 +170,33 @@ async def attacked(attack: Attack) -> Run:
     try:
         await attack.prepare()
         await attack.twin()
-        tried = [await _tried(attack, payload) for payload in attack.payloads()]
+        tried = await _tried_all(attack)
         await attack.twin()
     except UnavailableError as error:
         return unavailable(str(error))
-    except UnprovenError as error:
-        return broken(str(error))
-    except _SURPRISES as error:
-        return broken(f"{type(error).__name__}: {error}")
+    except (UnprovenError, *SURPRISES) as error:
+        return broken(reason(error))
     return judge(tried, bound=attack.bound)
 
 
+async def _tried_all(attack: Attack) -> Sequence[Tried]:
+    payloads = attack.payloads()
+    if not attack.apart:
+        return [await _tried(attack, each) for each in payloads]
+    tries = (_tried(attack, each) for each in payloads)
+    found = await asyncio.gather(*tries, return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException):
+            raise each  # once the others are done with the site
+    return [each for each in found if isinstance(each, Tried)]
+
+
 async def _tried(attack: Attack, payload: Payload) -> Tried:
-    ground = attack.ground
-    first = len(ground.sent)
-    through = await payload.strike()
-    sent = tuple(ground.sent[first:])
+    with attack.ground.noting() as sent:
+        through = await payload.strike()
     stopped_by = None
     if not through and not attack.silent:
-        stopped_by = actor(await ground.site.signs(sent), attack.signs)
+        stopped_by = actor(await attack.ground.site.signs(sent), attack.signs)
     failures = (each.answer.status for each in sent if each.answer.status >= _FAILURE)
     return Tried(
         name=payload.name,
@@ -199,5 +204,5 @@ async def _tried(attack: Attack, payload: Payload) -> Tried:
         control=payload.control,
         failure=0 if attack.breaks else next(failures, 0),
         stopped_by=stopped_by,
-        sent=sent,
+        sent=tuple(sent),
     )

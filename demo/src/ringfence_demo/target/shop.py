@@ -1,15 +1,17 @@
 """How the shop is started to be attacked: a process of its own, on a free port."""
 
 import contextlib
+import json
 import secrets
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
+from ringfence.attack import client_key
 from ringfence.attack.client import Client
 from ringfence.attack.ground import Ground
 from ringfence.attack.honest import flows
 from ringfence.attack.mailbox import Mailbox
-from ringfence.attack.people import People, Person
+from ringfence.attack.people import Account, People, Person
 from ringfence.attack.process import process
 from ringfence.attack.relay import relay
 from ringfence.attack.site import Site
@@ -18,6 +20,7 @@ from ringfence_demo.target.places import PLACES
 from ringfence_demo.target.visitor import READS, Visitor
 
 _MODULE: Final = "ringfence_demo.attacked"
+_PREPARED: Final = 64  # more than all attacks together need
 
 
 class Shop:
@@ -41,9 +44,11 @@ class Shop:
         folder = start.place / start.configuration.name
         folder.mkdir(mode=0o711)
         data, log, traces = folder / "data", folder / "events.jsonl", folder / "traces.jsonl"
-        mail, key = data / "mail", secrets.token_hex(16)
+        mail, key, prepared = data / "mail", secrets.token_hex(16), _people()
+        people = folder / "people.json"
+        people.write_text(json.dumps({each.login: each.key for each in prepared}))
         words = ["--port", "0", "--data", str(data), "--traces", str(traces)]
-        words += ["--database", start.database]
+        words += ["--database", start.database, "--people", str(people)]
         words += ["--reachable", f"127.0.0.1:{start.around.friend.port}"]
         words += ["--off", ",".join(sorted(start.configuration.off))]
         words += [word for port in start.around.ports for word in ("--open", str(port))]
@@ -56,6 +61,7 @@ class Shop:
             # In production TLS ends in front of the shop.
             client = Client("http://" + origin.partition("://")[2], key)
             stack.push_async_callback(client.close)
+            people.unlink()  # what an attack finds, it finds elsewhere
             yield Site(
                 configuration=start.configuration,
                 origin=origin,
@@ -66,6 +72,19 @@ class Shop:
                 database=start.database,
                 places=PLACES,
                 client=client,
-                people=People(client, Mailbox(mail), origin),
+                people=People(client, Mailbox(mail), origin, prepared),
                 around=start.around,
             )
+
+
+def _people() -> list[Account]:
+    """People whose password nobody knows; what a browser would make of it is enough to sign in."""
+    return [
+        Account(
+            login=f"p{secrets.token_hex(6)}@example.net",
+            password="",
+            key=client_key.guess(),
+            address="",
+        )
+        for _ in range(_PREPARED)
+    ]

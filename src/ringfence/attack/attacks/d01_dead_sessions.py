@@ -18,7 +18,8 @@ class DeadSessions(Attack):
 
     async def prepare(self) -> None:
         ground = self.ground
-        self.victim, self.careful, self.doomed = [await ground.person() for _ in range(3)]
+        self.victim, self.doomed = await ground.person(), await ground.person()
+        self.careful = await ground.newcomer()  # who knows their password
         self.accounts = ground.offered(AdminAction)
 
     async def twin(self) -> None:

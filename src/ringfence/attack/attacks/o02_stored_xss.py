@@ -42,6 +42,7 @@ class StoredXss(Attack):
 
     id = "O02"
     patient = True
+    apart = True
     signs = frozenset({"html.sanitised"})
 
     async def prepare(self) -> None:
@@ -78,7 +79,7 @@ class StoredXss(Attack):
 
     async def _runs_from_the_name(self) -> bool:
         word = self.ground.canary("xss")
-        writer = await self.ground.person(name=_IMAGE.format(word=word))
+        writer = await self.ground.newcomer(name=_IMAGE.format(word=word))
         path = await self.rich.write(self.ground, writer, "Hello")
         return await self._view(path, lambda visit: word in visit.said)
 

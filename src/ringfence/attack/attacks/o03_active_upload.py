@@ -39,6 +39,7 @@ class ActiveUpload(Attack):
 
     id = "O03"
     patient = True
+    apart = True
 
     async def prepare(self) -> None:
         self.uploads = self.ground.place(Upload)
