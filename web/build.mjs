@@ -36,9 +36,12 @@ const servedSdk = (path) => ({
 
 await Promise.all([
   bundle("src/sdk/index.ts", join(service, "static/ringfence.js")),
-  bundle("src/auth/index.ts", join(service, "static/auth.js"), "./ringfence.js"),
+  bundle("src/sdk/worker.ts", join(service, "static/derive.js"), { licensed: "hash-wasm" }),
+  bundle("src/auth/index.ts", join(service, "static/auth.js"), { sdk: "./ringfence.js" }),
   bundle("styles/ringfence.css", join(service, "static/ringfence.css")),
-  bundle("src/shop/index.ts", join(shop, "static/shop.js"), "../auth/static/ringfence.js"),
+  bundle("src/shop/index.ts", join(shop, "static/shop.js"), {
+    sdk: "../auth/static/ringfence.js",
+  }),
   bundle("src/shop/post.ts", join(shop, "static/post.js")),
   bundle("styles/shop.css", join(shop, "static/shop.css")),
   ...["fence.svg", "icons.svg", "logo.svg"].map((name) => copyDrawing(name, service)),
@@ -46,7 +49,9 @@ await Promise.all([
   ...Object.keys(PAGES).map(renderPage),
 ]);
 
-function bundle(source, outfile, sdk = "") {
+/** `sdk`: where the SDK is served; `licensed`: the package whose licence the file carries. */
+async function bundle(source, outfile, { sdk = "", licensed } = {}) {
+  const banner = licensed === undefined ? "" : await licence(licensed);
   return build({
     absWorkingDir: here,
     entryPoints: [source],
@@ -58,8 +63,15 @@ function bundle(source, outfile, sdk = "") {
     charset: "utf8",
     external: ["*.svg"],
     plugins: [servedSdk(sdk)],
+    banner: { js: banner },
+    legalComments: "none",
     logLevel: "warning",
   });
+}
+
+async function licence(name) {
+  const text = await readFile(join(here, "node_modules", name, "LICENSE"), "utf8");
+  return `/*! ${name}\n\n${text.trim()} */`;
 }
 
 async function copyDrawing(name, owner) {

@@ -5,7 +5,7 @@ that a check costs it microseconds, and a stolen table is no credential: each of
 an Argon2id and needs the pepper. The salt is derived from the login, so that it exists for every
 login, known or not, and no answer tells which (ATTACKS U03).
 
-The steps are API.md's; ``tests/vectors/client_key.json`` holds vectors for every implementation.
+The steps are API.md's; ``docs/vectors/client_key.json`` holds vectors for every implementation.
 
 Sources: RFC 9106 (Argon2), RFC 5869 (HKDF); NIST SP 800-63B-4 3.1.1.2; ASVS 5.0 11.4.2; MUSTS P13,
 P14, P17.

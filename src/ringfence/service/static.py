@@ -15,9 +15,14 @@ from starlette.responses import Response
 
 from ringfence.core.errors import Refused
 from ringfence.core.policy import allow, public
+from ringfence.output.page import csp
 from ringfence.service.call import Call, Handler
 
 _HERE: Final = Path(__file__).parent
+
+#: Derives keys in a thread of its own: it may compile WebAssembly, and the pages may not. It is
+#: judged by the header of its own answer, and reaches nothing (DESIGN section 6).
+_WORKER: Final = "derive.js"
 
 #: The hosted pages, by path; each is a static document that talks to the API.
 PAGES: Final[Mapping[str, str]] = MappingProxyType(
@@ -74,9 +79,12 @@ class Static:
     @allow(public)
     async def file(self, call: Call) -> Response:
         """A file of the pages. The names do not change with the content: a cache asks each time."""
-        document = self._files.get(call.parameter("name"))
+        name = call.parameter("name")
+        document = self._files.get(name)
         if document is None:
             raise Refused("resource.missing")
+        if name == _WORKER:
+            csp(script_src="'self' 'wasm-unsafe-eval'")
         headers = {"etag": document.etag, "cache-control": "public, no-cache"}
         known = call.request.headers.get("if-none-match", "")
         if document.etag in known:

@@ -17,7 +17,7 @@ from ringfence.core.errors import ConfigurationError
 from ringfence.core.secret import Secret
 
 SHARED: dict[str, Any] = json.loads(
-    (Path(__file__).parents[2] / "vectors/client_key.json").read_text()
+    (Path(__file__).parents[3] / "docs/vectors/client_key.json").read_text()
 )
 
 

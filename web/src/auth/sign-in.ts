@@ -1,4 +1,4 @@
-import { Problem, SERVICE, Session } from "#sdk";
+import { Problem, SERVICE, Session, type Step } from "#sdk";
 import { get } from "../ui/dom";
 import { Complaint, onSubmit, value } from "../ui/form";
 
@@ -10,13 +10,26 @@ export function signIn(): void {
   const form = get("form", HTMLFormElement);
   onSubmit(form, async () => {
     try {
-      await session.signIn(value(form, "login"), value(form, "password"));
+      await session.signIn(value(form, "login"), value(form, "password"), (step) => tell(form, step));
     } catch (error) {
       if (!(error instanceof Problem && error.code === "credentials.invalid")) throw error;
       get("#password", HTMLInputElement).value = "";
       throw new Complaint("password", "The e-mail address and the password do not match.");
+    } finally {
+      tell(form, null);
     }
   });
+}
+
+const STEPS: Readonly<Record<Step, string>> = {
+  deriving: "Deriving a key from your password, on this device…",
+  sending: "Signing in…",
+};
+
+/** Say what the sign-in is doing; null: nothing any more. */
+function tell(form: HTMLFormElement, step: Step | null): void {
+  get("[data-deriving]", HTMLElement, form).hidden = step !== "deriving";
+  get("[data-step]", HTMLElement, form).textContent = step === null ? "" : STEPS[step];
 }
 
 /** Where to go next: a page of this site and nothing else, by default what `/auth` is part of. */

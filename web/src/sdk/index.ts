@@ -1,6 +1,8 @@
 /** Ringfence in the browser. Served at `/auth/static/ringfence.js`. */
 
 export { forgotPassword, resetPassword, signUp, verifyEmail } from "./account";
+export { clientKey, type Kdf } from "./derive";
 export { SERVICE } from "./http";
 export { Problem } from "./problem";
+export { type Step } from "./proof";
 export { Session, type Device, type User } from "./session";

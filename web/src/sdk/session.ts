@@ -1,5 +1,6 @@
 import { accepted, answer, call, SERVICE } from "./http";
 import { Problem } from "./problem";
+import { enter, prove, type Step } from "./proof";
 
 /** Who is signed in, as `GET /auth/me` says. */
 export interface User {
@@ -90,10 +91,22 @@ export class Session {
     return this.#user;
   }
 
-  /** Sign in. Throws a `Problem`: `credentials.invalid`, `signin.limited` and so on. */
-  async signIn(login: string, password: string): Promise<void> {
+  /**
+   * Sign in. The password stays in this browser: a worker derives the key that is sent, and
+   * `onStep` is told when that begins and ends.
+   *
+   * Throws a `Problem`: `credentials.invalid`, `signin.limited`, `kdf.refused` and so on.
+   */
+  async signIn(
+    login: string,
+    password: string,
+    onStep: (step: Step) => void = () => undefined,
+  ): Promise<void> {
+    onStep("deriving");
+    const proof = await prove(login, password);
+    onStep("sending");
     await locked(async () => {
-      await this.#adopt(await call("sign-in", { body: { login, password } }));
+      await this.#adopt(await enter(login, password, proof));
     });
   }
 

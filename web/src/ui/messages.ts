@@ -6,6 +6,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
   "body.invalid": "The server did not accept these values. Check them and try again.",
   "body.too_large": "This is more than the server accepts. Shorten it and try again.",
   "hashing.busy": "The server is busy right now. Try again in a moment.",
+  "kdf.refused":
+    "The server asked for a weaker protection of your password than is safe. Nothing was sent.",
   "link.invalid": "This link was used before, or its time has run out. Ask for a new one.",
   "login.malformed": "Enter an e-mail address, such as name@example.com.",
   "mail.busy": "Too many mails are waiting to be sent. Try again in a moment.",
