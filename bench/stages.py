@@ -55,7 +55,7 @@ async def checks(
 async def _opened(settings: Settings, routes: Routes) -> AsyncGenerator[Layers]:
     """The layers, with their table built; the process is not frozen."""
     stores = open_known(settings)
-    plan = Plan(routes=routes, loaders={}, clock=utc_now, stores=stores)
+    plan = Plan(routes=routes, finders={}, clock=utc_now, stores=stores)
     layers = await plan.open(settings)
     layers.authz.build()
     try:

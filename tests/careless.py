@@ -58,7 +58,7 @@ def parts(settings: Settings | None = None, **changes: Any) -> Parts:
         mailer=Unsent(),
         clock=lambda: datetime(2026, 1, 1, 12, tzinfo=UTC),
         routes=Routes(nothing, {}),
-        loaders={},
+        finders={},
         guarded=GUARDED,
     )
     return replace(made, **changes)

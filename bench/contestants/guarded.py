@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from bench.contest import Case, Contestant, Request
 from bench.known import open_known
 from bench.shop import OWNED, Order, Orders, PlainOrder
-from ringfence import Database, Owned, Ringfence, Settings, allow, owner
+from ringfence import Database, Owned, Resource, Ringfence, Settings, allow, owner
 from ringfence.authn.accounts import Account, StoredVerifier
 from ringfence.authn.opaque import new_id
 from ringfence.authn.tokens import AccessTokens
@@ -42,10 +42,11 @@ def build(case: Case) -> Contestant:
     account = person("somebody@example.com", now)
     orders = Orders(case.folder, account.id)
     app = FastAPI(openapi_url=None)
+    databases: list[Database] = []
     resources: dict[type, ResourceLoader] = {}
 
     if case.query == "sqlalchemy":
-        resources[Order] = Database(orders.engine).loader(Order, owner="user_id")
+        databases.append(Database(orders.engine, [Resource(Order, owner=Order.user_id)]))
 
         @app.get("/orders/{order_id}")
         @allow(owner(Order))
@@ -65,7 +66,13 @@ def build(case: Case) -> Contestant:
     request = Request(
         method="GET", path=f"/orders/{OWNED}", headers={"Authorization": f"Bearer {token}"}
     )
-    guarded = Ringfence(app, settings=settings, resources=resources, stores=open_known(settings))
+    guarded = Ringfence(
+        app,
+        settings=settings,
+        database=databases,
+        resources=resources,
+        stores=open_known(settings),
+    )
     return Contestant(app=guarded, requests=(request,) * case.people)
 
 

@@ -10,7 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from ringfence.core.errors import ConfigurationError, Refused, RingfenceError, StoreError
-from ringfence.core.policy import aal, allow, owner, public, role, self_only, signed_in
+from ringfence.core.ownership import Members, Resource, Shares
+from ringfence.core.policy import (
+    aal,
+    allow,
+    editor,
+    owner,
+    public,
+    role,
+    self_only,
+    signed_in,
+    viewer,
+)
 from ringfence.core.principal import Principal
 from ringfence.core.secret import Secret
 from ringfence.core.settings import Settings
@@ -28,7 +39,7 @@ if TYPE_CHECKING:
     from ringfence.output.html import rich_text
     from ringfence.output.page import attachment, csp, nonce
     from ringfence.stack import Ringfence
-    from ringfence.storage.sqlalchemy import Database
+    from ringfence.storage.application.database import Database
 
 __all__ = [
     "Caller",
@@ -36,14 +47,17 @@ __all__ = [
     "Database",
     "FileRoot",
     "MaybeCaller",
+    "Members",
     "Outbound",
     "Owned",
     "Principal",
     "Refused",
+    "Resource",
     "Ringfence",
     "RingfenceError",
     "Secret",
     "Settings",
+    "Shares",
     "StoreError",
     "Uploads",
     "aal",
@@ -52,6 +66,7 @@ __all__ = [
     "body",
     "commands",
     "csp",
+    "editor",
     "identifier",
     "migrating",
     "nonce",
@@ -63,12 +78,13 @@ __all__ = [
     "self_only",
     "signed_in",
     "sql_files",
+    "viewer",
 ]
 
 #: Where the names live that are imported when they are asked for.
 _LATER: Final = {
     "Caller": "ringfence.fastapi",
-    "Database": "ringfence.storage.sqlalchemy",
+    "Database": "ringfence.storage.application.database",
     "FileRoot": "ringfence.boundary.files.root",
     "MaybeCaller": "ringfence.fastapi",
     "Outbound": "ringfence.boundary.urls.outbound",

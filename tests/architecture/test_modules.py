@@ -14,6 +14,7 @@ CORE = {
     "errors",
     "event",
     "exchange",
+    "ownership",
     "policy",
     "principal",
     "route",

@@ -16,14 +16,17 @@ PUBLIC = [
     "Database",
     "FileRoot",
     "MaybeCaller",
+    "Members",
     "Outbound",
     "Owned",
     "Principal",
     "Refused",
+    "Resource",
     "Ringfence",
     "RingfenceError",
     "Secret",
     "Settings",
+    "Shares",
     "StoreError",
     "Uploads",
     "aal",
@@ -32,6 +35,7 @@ PUBLIC = [
     "body",
     "commands",
     "csp",
+    "editor",
     "identifier",
     "migrating",
     "nonce",
@@ -43,6 +47,7 @@ PUBLIC = [
     "self_only",
     "signed_in",
     "sql_files",
+    "viewer",
 ]
 COSTLY = {"alembic", "asyncio", "fastapi", "httpx2", "joserfc", "sqlalchemy", "starlette"}
 

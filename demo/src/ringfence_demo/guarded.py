@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from ringfence import Database, Outbound, Ringfence, public
+from ringfence import Database, Outbound, Resource, Ringfence, public
 from ringfence.authn.accounts import AccountStore
 from ringfence.boundary.urls.outbound import Endpoint
 from ringfence.core.codes import Layer
@@ -22,10 +22,15 @@ from ringfence_demo.app import build
 from ringfence_demo.arguments import FOLDER
 from ringfence_demo.careless import careless
 from ringfence_demo.data import Databases, DataFolder
-from ringfence_demo.models import Order, Upload
+from ringfence_demo.models import Order, Post, Upload
 from ringfence_demo.shop import PAGES, STATIC, Shop
 
 POLICIES: Final = {"/static": public}
+OWNERSHIP: Final = (
+    Resource(Order, owner=Order.user_id),
+    Resource(Post, owner=Post.user_id, read="public"),
+    Resource(Upload, owner=Upload.user_id),
+)
 DEFAULT_ORIGIN: Final = "http://127.0.0.1:8000"
 
 
@@ -95,7 +100,7 @@ def guard(
         static: As ``pages``.
         off: Layers in whose place careless ones stand.
     """
-    database = Database(create_async_engine(databases.shop))
+    database = Database(create_async_engine(databases.shop), OWNERSHIP)
     stores = open_stores(settings.database, session_idle=settings.session_idle)
     shop = Shop(
         database=database,
@@ -109,10 +114,7 @@ def guard(
         build(shop),
         settings=settings,
         policies=POLICIES,
-        resources={
-            Order: database.loader(Order, owner="user_id"),
-            Upload: database.loader(Upload, owner="user_id"),
-        },
+        database=database,
         stores=stores,
         layers=careless(*off),
     )

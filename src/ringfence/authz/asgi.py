@@ -5,14 +5,14 @@ from typing import Any, Final
 
 from ringfence.authz.decide import decide
 from ringfence.authz.leftovers import folder_depth, names_a_leftover
-from ringfence.authz.resources import Plan, ResourceLoader, plan
+from ringfence.authz.resources import Finder, Found, Plan, plan
 from ringfence.authz.seal import Seal
 from ringfence.authz.starlette import Routes, Survey
 from ringfence.core.asgi import Scope
-from ringfence.core.decision import Decision, Resource
+from ringfence.core.decision import Decision, Requested
 from ringfence.core.errors import ConfigurationError, Refused, StoreError
 from ringfence.core.exchange import NO_SEAMS, Exchange, Seams
-from ringfence.core.policy import atoms
+from ringfence.core.policy import Relation, atoms
 from ringfence.core.route import Entry, Match, RouteTable
 
 
@@ -22,11 +22,11 @@ class Authz:
     seams: Seams = NO_SEAMS
 
     def __init__(
-        self, routes: Routes, own: Iterable[Entry], loaders: Mapping[type, ResourceLoader]
+        self, routes: Routes, own: Iterable[Entry], finders: Mapping[type, Finder]
     ) -> None:
         self._routes = routes
         self._own: Final = tuple(own)
-        self._loaders: Final = dict(loaders)
+        self._finders: Final = dict(finders)
         self._plans: dict[Entry, Plan] = {}
         self._folders: dict[Entry, int] = {}  # by what serves a folder, where its names begin
         self._table: RouteTable | None = None  # until it is built, everything is denied
@@ -67,7 +67,7 @@ class Authz:
         for entry in entries:
             try:
                 if entry.policy is not None:
-                    plans[entry] = plan(entry.policy, entry, self._loaders)
+                    plans[entry] = plan(entry.policy, entry, self._finders)
             except ConfigurationError as error:
                 survey.problems.extend(error.problems)
         try:
@@ -123,9 +123,9 @@ class Authz:
         chosen = self._plans.get(entry)
         if chosen is None:  # the routes were read again since route()
             raise Refused("policy.missing")
-        if chosen.loader is not None:
+        if chosen.finder is not None:
             return self._load_and_judge(exchange, chosen)
-        exchange.resource = Resource(parameters=exchange.match.parameters)
+        exchange.resource = Requested(parameters=exchange.match.parameters)
         decision = decide(chosen.policy, exchange.principal, exchange.resource, exchange.now)
         if not decision.allowed:
             raise Refused(decision.code)
@@ -161,8 +161,8 @@ class Authz:
     async def _load_and_judge(self, exchange: Exchange, chosen: Plan) -> None:
         decision, exchange.resource = await _judge(exchange, chosen, exchange.match)
         if not decision.allowed:
-            named = exchange.match.parameters[chosen.key]
-            raise Refused(decision.code, facts={chosen.key: named})
+            named = exchange.match.parameters
+            raise Refused(decision.code, facts={name: named[name] for name in chosen.key})
         if exchange.resource.value is None:  # whoever asks: the handler gets an object, never None
             raise Refused("resource.missing")
 
@@ -180,20 +180,46 @@ class Authz:
         raise Refused("method.foreign")
 
 
-async def _judge(exchange: Exchange, chosen: Plan, match: Match) -> tuple[Decision, Resource]:
-    """Load what the plan names, once, and decide. If nobody is signed in, nothing is loaded."""
-    resource = Resource(parameters=match.parameters)
-    decision = decide(chosen.policy, exchange.principal, resource, exchange.now)
-    if chosen.loader is None:
-        return decision, resource
-    if decision.code == "token.missing":
-        return decision, resource
-    value = await loaded(chosen.loader, match.parameters[chosen.key])
-    if value is None:
-        told = decision.allowed or decision.code == "aal.insufficient"  # as of what is there
-        return (decision if told else _MISSING), resource
-    resource = Resource(parameters=match.parameters, value=value, owner=chosen.loader.owner(value))
-    return decide(chosen.policy, exchange.principal, resource, exchange.now), resource
+async def _judge(exchange: Exchange, chosen: Plan, match: Match) -> tuple[Decision, Requested]:
+    """Find what the plan names, once, and decide.
+
+    What is asked for is the row **of this caller**, as far as the policy needs it to be theirs. So
+    one of somebody else and one that does not exist are the same to the database and to the clock.
+    If no row could change the decision, none is looked for.
+    """
+    parameters, principal = match.parameters, exchange.principal
+    nothing = Requested(parameters)
+    if chosen.finder is None:
+        return decide(chosen.policy, principal, nothing, exchange.now), nothing
+    decision, relations = _needed(exchange, chosen, parameters)
+    if not relations:
+        return decision, nothing
+    key = tuple(parameters[name] for name in chosen.key)
+    subject = principal.subject if principal is not None else None
+    found = await search(chosen.finder, key, subject, relations)
+    if found is None:
+        return (decision if relations[0] is Relation.STRANGER else _MISSING), nothing
+    resource = Requested(parameters, *found)
+    return decide(chosen.policy, principal, resource, exchange.now), resource
+
+
+def _needed(
+    exchange: Exchange, chosen: Plan, parameters: Mapping[str, str]
+) -> tuple[Decision, tuple[Relation, ...]]:
+    """The weakest relation with which the policy would let the caller in, and those above it.
+
+    ``STRANGER`` where the resource may be anybody's, as for a role; none where nothing helps. A
+    sign-in that is too weak counts as let in: to the owner, and to nobody else, that is said.
+    """
+    relations = (Relation.STRANGER, *chosen.relations)
+    while True:
+        supposed = Requested(parameters, _SOMETHING, relations[0])
+        decision = decide(chosen.policy, exchange.principal, supposed, exchange.now)
+        if decision.allowed or decision.code == "aal.insufficient":
+            return decision, relations
+        relations = relations[1:]
+        if not relations:
+            return decision, relations
 
 
 def _path(scope: Scope) -> str:
@@ -206,14 +232,17 @@ def _path(scope: Scope) -> str:
     return rest if rest[:1] in {"", "/"} else path
 
 
-async def loaded(loader: ResourceLoader, key: str) -> object | None:
-    """What ``loader`` finds. Raises StoreError if its database does not answer."""
+async def search(
+    finder: Finder, key: tuple[str, ...], subject: str | None, relations: tuple[Relation, ...]
+) -> Found | None:
+    """As ``finder.find``. Raises StoreError if its database does not answer."""
     try:
-        return await loader.load(key)
+        return await finder.find(key, subject, relations)
     except (Refused, StoreError):
         raise
     except OSError as error:
         raise StoreError("application", type(error).__name__) from error
 
 
+_SOMETHING: Final = object()
 _MISSING: Final = Decision(allowed=False, code="resource.missing")

@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from ringfence.authz.implication import weaker
 from ringfence.core.errors import ConfigurationError
+from ringfence.core.ownership import Resource
 from ringfence.core.policy import Policy, Public
 from ringfence.core.route import Entry
 
@@ -20,6 +21,9 @@ Kind: TypeAlias = Literal["added", "weaker", "removed", "changed"]
 NOBODY: Final = "nobody"
 
 _HEADER: Final = "# The boundary, as it was agreed on. Made by: ringfence boundaries APP --write\n"
+#: Where the methods of routes are, of rows.
+_ROWS: Final = ("READ", "WRITE")
+
 _BODIES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -64,6 +68,16 @@ def rows(entries: Iterable[Entry]) -> list[Row]:
     return found
 
 
+def declared(resources: Iterable[Resource]) -> list[Row]:
+    """Who may read and who may change the rows of each class, in the lock as routes are."""
+    found: list[Row] = []
+    for each in resources:
+        handler = f"{each.kind.__module__}.{each.kind.__qualname__}"
+        for verb, formula in zip(_ROWS, (each.reads, each.writes), strict=True):
+            found.append(Row(verb, each.kind.__name__, formula, handler, {"authz": formula}))
+    return found
+
+
 def write_lock(table: Iterable[Row]) -> str:
     """The text of ``boundaries.lock``: sorted, so that a diff shows what changed."""
     lines = {(row.path, row.method): row.policy for row in reversed(list(table))}
@@ -104,7 +118,7 @@ def compare(table: Iterable[Row], locked: Mapping[tuple[str, str], str]) -> list
         new, old = found.get((path, method)), locked.get((path, method))
         if new != old:
             try:
-                kind = _kind(new, old)
+                kind = _kind_of_rows(new, old) if method in _ROWS else _kind(new, old)
             except ValueError as error:
                 raise ConfigurationError(f"the lock, {method} {path}: {error}") from error
             differences.append(Difference(kind, method, path, old, new))
@@ -121,6 +135,13 @@ def _kind(new: str | None, old: str | None) -> Kind:
     if old == NOBODY:
         return "weaker"
     return "weaker" if weaker(new, old) else "changed"
+
+
+def _kind_of_rows(new: str | None, old: str | None) -> Kind:
+    """Without a declaration, the rows are everybody's; a new one shuts somebody out."""
+    if new is None:
+        return "weaker"
+    return "changed" if old is None or not weaker(new, old) else "weaker"
 
 
 def _layers(method: str, policy: Policy | None) -> Mapping[str, str]:

@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from ringfence.core.decision import Decision, Resource
+from ringfence.core.decision import Decision, Requested
 from ringfence.core.policy import (
     Aal,
     Either,
     Every,
-    Owner,
     Policy,
     Public,
+    Related,
     Role,
     SelfOnly,
     SignedIn,
@@ -37,54 +37,54 @@ AAL_LASTS: Final[Mapping[int, timedelta]] = {
 
 
 def decide(
-    policy: Policy, principal: Principal | None, resource: Resource, now: datetime
+    policy: Policy, principal: Principal | None, resource: Requested, now: datetime
 ) -> Decision:
     """Judge whether ``principal`` may do to ``resource`` what ``policy`` guards.
 
     Args:
         policy: With every ``by`` filled in (see ``plan``).
         principal: Who asks; None for nobody signed in.
-        resource: What the policy's loader found, and the path parameters.
+        resource: What was found of it, how ``principal`` stands to it, and the path parameters.
         now: Aware UTC.
     """
     return _RULES[type(policy)](policy, principal, resource, now)
 
 
-def _public(_policy: Public, _who: Principal | None, _what: Resource, _now: datetime) -> Decision:
+def _public(_policy: Public, _who: Principal | None, _what: Requested, _now: datetime) -> Decision:
     return ALLOWED
 
 
 def _signed_in(
-    _policy: SignedIn, principal: Principal | None, _what: Resource, _now: datetime
+    _policy: SignedIn, principal: Principal | None, _what: Requested, _now: datetime
 ) -> Decision:
     return _ANONYMOUS if principal is None else ALLOWED
 
 
-def _role(policy: Role, principal: Principal | None, _what: Resource, _now: datetime) -> Decision:
+def _role(policy: Role, principal: Principal | None, _what: Requested, _now: datetime) -> Decision:
     if principal is None:
         return _ANONYMOUS
     return ALLOWED if policy.name in principal.roles else _ROLE_MISSING
 
 
-def _owner(
-    _policy: Owner, principal: Principal | None, resource: Resource, _now: datetime
+def _related(
+    policy: Related, principal: Principal | None, resource: Requested, _now: datetime
 ) -> Decision:
     if principal is None:
         return _ANONYMOUS
     if resource.value is None:
         return _MISSING
-    return ALLOWED if resource.owner == principal.subject else _FOREIGN
+    return ALLOWED if resource.relation >= policy.relation else _FOREIGN
 
 
 def _self(
-    policy: SelfOnly, principal: Principal | None, resource: Resource, _now: datetime
+    policy: SelfOnly, principal: Principal | None, resource: Requested, _now: datetime
 ) -> Decision:
     if principal is None:
         return _ANONYMOUS
     return ALLOWED if resource.parameters[policy.by] == principal.subject else _NOT_SELF
 
 
-def _aal(policy: Aal, principal: Principal | None, _what: Resource, now: datetime) -> Decision:
+def _aal(policy: Aal, principal: Principal | None, _what: Requested, now: datetime) -> Decision:
     if principal is None:
         return _ANONYMOUS
     recent = now - principal.authenticated_at < AAL_LASTS[policy.level]
@@ -92,7 +92,7 @@ def _aal(policy: Aal, principal: Principal | None, _what: Resource, now: datetim
 
 
 def _every(
-    policy: Every, principal: Principal | None, resource: Resource, now: datetime
+    policy: Every, principal: Principal | None, resource: Requested, now: datetime
 ) -> Decision:
     """The first refusal, with "step up" as the last: it would tell that the resource exists."""
     refusal = ALLOWED
@@ -104,7 +104,7 @@ def _every(
 
 
 def _either(
-    policy: Either, principal: Principal | None, resource: Resource, now: datetime
+    policy: Either, principal: Principal | None, resource: Requested, now: datetime
 ) -> Decision:
     refusal: Decision | None = None
     for part in policy.parts:
@@ -122,12 +122,12 @@ _FOREIGN: Final = Decision(allowed=False, code="ownership.foreign")
 _NOT_SELF: Final = Decision(allowed=False, code="self.foreign")
 _STEP_UP: Final = Decision(allowed=False, code="aal.insufficient")
 
-_Rule: TypeAlias = Callable[[Any, Principal | None, Resource, datetime], Decision]
+_Rule: TypeAlias = Callable[[Any, Principal | None, Requested, datetime], Decision]
 _RULES: Final[Mapping[type, _Rule]] = {
     Public: _public,
     SignedIn: _signed_in,
     Role: _role,
-    Owner: _owner,
+    Related: _related,
     SelfOnly: _self,
     Aal: _aal,
     Every: _every,

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Final, TypeAlias
 
+from ringfence.core.policy import Relation
+
 Truth: TypeAlias = Mapping[str, bool]
 Formula: TypeAlias = Callable[[Truth], bool]
 
@@ -59,11 +61,25 @@ def _worlds(atoms: list[str]) -> Iterator[Truth]:
 
 
 def _possible(truth: Truth) -> bool:
-    """``public`` always holds; any other atom needs a sign-in; ``aal(3)`` implies ``aal(2)``."""
+    """``public`` always holds; any other atom needs a sign-in; what implies what is in order."""
     if not truth.get("public", True):
         return False
     someone = any(value for atom, value in truth.items() if atom not in ("public", "signed_in"))
     if someone and not truth.get("signed_in", True):
         return False
-    levels = [truth[f"aal({level})"] for level in (1, 2, 3) if f"aal({level})" in truth]
-    return levels == sorted(levels, reverse=True)
+    return all(_in_order(truth, chain) for chain in _chains(truth))
+
+
+def _chains(truth: Truth) -> Iterator[list[str]]:
+    """Atoms of which each implies those before it: ``aal(2)`` ``aal(1)``, an owner is an editor."""
+    yield [f"aal({level})" for level in (1, 2, 3)]
+    for about in {atom.partition("(")[2] for atom in truth}:
+        yield [f"{relation}({about}" for relation in _RELATIONS]
+
+
+def _in_order(truth: Truth, chain: list[str]) -> bool:
+    values = [truth[atom] for atom in chain if atom in truth]
+    return values == sorted(values, reverse=True)
+
+
+_RELATIONS: Final = [relation.name.lower() for relation in Relation if relation]

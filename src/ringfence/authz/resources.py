@@ -1,16 +1,16 @@
 """How a policy gets the resource that a request names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, Protocol
 
 from ringfence.core.errors import ConfigurationError
-from ringfence.core.policy import Either, Every, Owner, Policy, SelfOnly, atoms
+from ringfence.core.policy import Either, Every, Policy, Related, Relation, SelfOnly, atoms
 from ringfence.core.route import Entry
 
 
 class ResourceLoader(Protocol):
-    """What ``owner(kind)`` needs of a database; ``storage.sqlalchemy`` has one for models."""
+    """What ``owner(kind)`` needs of a database that has no declarations; one of one's own."""
 
     async def load(self, key: str) -> object | None:
         """The resource that the path parameter names; None if there is none.
@@ -25,46 +25,113 @@ class ResourceLoader(Protocol):
         ...
 
 
+class Found(NamedTuple):
+    """A resource, and how the subject who asked stands to it."""
+
+    value: object
+    relation: Relation
+
+
+class Finder(Protocol):
+    """Finds the resources of one class."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The names of what a key consists of; empty where it is one value of any name."""
+        ...
+
+    @property
+    def relations(self) -> frozenset[Relation]:
+        """The relations that a subject can have to a resource of the class."""
+        ...
+
+    async def find(
+        self, key: tuple[str, ...], subject: str | None, relations: tuple[Relation, ...]
+    ) -> Found | None:
+        """The resource with this key, for a subject who has the first of ``relations`` or more.
+
+        Args:
+            key: As the path has it, one string for each part.
+            subject: Who asks.
+            relations: What is to be told apart, the weakest first. ``STRANGER`` finds any.
+
+        Raises:
+            StoreError: The database does not answer.
+        """
+        ...
+
+
+class Loaded:
+    """A finder on a loader of one's own, which tells the owner and nobody else."""
+
+    key: tuple[str, ...] = ()
+    relations: frozenset[Relation] = frozenset({Relation.OWNER})
+
+    def __init__(self, loader: ResourceLoader) -> None:
+        self._loader: Final = loader
+
+    async def find(
+        self, key: tuple[str, ...], subject: str | None, relations: tuple[Relation, ...]
+    ) -> Found | None:
+        """What the loader finds, of whomever: it is judged after it was loaded."""
+        del relations  # the loader tells no more than the owner
+        (named,) = key
+        value = await self._loader.load(named)
+        if value is None:
+            return None
+        own = subject is not None and self._loader.owner(value) == subject
+        return Found(value, Relation.OWNER if own else Relation.STRANGER)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How one route is decided: its policy with every ``by`` filled in, and what to load."""
+    """How one route is decided: its policy with every ``by`` filled in, and what to find."""
 
     policy: Policy
-    loader: ResourceLoader | None = None
-    key: str = ""  # the path parameter that names the resource
+    finder: Finder | None = None
+    key: tuple[str, ...] = ()  # the path parameters that name the resource
+    relations: tuple[Relation, ...] = ()  # which the policy tells apart, the weakest first
 
 
-def plan(policy: Policy, entry: Entry, loaders: Mapping[type, ResourceLoader]) -> Plan:
+def plan(policy: Policy, entry: Entry, finders: Mapping[type, Finder]) -> Plan:
     """Work out how ``entry``, guarded by ``policy``, is decided.
 
     Raises:
         ConfigurationError: A parameter that the policy names is not in the path, or is not
-            clear; a resource without a loader; two resources in one policy.
+            clear; a resource that nobody finds; two resources in one policy; a relation that is
+            not declared for it.
     """
-    policy = _named(policy, entry)
-    owners = {atom for atom in atoms(policy) if isinstance(atom, Owner)}
-    if not owners:
+    policy = _named(policy, entry, finders)
+    wanted = [atom for atom in atoms(policy) if isinstance(atom, Related)]
+    if not wanted:
         return Plan(policy)
-    if len(owners) > 1:
+    if len({(atom.kind, atom.by) for atom in wanted}) > 1:
         raise ConfigurationError(f"{_route(entry)}: a policy names one resource at most")
-    (wanted,) = owners
-    if wanted.kind not in loaders:
+    finder, relations = finders[wanted[0].kind], {atom.relation for atom in wanted}
+    for relation in relations - finder.relations:
         raise ConfigurationError(
-            f"{_route(entry)}: no loader in resources for {wanted.kind.__name__}"
+            f"{_route(entry)}: {wanted[0].kind.__name__} has no {relation.name.lower()}, as it is"
+            " declared"
         )
-    return Plan(policy, loaders[wanted.kind], wanted.by)
+    return Plan(policy, finder, wanted[0].by, tuple(sorted(relations)))
 
 
-def _named(policy: Policy, entry: Entry) -> Policy:
-    """``policy`` with the route's only parameter filled in wherever none is named."""
+def _named(policy: Policy, entry: Entry, finders: Mapping[type, Finder]) -> Policy:
+    """``policy`` with the parameters of the route filled in wherever none is named."""
     if isinstance(policy, Every):
-        return Every(tuple(_named(part, entry) for part in policy.parts))
+        return Every(tuple(_named(part, entry, finders) for part in policy.parts))
     if isinstance(policy, Either):
-        return Either(tuple(_named(part, entry) for part in policy.parts))
-    if isinstance(policy, Owner):
-        return Owner(policy.kind, _parameter(policy.by, policy, entry))
+        return Either(tuple(_named(part, entry, finders) for part in policy.parts))
+    if isinstance(policy, Related):
+        if policy.kind not in finders:
+            raise ConfigurationError(
+                f"{_route(entry)}: nothing is declared about {policy.kind.__name__}, see resources"
+            )
+        key = finders[policy.kind].key
+        return replace(policy, by=_parameters(policy.by, key, policy, entry))
     if isinstance(policy, SelfOnly):
-        return SelfOnly(_parameter(policy.by, policy, entry))
+        by = (policy.by,) if policy.by else ()
+        return SelfOnly(*_parameters(by, (), policy, entry))
     return policy
 
 
@@ -73,15 +140,21 @@ def _route(entry: Entry) -> str:
     return f"{', '.join(sorted(entry.methods))} {entry.pattern}".lstrip()
 
 
-def _parameter(by: str, policy: Policy, entry: Entry) -> str:
-    known = entry.parameters
-    if not by and len(known) == 1:
-        return known[0]
-    if by in known:
+def _parameters(
+    by: tuple[str, ...], key: tuple[str, ...], policy: Policy, entry: Entry
+) -> tuple[str, ...]:
+    """The parameters that are meant: those named, those of the key's names, or the only ones."""
+    known, wanted = entry.parameters, max(len(key), 1)
+    if not by and set(key) <= set(known):
+        by = key
+    if not by and len(known) == wanted:
+        by = known
+    if by and set(by) <= set(known) and len(by) == wanted:
         return by
-    if not by and known:
+    if not by and len(known) > wanted:
         names = ", ".join(known)
         raise ConfigurationError(
             f"{_route(entry)}: {policy!r} may mean each of {names}; say which one with by="
         )
-    raise ConfigurationError(f"{_route(entry)}: {policy!r} names no parameter of the path")
+    parts = f"{wanted} parameters" if wanted > 1 else "parameter"
+    raise ConfigurationError(f"{_route(entry)}: {policy!r} names no {parts} of the path")

@@ -18,7 +18,8 @@ from ringfence.authz.confirm import Confirmed
 from ringfence.authz.frameworks import Inclusion, inclusion_of
 from ringfence.authz.seal import Tree
 from ringfence.core.asgi import ASGIApp
-from ringfence.core.policy import RESOURCE_ATTRIBUTE, Owner, Policy, atoms, declared
+from ringfence.core.ownership import Resource
+from ringfence.core.policy import RESOURCE_ATTRIBUTE, Policy, Related, atoms, declared
 from ringfence.core.route import Entry, Kind
 
 
@@ -29,6 +30,7 @@ class Survey:
     entries: list[Entry] = field(default_factory=list[Entry])
     problems: list[str] = field(default_factory=list[str])
     tree: Tree = field(default_factory=Tree)
+    resources: tuple[Resource, ...] = ()  # what is declared about rows
     whole: set[Entry] = field(default_factory=set[Entry])  # of which every name is served
 
 
@@ -294,7 +296,7 @@ def _takes_resource(dependant: Any) -> bool:
 
 
 def _names_owner(policy: Policy) -> bool:
-    return any(isinstance(atom, Owner) for atom in atoms(policy))
+    return any(isinstance(atom, Related) for atom in atoms(policy))
 
 
 def _innermost(endpoint: Any) -> Any:

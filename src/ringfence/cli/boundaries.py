@@ -14,7 +14,15 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.routing import Router
 
-from ringfence.authz.boundaries import Difference, Row, compare, read_lock, rows, write_lock
+from ringfence.authz.boundaries import (
+    Difference,
+    Row,
+    compare,
+    declared,
+    read_lock,
+    rows,
+    write_lock,
+)
 from ringfence.authz.starlette import Routes
 from ringfence.core.errors import ConfigurationError
 from ringfence.stack import Ringfence
@@ -102,7 +110,7 @@ def _survey(app: Any) -> tuple[list[Row], list[str]]:  # noqa: ANN401  # any ASG
         survey = Routes(app, {}).read()
     else:
         raise ConfigurationError("APP is neither guarded nor an application with routes to read")
-    return rows(survey.entries), survey.problems
+    return [*rows(survey.entries), *declared(survey.resources)], survey.problems
 
 
 def _read(lock: Path) -> str:

@@ -5,23 +5,25 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from ringfence.core.policy import Relation
+
 _NO_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-class Resource(NamedTuple):
-    """The object that a request is about.
+class Requested(NamedTuple):
+    """What a request is about.
 
-    ``value`` is what the policy's loader returned, ``owner`` the subject it belongs to; both are
-    ``None`` where the policy names no loader, or where the loader found nothing.
+    ``value`` is the object that was found, ``relation`` how the caller stands to it. ``value`` is
+    None where the policy names no resource, or where there is none that the caller may see.
     """
 
     parameters: Mapping[str, str] = _NO_PARAMETERS
     value: object | None = None
-    owner: str | None = None
+    relation: Relation = Relation.STRANGER
 
 
 #: Of a request for which nothing has been looked up.
-NO_RESOURCE: Final = Resource()
+NOTHING_REQUESTED: Final = Requested()
 
 
 @dataclass(frozen=True, slots=True)

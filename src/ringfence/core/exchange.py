@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, overload
 
 from ringfence.core.asgi import Scope
 from ringfence.core.codes import CODES, Code
-from ringfence.core.decision import NO_RESOURCE
+from ringfence.core.decision import NOTHING_REQUESTED
 from ringfence.core.errors import Refused
 from ringfence.core.event import Event, EventSink, trace_parent
 from ringfence.core.principal import Principal
@@ -105,7 +105,7 @@ class Exchange:
         self.entry: Entry | None = None  # authz: the entry decided upon
         self.principal: Principal | None = None  # authn
         self.refusals: list[Refused] = []  # to handlers, not written down yet
-        self.resource = NO_RESOURCE  # authz: what the policy's loader found
+        self.resource = NOTHING_REQUESTED  # authz: what the policy's loader found
         self.inputs: list[str] = []  # boundary: all that the client sent, where a crash is told
         self.began = 0.0  # monitoring: seconds on a clock that does not jump
         self.status = 0  # monitoring: of the answer, once it has begun

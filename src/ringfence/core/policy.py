@@ -11,6 +11,7 @@ has no behaviour of its own: ``authz`` judges.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final, TypeAlias, TypeVar
 
 from ringfence.core.errors import ConfigurationError
@@ -19,6 +20,9 @@ HandlerT = TypeVar("HandlerT", bound=Callable[..., object])
 
 #: The attribute of a handler that holds its policy.
 POLICY_ATTRIBUTE: Final = "__ringfence_policy__"
+
+#: Names of path parameters: one, or several.
+By: TypeAlias = str | tuple[str, ...]
 
 #: Marks a dependency that hands over what ``owner()`` loads.
 RESOURCE_ATTRIBUTE: Final = "__ringfence_resource__"
@@ -62,19 +66,31 @@ class Role(Joinable):
         return f'role("{self.name}")'
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Owner(Joinable):
-    """The subject to whom the resource of type ``kind`` belongs.
+class Relation(IntEnum):
+    """How a subject stands to a resource; each relation holds those before it."""
 
-    ``by`` is the path parameter that names the resource; empty means the route's only one.
+    STRANGER = 0
+    VIEWER = 1  # may read it
+    EDITOR = 2  # may change it
+    OWNER = 3  # it is theirs
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Related(Joinable):
+    """A subject who stands in ``relation``, or a closer one, to the resource of type ``kind``.
+
+    ``by`` are the path parameters that name the resource, in the order of its key; empty means
+    the route's own.
     """
 
     kind: type
-    by: str = ""
+    by: tuple[str, ...] = ()
+    relation: Relation = Relation.OWNER
 
     def __repr__(self) -> str:
-        by = f', by="{self.by}"' if self.by else ""
-        return f"owner({self.kind.__name__}{by})"
+        named = "".join(f'"{by}", ' for by in self.by).removesuffix(", ")
+        by = f", by={f'({named})' if len(self.by) > 1 else named}" if self.by else ""
+        return f"{self.relation.name.lower()}({self.kind.__name__}{by})"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -121,7 +137,7 @@ class Either(Joinable):
         return " | ".join(f"({p!r})" if isinstance(p, Every) else repr(p) for p in self.parts)
 
 
-Atom: TypeAlias = Public | SignedIn | Role | Owner | SelfOnly | Aal
+Atom: TypeAlias = Public | SignedIn | Role | Related | SelfOnly | Aal
 Policy: TypeAlias = Atom | Every | Either
 
 public: Final = Public()
@@ -134,9 +150,25 @@ def role(name: str) -> Role:
     return Role(name)
 
 
-def owner(kind: type, *, by: str = "") -> Owner:
-    """The subject to whom the ``kind`` named by the path parameter ``by`` belongs."""
-    return Owner(kind, by)
+def owner(kind: type, *, by: By = ()) -> Related:
+    """The subject to whom the ``kind`` named by the path belongs.
+
+    Args:
+        kind: The class of the resource.
+        by: The path parameter that names it, or several in the order of its key. Empty where the
+            route has no other parameters, or those of its key have the names of its attributes.
+    """
+    return Related(kind, _named(by), Relation.OWNER)
+
+
+def editor(kind: type, *, by: By = ()) -> Related:
+    """Whoever may change the ``kind`` named by the path, as it is declared; ``by`` as for owner."""
+    return Related(kind, _named(by), Relation.EDITOR)
+
+
+def viewer(kind: type, *, by: By = ()) -> Related:
+    """Whoever may read the ``kind`` named by the path, as it is declared; ``by`` as for owner."""
+    return Related(kind, _named(by), Relation.VIEWER)
 
 
 def aal(level: int) -> Aal:
@@ -187,6 +219,10 @@ def atoms(policy: Policy) -> Iterator[Atom]:
             yield from atoms(part)
     else:
         yield policy
+
+
+def _named(by: By) -> tuple[str, ...]:
+    return (by,) if isinstance(by, str) else by
 
 
 def _parts(kind: type[Every] | type[Either], policy: object) -> tuple[Policy, ...]:

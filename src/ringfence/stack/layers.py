@@ -19,12 +19,13 @@ from ringfence.authn.flows import Flows, flows
 from ringfence.authn.keyring import KeyRing
 from ringfence.authn.mail import Mailer
 from ringfence.authz import asgi as authz
-from ringfence.authz.resources import ResourceLoader
+from ringfence.authz.resources import Finder
 from ringfence.authz.starlette import Routes, Survey
 from ringfence.boundary import asgi as boundary
 from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.exchange import Exchange, Seams
+from ringfence.core.ownership import Resource
 from ringfence.core.route import Entry
 from ringfence.core.seam import Seam, compose
 from ringfence.core.settings import Settings
@@ -57,7 +58,7 @@ class Parts:
     mailer: Mailer
     clock: Clock
     routes: Routes  # the application's
-    loaders: Mapping[type, ResourceLoader]
+    finders: Mapping[type, Finder]
     own: tuple[Entry, ...] = ()  # the service's routes; for authz, which is made last
     guarded: Mapping[Layer, Factory]  # the guarded layers, for whoever wraps one
 
@@ -75,7 +76,7 @@ def _authn(parts: Parts) -> authn.Authn:
 
 
 def _authz(parts: Parts) -> authz.Authz:
-    return authz.Authz(parts.routes, parts.own, parts.loaders)
+    return authz.Authz(parts.routes, parts.own, parts.finders)
 
 
 #: Who implements each layer.
@@ -175,7 +176,8 @@ class Plan:
     """What a stack is built from."""
 
     routes: Routes
-    loaders: Mapping[type, ResourceLoader]
+    finders: Mapping[type, Finder]
+    resources: tuple[Resource, ...] = ()  # what is declared, for the boundary map
     clock: Clock
     stores: Stores | None = None
     mailer: Mailer | None = None
@@ -210,7 +212,7 @@ class Plan:
         service = _service(parts, _authn(parts).flows, parts.stores.ping)
         layer = _authz(replace(parts, own=tuple(service.handlers)))
         problems = layer.build().problems
-        return Survey([*layer.entries], problems)
+        return Survey([*layer.entries], problems, resources=self.resources)
 
     def _parts(self, settings: Settings, stores: Stores, keys: KeyRing) -> Parts:
         return Parts(
@@ -221,7 +223,7 @@ class Plan:
             mailer=self.mailer or open_mailer(settings, self.clock),
             clock=self.clock,
             routes=self.routes,
-            loaders=self.loaders,
+            finders=self.finders,
             guarded=GUARDED,
         )
 

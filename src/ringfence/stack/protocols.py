@@ -5,18 +5,34 @@ Beside its checks every layer has ``seams``, which is what it provides for the s
 layer provides nothing for seams, because they fall back on the guarded implementations.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
 from ringfence.authn.flows import Flows
 from ringfence.authn.hashing import Hashing
+from ringfence.authz.resources import Finder
 from ringfence.authz.starlette import Survey
 from ringfence.core.asgi import Message, Receive, Send
 from ringfence.core.errors import Refused
 from ringfence.core.event import EventSink
 from ringfence.core.exchange import Exchange, Seams
+from ringfence.core.ownership import Resource
 from ringfence.core.route import Entry
+
+
+class Declared(Protocol):
+    """A database of the application, as ``storage.application`` has it."""
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """What is declared about its rows."""
+        ...
+
+    @property
+    def finders(self) -> Mapping[type, Finder]:
+        """How each class that is declared is found."""
+        ...
 
 
 class Workers(Hashing, Protocol):

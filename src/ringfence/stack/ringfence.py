@@ -9,6 +9,7 @@ import os
 from asyncio import CancelledError
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from os import urandom
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.websockets import WebSocketDisconnect
 
 from ringfence.authn.mail import Mailer
-from ringfence.authz.resources import ResourceLoader
+from ringfence.authz.resources import Finder, Loaded, ResourceLoader
 from ringfence.authz.starlette import Routes, Survey
 from ringfence.core.asgi import ASGIApp, Receive, Scope, Send
 from ringfence.core.codes import Layer
@@ -29,7 +30,7 @@ from ringfence.stack.conversation import Conversation
 from ringfence.stack.explain import explain
 from ringfence.stack.layers import GUARDED, Check, Clock, Factory, Layers, Plan
 from ringfence.stack.lifespan import Lifespan, refused, say
-from ringfence.stack.protocols import Answering, Monitoring
+from ringfence.stack.protocols import Answering, Declared, Monitoring
 from ringfence.storage import Stores
 
 _STARTING: Final = (
@@ -67,7 +68,8 @@ class Ringfence:
             route, by ``"GET,POST /pattern"``.
         whole_folders: By pattern of a mount or of a route with a ``{name:path}``, the reason why
             hidden files, backups and links that leave the folder are served there as well.
-        resources: How each class that ``owner()`` names is loaded.
+        database: The application's own, with what is declared about its rows; or several.
+        resources: By class that ``owner()`` names, a loader of one's own.
         required: Names of further environment variables without which the start is refused.
         layers: Factories of layers that take the place of the guarded ones (``stack.protocols``
             says what a layer has); in demo and test only.
@@ -83,6 +85,7 @@ class Ringfence:
         settings: Settings | None = None,
         policies: Mapping[str, Policy] | None = None,
         whole_folders: Mapping[str, str] | None = None,
+        database: Declared | Iterable[Declared] = (),
         resources: Mapping[type, ResourceLoader] | None = None,
         required: Iterable[str] = (),
         layers: Mapping[Layer, Factory] | None = None,
@@ -95,9 +98,11 @@ class Ringfence:
         self._required: Final = tuple(required)
         self._replaced: Final = dict(layers or {})
         self._clock: Final = clock
+        databases = tuple(database) if isinstance(database, Iterable) else (database,)
         self._plan: Final = Plan(
             routes=Routes(app, policies or {}, whole_folders),
-            loaders=dict(resources or {}),
+            finders=_finders(databases, resources or {}),
+            resources=tuple(chain.from_iterable(each.resources for each in databases)),
             clock=clock,
             stores=stores,
             mailer=mailer,
@@ -276,6 +281,23 @@ class Ringfence:
         if self._layers is None:
             raise LookupError("the stack has not been started")
         return await explain(self._layers, who, method, path, self._clock())
+
+
+def _finders(
+    databases: Iterable[Declared], loaders: Mapping[type, ResourceLoader]
+) -> dict[type, Finder]:
+    """How the resource of each class is found.
+
+    Raises:
+        ConfigurationError: A class is declared twice.
+    """
+    found: dict[type, Finder] = {kind: Loaded(loader) for kind, loader in loaders.items()}
+    for database in databases:
+        if twice := found.keys() & database.finders.keys():
+            names = ", ".join(sorted(kind.__name__ for kind in twice))
+            raise ConfigurationError(f"resources: declared twice: {names}")
+        found.update(database.finders)
+    return found
 
 
 async def _refuse(layers: Layers, exchange: Exchange, refused: Refused, send: Answering) -> None:

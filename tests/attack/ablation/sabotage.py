@@ -45,8 +45,8 @@ SABOTAGES: Final = {
         "Z01",
         (
             "import ringfence.authz.decide as judge\n"
-            "from ringfence.core.policy import Owner\n"
-            "judge._RULES = {**judge._RULES, Owner: lambda *_: judge.ALLOWED}\n"
+            "from ringfence.core.policy import Related\n"
+            "judge._RULES = {**judge._RULES, Related: lambda *_: judge.ALLOWED}\n"
         ),
     ),
     "output": (

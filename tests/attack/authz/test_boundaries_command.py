@@ -154,9 +154,9 @@ def test_a_resource_that_nobody_can_load_is_a_problem(shell: Shell) -> None:
     file = shell.folder / f"{module}.py"
     shell.file("without_loader", file.read_text().replace("Note: Notes()", ""))
     assert shell.run("without_loader:app") == 1
-    assert [line for line in shell.err.splitlines() if "no loader" in line] == [
-        "problem: GET /notes/{note_id}: no loader in resources for Note",
-        "problem: DELETE /notes/{note_id}: no loader in resources for Note",
+    assert [line for line in shell.err.splitlines() if "nothing is declared" in line] == [
+        "problem: GET /notes/{note_id}: nothing is declared about Note, see resources",
+        "problem: DELETE /notes/{note_id}: nothing is declared about Note, see resources",
     ]
 
 

@@ -1,9 +1,19 @@
 """The lock: a weaker policy and a new route fail, whatever else is fine."""
 
+from typing import Any
+
 import pytest
 
-from ringfence.authz.boundaries import Difference, compare, read_lock, rows, write_lock
+from ringfence.authz.boundaries import (
+    Difference,
+    compare,
+    declared,
+    read_lock,
+    rows,
+    write_lock,
+)
 from ringfence.core.errors import ConfigurationError
+from ringfence.core.ownership import Resource
 from ringfence.core.policy import Policy, public, role, signed_in
 from ringfence.core.route import Entry
 
@@ -64,3 +74,38 @@ def test_a_lock_that_cannot_be_read_is_an_error(line: str) -> None:
 def test_a_locked_policy_that_cannot_be_read_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match="not a policy"):
         compare(rows(table(public)), {("/a/{id}", "GET"): "evil or public"})
+
+
+class Note:
+    """Something that belongs to somebody."""
+
+    user_id: Any
+    team_id: Any
+
+
+class Attribute:
+    """An attribute of a mapped class."""
+
+    key = "user_id"
+    class_ = Note
+
+
+MINE = Resource(Note, owner=Attribute())
+SHOWN = Resource(Note, owner=Attribute(), read="public")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ([MINE], [MINE], []),
+        ([MINE], [SHOWN], [("READ", "weaker", True)]),
+        ([SHOWN], [MINE], [("READ", "changed", False)]),
+        ([MINE], [], [("READ", "weaker", True), ("WRITE", "weaker", True)]),
+        ([], [MINE], [("READ", "changed", False), ("WRITE", "changed", False)]),
+    ],
+)
+def test_a_rule_for_rows_fails_where_it_lets_in_more_and_where_it_is_gone(
+    old: list[Resource], new: list[Resource], expected: list[tuple[str, str, bool]]
+) -> None:
+    found = compare(declared(new), read_lock(write_lock(declared(old))))
+    assert [(each.method, each.kind, each.fails) for each in found] == expected

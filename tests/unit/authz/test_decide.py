@@ -5,8 +5,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ringfence.authz.decide import decide
-from ringfence.core.decision import Resource
-from ringfence.core.policy import Policy, aal, owner, public, role, self_only, signed_in
+from ringfence.core.decision import Requested
+from ringfence.core.policy import (
+    Policy,
+    Relation,
+    aal,
+    editor,
+    owner,
+    public,
+    role,
+    self_only,
+    signed_in,
+    viewer,
+)
 from ringfence.core.principal import Principal
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -27,9 +38,10 @@ def alice(**changes: object) -> Principal:
     return Principal(**(values | changes))  # pyright: ignore[reportArgumentType]  # any field may change
 
 
-HERS = Resource(parameters={"id": "alice"}, value=Order(), owner="alice")
-FOREIGN = Resource(parameters={"id": "bob"}, value=Order(), owner="bob")
-MISSING = Resource(parameters={"id": "alice"})
+HERS = Requested(parameters={"id": "alice"}, value=Order(), relation=Relation.OWNER)
+FOREIGN = Requested(parameters={"id": "bob"}, value=Order())
+SHARED = Requested(parameters={"id": "bob"}, value=Order(), relation=Relation.EDITOR)
+MISSING = Requested(parameters={"id": "alice"})
 ADMIN = alice(roles=frozenset({"user", "admin"}))
 ROOT = alice(roles=frozenset({"admin", "superadmin"}))
 DELETE_USER = role("admin") & (role("superadmin") | self_only(by="id"))
@@ -51,6 +63,12 @@ DELETE_USER = role("admin") & (role("superadmin") | self_only(by="id"))
         (owner(Order), ROOT, FOREIGN, "ownership.foreign"),
         (owner(Order) | role("admin"), ADMIN, FOREIGN, "policy.allowed"),
         (owner(Order) | role("admin"), alice(), FOREIGN, "ownership.foreign"),
+        (editor(Order), alice(), HERS, "policy.allowed"),
+        (viewer(Order), alice(), HERS, "policy.allowed"),
+        (viewer(Order), alice(), SHARED, "policy.allowed"),
+        (editor(Order), alice(), SHARED, "policy.allowed"),
+        (owner(Order), alice(), SHARED, "ownership.foreign"),
+        (viewer(Order), alice(), FOREIGN, "ownership.foreign"),
         (self_only(by="id"), alice(), HERS, "policy.allowed"),
         (self_only(by="id"), alice(), FOREIGN, "self.foreign"),
         (DELETE_USER, alice(), HERS, "role.missing"),
@@ -63,7 +81,7 @@ DELETE_USER = role("admin") & (role("superadmin") | self_only(by="id"))
     ],
 )
 def test_a_policy_answers_with_its_reason(
-    policy: Policy, principal: Principal | None, resource: Resource, code: str
+    policy: Policy, principal: Principal | None, resource: Requested, code: str
 ) -> None:
     decision = decide(policy, principal, resource, NOW)
     assert decision.code == code

@@ -7,14 +7,15 @@ from typing import Any, Final
 from starlette.routing import BaseRoute
 
 from ringfence.authz import confirm
-from ringfence.authz.asgi import loaded
+from ringfence.authz.asgi import search
 from ringfence.authz.resources import Plan, plan
 from ringfence.authz.starlette import Survey
 from ringfence.core.asgi import Scope
 from ringfence.core.codes import Layer
-from ringfence.core.decision import Resource
+from ringfence.core.decision import Requested
 from ringfence.core.errors import ConfigurationError, Refused
 from ringfence.core.exchange import Exchange, Seams
+from ringfence.core.policy import Relation
 from ringfence.core.route import Entry
 from ringfence.service import sessions
 from ringfence.stack import protocols
@@ -27,7 +28,7 @@ class CarelessAuthz:
     def __init__(self, parts: Parts) -> None:
         self.seams: Seams = SEAMS
         self._guarded: protocols.Authz = parts.guarded[Layer.AUTHZ](parts)
-        self._loaders = parts.loaders
+        self._finders = parts.finders
 
     def start(self) -> None:
         """Read the routes; they may change as they like."""
@@ -57,9 +58,9 @@ class CarelessAuthz:
         entry = exchange.entry
         if entry is None or entry.policy is None:
             return None
-        chosen = plan(entry.policy, entry, self._loaders)
-        if chosen.loader is None:
-            exchange.resource = Resource(parameters=exchange.match.parameters)
+        chosen = plan(entry.policy, entry, self._finders)
+        if chosen.finder is None:
+            exchange.resource = Requested(parameters=exchange.match.parameters)
             return None
         return _load(exchange, chosen)
 
@@ -70,13 +71,14 @@ class CarelessAuthz:
 
 async def _load(exchange: Exchange, chosen: Plan) -> None:
     """Load the object, for whoever asks: the handler gets one, or there is none."""
-    if chosen.loader is None:
+    if chosen.finder is None:
         return
     parameters = exchange.match.parameters
-    value = await loaded(chosen.loader, parameters[chosen.key])
-    if value is None:
+    key = tuple(parameters[name] for name in chosen.key)
+    found = await search(chosen.finder, key, None, (Relation.STRANGER,))
+    if found is None:
         raise Refused("resource.missing")
-    exchange.resource = Resource(parameters, value, chosen.loader.owner(value))
+    exchange.resource = Requested(parameters, *found)
 
 
 def _any_route(_route: BaseRoute, _scope: Scope) -> None:

@@ -1,13 +1,15 @@
-"""One session a request, and the loader that ``owner(Model)`` stands on."""
+"""One session a request, and the one query by which ``owner(Model)`` finds its row."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import enumerate as enumerate_threads
+from typing import Any
+from uuid import UUID
 
 import pytest
-from sqlalchemy import String
+from sqlalchemy import String, event
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -15,7 +17,9 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from ringfence.core.errors import ConfigurationError, StoreError
 from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange, current
-from ringfence.storage.sqlalchemy import Database
+from ringfence.core.ownership import Resource
+from ringfence.core.policy import Relation
+from ringfence.storage.application.database import Database
 
 
 class Base(DeclarativeBase):
@@ -35,10 +39,32 @@ class Page(Base):
     author: Mapped[str]
 
 
-class Pair(Base):
-    __tablename__ = "pairs"
-    a: Mapped[int] = mapped_column(primary_key=True)
-    b: Mapped[int] = mapped_column(primary_key=True)
+class Part(Base):
+    __tablename__ = "parts"
+    shop: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[str]
+
+
+class Ticket(Base):
+    __tablename__ = "tickets"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[str]
+
+
+class Reading(Base):
+    __tablename__ = "readings"
+    at: Mapped[float] = mapped_column(primary_key=True)
+    user_id: Mapped[str]
+
+
+OWNED = (
+    Resource(Order, owner=Order.user_id),
+    Resource(Page, owner=Page.author),
+    Resource(Part, owner=Part.user_id),
+    Resource(Ticket, owner=Ticket.user_id),
+)
+TICKET = UUID(int=7)
 
 
 class Nowhere:
@@ -60,13 +86,15 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path / 'shop.sqlite'}")
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
-    database = Database(engine)
+    database = Database(engine, OWNED)
     async with request():
         database.session().add_all(
             [
                 Order(id=17, user_id="alice"),
                 Order(id=0, user_id="bob"),
-                Page(slug="a b", author="x"),
+                Page(slug="a b", author="alice"),
+                Part(shop="s", number=1, user_id="alice"),
+                Ticket(id=TICKET, user_id="alice"),
             ]
         )
         await database.session().commit()
@@ -74,18 +102,51 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     await engine.dispose()
 
 
-async def test_the_loader_and_the_handler_see_the_same_object(database: Database) -> None:
-    async with request():
-        order = await database.loader(Order, owner="user_id").load("17")
-        assert order is await database.session().get(Order, 17)
+async def found(
+    database: Database,
+    model: type,
+    *key: str,
+    subject: str | None = "alice",
+    relations: tuple[Relation, ...] = (Relation.OWNER,),
+) -> Any:
+    return await database.finders[model].find(key, subject, relations)
 
 
-async def test_the_owner_is_read_from_the_attribute(database: Database) -> None:
-    loader = database.loader(Order, owner="user_id")
+async def test_the_policy_and_the_handler_see_the_same_object(database: Database) -> None:
     async with request():
-        order = await loader.load("17")
-        assert order is not None
-        assert loader.owner(order) == "alice"
+        value, relation = await found(database, Order, "17")
+        assert value is await database.session().get(Order, 17)
+        assert relation is Relation.OWNER
+
+
+@pytest.mark.parametrize("subject", ["bob", "", None])
+async def test_a_row_of_somebody_else_is_not_found(database: Database, subject: str | None) -> None:
+    """Issue 10: one query, and a foreign row is to it what a missing one is."""
+    async with request():
+        assert await found(database, Order, "17", subject=subject) is None
+
+
+async def test_whom_the_policy_lets_in_anyway_gets_the_row_and_what_he_is_to_it(
+    database: Database,
+) -> None:
+    anybodys = (Relation.STRANGER, Relation.OWNER)
+    async with request():
+        for subject, relation in (("bob", Relation.STRANGER), ("alice", Relation.OWNER)):
+            row = await found(database, Order, "17", subject=subject, relations=anybodys)
+            assert row.relation is relation
+
+
+async def test_one_query_finds_it(database: Database) -> None:
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        asked.append(statement)
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    async with request():
+        assert await found(database, Order, "17")
+    (statement,) = asked
+    assert "orders.id = ? AND orders.user_id = ?" in statement
 
 
 @pytest.mark.parametrize(
@@ -96,13 +157,39 @@ async def test_a_key_that_is_missing_or_not_canonical_finds_nothing(
 ) -> None:
     """What is judged and what is used cannot differ in spelling; no key is an error."""
     async with request():
-        assert await database.loader(Order, owner="user_id").load(key) is None
+        assert await found(database, Order, key) is None
 
 
-async def test_zero_and_string_keys_are_keys(database: Database) -> None:
+@pytest.mark.parametrize(
+    ("model", "key"),
+    [(Page, ["a b"]), (Part, ["s", "1"]), (Ticket, [str(TICKET)])],
+)
+async def test_keys_are_strings_too_and_uuids_and_of_several_parts(
+    database: Database, model: type, key: list[str]
+) -> None:
     async with request():
-        assert await database.loader(Order, owner="user_id").load("0") is not None
-        assert await database.loader(Page, owner="author").load("a b") is not None
+        assert await found(database, model, *key)
+
+
+@pytest.mark.parametrize(
+    ("model", "key"),
+    [
+        (Page, ["a b\x00"]),
+        (Part, ["s", "01"]),
+        (Part, ["t", "1"]),
+        (Ticket, [str(TICKET).replace("-", "")]),
+        (Ticket, ["7"]),
+    ],
+)
+async def test_another_spelling_of_such_a_key_finds_nothing(
+    database: Database, model: type, key: list[str]
+) -> None:
+    async with request():
+        assert await found(database, model, *key) is None
+
+
+async def test_the_names_of_a_key_are_those_of_the_attributes(database: Database) -> None:
+    assert database.finders[Part].key == ("shop", "number")
 
 
 async def test_what_was_not_committed_is_gone_with_the_request(database: Database) -> None:
@@ -136,7 +223,7 @@ async def test_a_database_that_fails_refuses_and_lets_nobody_in(tmp_path: Path) 
     engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/missing/shop.sqlite")
     async with request():
         with pytest.raises(StoreError):
-            await Database(engine).loader(Order, owner="user_id").load("17")
+            await found(Database(engine, OWNED), Order, "17")
     await engine.dispose()
     for thread in set(enumerate_threads()) - before:
         thread.join(10)  # aiosqlite's, of the connection that failed: it still tells this loop
@@ -146,16 +233,14 @@ async def test_a_key_that_the_column_cannot_hold_is_no_error_of_the_database() -
     """PostgreSQL answers an integer out of range with an error, which would be 503."""
     engine = create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none")
     async with request():
-        assert await Database(engine).loader(Order, owner="user_id").load(str(2**31)) is None
+        assert await found(Database(engine, OWNED), Order, str(2**31)) is None
 
 
-@pytest.mark.parametrize(("model", "owner"), [(Pair, "a"), (Order, "nobody")])
-def test_a_model_that_cannot_be_loaded_by_one_key_is_a_configuration_error(
-    model: type, owner: str
-) -> None:
-    database = Database(create_async_engine("sqlite+aiosqlite://"))
-    with pytest.raises(ConfigurationError):
-        database.loader(model, owner=owner)
+def test_a_key_that_no_path_can_name_is_a_configuration_error() -> None:
+    readings = [Resource(Reading, owner=Reading.user_id)]
+    database = Database(create_async_engine("sqlite+aiosqlite://"), readings)
+    with pytest.raises(ConfigurationError, match=r"readings\.at"):
+        _ = database.finders
 
 
 async def test_a_pool_that_is_exhausted_is_a_store_error(tmp_path: Path) -> None:
@@ -167,9 +252,9 @@ async def test_a_pool_that_is_exhausted_is_a_store_error(tmp_path: Path) -> None
         max_overflow=0,
         pool_timeout=0.01,
     )
-    loader = Database(engine).loader(Order, owner="user_id")
+    database = Database(engine, OWNED)
     async with engine.connect(), request():
         with pytest.raises(StoreError) as raised:
-            await loader.load("1")
+            await found(database, Order, "1")
     assert raised.value.facts["reason"] == "TimeoutError"
     await engine.dispose()

@@ -1,0 +1,131 @@
+"""Whose rows a class holds, declared once.
+
+Everything that asks whose something is comes from this value: the check of a route
+(``owner(Order)``), what a SELECT sees and an UPDATE touches, the views of SQLite and the policies
+of PostgreSQL, and the boundary map. It has no behaviour of its own.
+
+    Resource(Order, owner=Order.user_id)
+    Resource(Post, owner=Post.user_id, read="public")
+    Resource(Line, via=Line.invoice)
+    Resource(Plan, tenant=Plan.team_id, members=Members(Member.team_id, Member.user_id))
+    Resource(Note, owner=Note.user_id, shares=Shares(Share.note_id, Share.user_id, Share.level))
+
+Attributes are those of a mapped class (``Order.user_id``). Nothing here needs SQLAlchemy.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias
+
+from ringfence.core.errors import ConfigurationError
+
+#: How far a right reaches: from the owner to anybody. ``members`` are those of the row's tenant.
+Circle: TypeAlias = Literal["owner", "members", "signed_in", "public"]
+
+
+class Attribute(Protocol):
+    """An attribute of a mapped class, as the class has it."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def class_(self) -> Any: ...  # noqa: ANN401  # the class that has it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Members:
+    """A table of who belongs to which tenant. It is asked each time; no token is trusted for it."""
+
+    tenant: Attribute
+    subject: Attribute
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shares:
+    """A table of rows that are shared with somebody, one row for each.
+
+    Args:
+        row: The foreign key to the shared row.
+        subject: With whom it is shared.
+        level: What that person may: ``editor`` to change the row as well, anything else to read
+            it. Without it everybody here may only read.
+        editor: The value of ``level`` that means an editor.
+    """
+
+    row: Attribute
+    subject: Attribute
+    level: Attribute | None = None
+    editor: str = "editor"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resource:
+    """Whose the rows of ``kind`` are, and who may read and change them.
+
+    Args:
+        kind: A mapped class.
+        owner: The column with the subject to whom a row belongs.
+        tenant: The column with the tenant that a row is of. It is a wall: nobody but its members
+            has any part in the row, whatever else is declared (a public row apart).
+        members: Who belongs to which tenant.
+        via: The relationship to the parent. A row is whose its parent is, and the parent is
+            declared as well. In place of ``owner`` and ``tenant``.
+        shares: With whom single rows are shared.
+        read: Who may read every row, beside those with whom it is shared. Where it is not given:
+            the owner; the members, where there is no owner; as the parent says, where there is one.
+        write: Who may change and delete a row; as for ``read``, and never wider than members.
+
+    Raises:
+        ConfigurationError: Nothing says whose a row is, or two things do.
+    """
+
+    kind: type
+    owner: Attribute | None = None
+    tenant: Attribute | None = None
+    members: Members | None = None
+    via: Attribute | None = None
+    shares: Shares | None = None
+    read: Circle | None = None
+    write: Literal["owner", "members"] | None = None
+
+    def __post_init__(self) -> None:
+        alone, circles = self.owner is None and self.tenant is None, (self.read, self.write)
+        mistakes = {
+            "owner=, tenant= or via= says whose its rows are": alone and self.via is None,
+            "via= stands in place of owner= and tenant=": not alone and self.via is not None,
+            "tenant= and members= go together": (self.tenant is None) != (self.members is None),
+            "no owner is declared": self.owner is None and "owner" in circles,
+            "no members are declared": self.tenant is None and "members" in circles,
+        }
+        name = self.kind.__name__
+        if problems := [f"Resource({name}): {words}" for words, is_so in mistakes.items() if is_so]:
+            raise ConfigurationError(*problems)
+
+    @property
+    def reads(self) -> str:
+        """Who may read a row, as a formula for ``boundaries.lock``."""
+        if self.read in ("public", "signed_in"):
+            return self.read
+        return self._formula(self.read, "viewer", "editor")
+
+    @property
+    def writes(self) -> str:
+        """Who may change a row, as ``reads``."""
+        return self._formula(self.write, "editor")
+
+    def _formula(self, circle: Circle | None, *levels: str) -> str:
+        wall = f"member({self.tenant.key})" if self.tenant is not None else ""
+        if self.via is not None:
+            own = f"parent({self.via.key})"
+        elif self.owner is not None and circle != "members":
+            own = f"owner({self.owner.key})"
+        else:
+            return wall
+        granted = [own]
+        if self.shares is not None:
+            table = self.shares.row.class_.__name__
+            given = levels if self.shares.level is not None else levels[:-1]
+            granted += [f"{level}({table})" for level in given]
+        joined = " | ".join(granted)
+        if wall:
+            return f"{wall} & ({joined})" if len(granted) > 1 else f"{wall} & {joined}"
+        return joined

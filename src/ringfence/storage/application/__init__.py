@@ -1,0 +1,1 @@
+"""The application's own SQLAlchemy database: its declarations, its sessions, its resources."""
