@@ -62,6 +62,11 @@ class Admission(Generic[T]):
         self._strangers = 0  # of those running
         self._queues: Final[tuple[deque[T], deque[T]]] = (deque(), deque())
 
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many have started, and how many wait."""
+        return self._running, sum(map(len, self._queues))
+
     def start(self, *, reserved: bool) -> bool:
         """Take a worker, if one is free for this kind."""
         free = self._running < self._limits.workers

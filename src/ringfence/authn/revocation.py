@@ -23,6 +23,7 @@ class Revocation:
     """One entry of the feed: a session that ended, or an account's new versions."""
 
     number: int = field(compare=False)  # its place in the feed
+    at: datetime | None = field(default=None, compare=False)  # when it was committed
     session: str | None = None
     account: str | None = None
     token_version: int = 0

@@ -23,6 +23,7 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 T = TypeVar("T")
 
 _MOST_FILE_BYTES: Final = 65_536
+_LAST_PORT: Final = 65_535
 
 PREFIX: Final = "RINGFENCE_"
 
@@ -67,6 +68,14 @@ class SqlGuard(StrEnum):
     TAINTED = "tainted"  # of that, only what has a word of the request in it
 
 
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """An address to listen on, and the ports of which each worker takes the first free one."""
+
+    host: str
+    ports: range
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can be set. Made by ``parse``; in tests by hand."""
@@ -82,6 +91,7 @@ class Settings:
     mail_from: str = "noreply@localhost"
     log: str = "-"  # "-" is standard output, else a file
     access_log: bool = False  # a line for every request as well
+    metrics: Listen | None = None  # where what is counted can be read
     log_level: str = ""  # "" means INFO in production, DEBUG elsewhere
     tenant: str = "default"
     body_limit_bytes: int = 1_048_576
@@ -126,6 +136,7 @@ def parse(environ: Mapping[str, str], *, required: Iterable[str] = ()) -> Settin
         log=reader.one("LOG", str, "-"),
         log_level=reader.one("LOG_LEVEL", _log_level, ""),
         access_log=reader.one("ACCESS_LOG", _switch, False),  # noqa: FBT003  # as SIGN_UP
+        metrics=reader.one("METRICS", _listen, None),
         tenant=reader.one("TENANT", _name, "default"),
         body_limit_bytes=reader.one("BODY_LIMIT_BYTES", _positive, 1_048_576),
         sql_guard=reader.one("SQL_GUARD", SqlGuard, SqlGuard.STRICT),
@@ -267,6 +278,13 @@ REFERENCE: Final[Mapping[str, Reference]] = MappingProxyType(
         "ACCESS_LOG": Reference(
             _ON_OR_OFF, "off", "whether every request is a line in the log, beside the events"
         ),
+        "METRICS": Reference(
+            "PORT, ADDRESS:PORT or ADDRESS:PORT-PORT; open: in front of an address that is not "
+            "loopback",
+            "off",
+            "where Prometheus reads what is counted (docs/watch.md); a range gives each worker a "
+            "port of its own",
+        ),
         "TENANT": Reference(
             "ASCII letters, digits and hyphens", "default", "part of every salt; never change it"
         ),
@@ -394,6 +412,23 @@ def _days(most: int, *, least: int = 1) -> Callable[[str], timedelta]:
         return timedelta(days=int(text))
 
     return convert
+
+
+def _listen(text: str) -> Listen:
+    """An address beyond loopback is taken only where ``open:`` says that this is meant."""
+    host, _, ports = text.removeprefix("open:").rpartition(":")
+    first, dash, last = ports.partition("-")
+    end = _port(last if dash else first) + 1
+    listen = Listen(host.strip("[]") or "127.0.0.1", range(_port(first), end))
+    beyond = not ipaddress.ip_address(listen.host).is_loopback
+    if not listen.ports or beyond != text.startswith("open:"):
+        raise ValueError
+    return listen
+
+
+def _port(text: str) -> int:
+    number = _positive(text)
+    return number if number <= _LAST_PORT else _malformed()
 
 
 def _malformed() -> NoReturn:

@@ -30,6 +30,12 @@ def watch(exchange: Exchange, send: Send) -> Send:
     return watched
 
 
+def method(exchange: Exchange) -> str:
+    """The method of the request; ``WEBSOCKET`` for one that has none."""
+    asked: str = exchange.scope.get("method", "WEBSOCKET")
+    return asked
+
+
 def record(exchange: Exchange, seconds: float) -> dict[str, Any]:
     """What is written of a request that took ``seconds``, once it is over.
 
@@ -41,7 +47,7 @@ def record(exchange: Exchange, seconds: float) -> dict[str, Any]:
         "logger": "access",
         "request_id": exchange.request_id,
         "client": bounded(exchange.client),
-        "method": exchange.scope.get("method", "WEBSOCKET"),
+        "method": method(exchange),
         "status": exchange.status,
         "milliseconds": round(seconds * 1000, 3),
     }

@@ -26,6 +26,7 @@ from ringfence.monitoring import access, crash
 from ringfence.monitoring.detectors import Detectors
 from ringfence.monitoring.journal import Journal, open_journal
 from ringfence.monitoring.logs import redact_records
+from ringfence.monitoring.metrics import Metrics
 from ringfence.monitoring.rate import Rate, Summary
 from ringfence.monitoring.record import record
 from ringfence.monitoring.redaction import Redactor
@@ -51,6 +52,7 @@ class Monitor:
         settings: Of the site: where the log goes, and how much of it.
         journal: Where lines go, in place of the log that the settings name.
         clock: Seconds that do not jump, for the rate.
+        metrics: Counts events and requests, if they are counted.
 
     Raises:
         ConfigurationError: The log cannot be opened.
@@ -64,10 +66,13 @@ class Monitor:
         *,
         journal: Journal | None = None,
         clock: Callable[[], float] = time.monotonic,
+        metrics: Metrics | None = None,
     ) -> None:
         self._least: Final = _SEVERITY[_level(settings)]
         self._clock: Final = clock
         self._access: Final = settings.access_log
+        self._metrics: Final = metrics
+        self._watches: Final = self._access or metrics is not None
         self._journal: Final = journal or open_journal(settings.log)
         self._rate: Final = Rate()
         self._detectors: Final = Detectors()
@@ -109,22 +114,25 @@ class Monitor:
 
     def watch(self, exchange: Exchange, send: Send) -> Send:
         """Begin to take the time of a request; ``send`` for its answer, or one that is watched."""
-        if not self._access:
+        if not self._watches:
             return send
         exchange.began = self._clock()
         return access.watch(exchange, send)
 
     def ended(self, exchange: Exchange) -> None:
-        """Write down that a request is over, if requests are written down."""
-        if not self._access:
+        """Count a request that is over, and write it down, if that is asked for."""
+        if not self._watches:
             return
         seconds = self._clock() - exchange.began
-        try:
-            with self._lock:
-                self._journal.request(access.record(exchange, seconds))
-        except Exception:  # noqa: BLE001  # the request was answered
-            self._journal.lost += 1
-        self._later()
+        if self._metrics is not None:
+            self._metrics.request(
+                exchange.entry.pattern if exchange.entry else "",
+                access.method(exchange),
+                exchange.status,
+                seconds,
+            )
+        if self._access:
+            self._write_request(exchange, seconds)
 
     def redacted(self, text: str) -> str:
         """``text`` of the application as it may be written down elsewhere."""
@@ -150,10 +158,20 @@ class Monitor:
             self._restore()
             self._restore = None
 
+    def _write_request(self, exchange: Exchange, seconds: float) -> None:
+        try:
+            with self._lock:
+                self._journal.request(access.record(exchange, seconds))
+        except Exception:  # noqa: BLE001  # the request was answered
+            self._journal.lost += 1
+        self._later()
+
     def _take(self, event: Event, exchange: Exchange | None) -> None:
         try:
             with self._lock:
                 for each in (event, *self._detectors.notice(event, self._clock())):
+                    if self._metrics is not None:
+                        self._metrics.event(each)
                     if _SEVERITY[each.code.level] >= self._least:
                         self._admit(each, exchange)
         except Exception:  # noqa: BLE001  # an event must not take its request down

@@ -43,6 +43,11 @@ class HashingPool:
         running.add_done_callback(give_back)
         return await asyncio.wrap_future(running)
 
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many are hashed, and how many wait."""
+        return self._admission.load
+
     def close(self) -> None:
         """Take no more jobs; what runs is finished."""
         self._threads.shutdown(wait=False, cancel_futures=True)

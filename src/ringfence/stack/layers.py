@@ -30,12 +30,15 @@ from ringfence.core.route import Entry
 from ringfence.core.seam import Seam, compose
 from ringfence.core.settings import Settings
 from ringfence.monitoring import asgi as monitoring
+from ringfence.monitoring.metrics import Metrics
 from ringfence.network import asgi as network
 from ringfence.output import asgi as output
 from ringfence.service.app import Service
 from ringfence.service.hashing import HashingPool
 from ringfence.service.mailers import open_mailer
 from ringfence.stack import protocols
+from ringfence.stack.gauges import Probe, measure, observed
+from ringfence.stack.listener import Listener
 from ringfence.stack.reload import Reload
 from ringfence.storage import Stores, open_stores
 from ringfence.storage.keys import KeyFolder, load_or_create, open_keys
@@ -59,6 +62,7 @@ class Parts:
     clock: Clock
     routes: Routes  # the application's
     finders: Mapping[type, Finder]
+    metrics: Metrics | None = None  # if anything is counted
     own: tuple[Entry, ...] = ()  # the service's routes; for authz, which is made last
     guarded: Mapping[Layer, Factory]  # the guarded layers, for whoever wraps one
 
@@ -87,7 +91,7 @@ GUARDED: Final[Mapping[Layer, Factory]] = MappingProxyType(
         Layer.AUTHN: _authn,
         Layer.AUTHZ: _authz,
         Layer.OUTPUT: lambda parts: output.Output(parts.settings),
-        Layer.MONITORING: lambda parts: monitoring.Monitor(parts.settings),
+        Layer.MONITORING: lambda parts: monitoring.Monitor(parts.settings, metrics=parts.metrics),
     }
 )
 
@@ -105,6 +109,7 @@ class Layers:
     service: Service
     parts: Parts
     reload: Reload
+    listener: Listener | None = None  # where what is counted can be read
     _hooks: ExitStack = field(default_factory=ExitStack)
 
     @property
@@ -154,6 +159,8 @@ class Layers:
         """Finish what is under way, then let go."""
         self.stop()
         await self.reload.stop()
+        if self.listener is not None:
+            await self.listener.close()
         await self.service.close()
         self.parts.hashing.close()
         await self.parts.stores.close()
@@ -198,6 +205,8 @@ class Plan:
         try:
             keys = KeyRing(await open_keys(settings.keys, stores), KeyFolder(settings.keys).news)
             layers = self._layers(self._parts(settings, stores, keys))
+            if layers.listener is not None:
+                await layers.listener.open()
             layers.monitoring.start()
         except BaseException:
             await stores.close()
@@ -215,9 +224,11 @@ class Plan:
         return Survey([*layer.entries], problems, resources=self.resources)
 
     def _parts(self, settings: Settings, stores: Stores, keys: KeyRing) -> Parts:
+        metrics = Metrics() if settings.metrics else None
         return Parts(
             settings=settings,
-            stores=stores,
+            stores=stores if metrics is None else observed(stores, metrics, self.clock),
+            metrics=metrics,
             keys=keys,
             hashing=HashingPool(),
             mailer=self.mailer or open_mailer(settings, self.clock),
@@ -247,7 +258,23 @@ class Plan:
             service=service,
             parts=parts,
             reload=Reload(parts.keys, parts.stores.fingerprints, monitoring, parts.clock),
+            listener=_listener(parts, monitoring),
         )
+
+
+def _listener(parts: Parts, monitoring: protocols.Monitoring) -> Listener | None:
+    """Where what is counted can be read, if it is."""
+    if parts.metrics is None or parts.settings.metrics is None:
+        return None
+    metrics = parts.metrics
+    measure(metrics, parts.hashing, monitoring)
+    probe = Probe(parts.stores.ping, metrics)
+
+    async def answer() -> str:
+        await probe.ask()
+        return metrics.exposition()
+
+    return Listener(parts.settings.metrics, answer)
 
 
 def _service(parts: Parts, flows: Flows, ping: Callable[[], Awaitable[None]]) -> Service:

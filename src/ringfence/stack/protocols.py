@@ -38,6 +38,11 @@ class Declared(Protocol):
 class Workers(Hashing, Protocol):
     """Where passwords are hashed, until it is closed."""
 
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many are hashed, and how many wait."""
+        ...
+
     def close(self) -> None: ...
 
 

@@ -334,7 +334,7 @@ class MemoryRevocations:
 
     async def read(self, after: int) -> Sequence[Revocation]:
         self._read = self._tables.appended
-        return [entry for _, entry in self._tables.feed if entry.number > after]
+        return [replace(e, at=at) for at, e in self._tables.feed if e.number > after]
 
 
 def open_memory(session_idle: timedelta, clock: Clock) -> Stores:

@@ -37,7 +37,9 @@ REFRESH: Final = (
     " LEFT JOIN refresh_tokens AS c ON c.parent = t.digest"
 )
 LINK: Final = "SELECT digest, purpose, login, name, created_us, expires_us FROM links"
-REVOCATION: Final = "SELECT id, session, account, token_version, role_version FROM revocations"
+REVOCATION: Final = (
+    "SELECT id, session, account, token_version, role_version, at_us FROM revocations"
+)
 
 
 def microseconds(at: datetime) -> int:
@@ -128,6 +130,7 @@ def revocation(row: Row) -> Revocation:
         account=row[2],
         token_version=row[3],
         role_version=row[4],
+        at=moment(row[5]),
     )
 
 

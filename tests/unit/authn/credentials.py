@@ -26,6 +26,10 @@ class Inline:
         self.jobs.append(reserved)
         return job()
 
+    @property
+    def load(self) -> tuple[int, int]:
+        return 0, 0
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -170,3 +170,46 @@ def test_a_file_of_a_setting_that_does_not_exist_stops_the_start() -> None:
     assert problems(GOOD | {"RINGFENCE_DATABAS_FILE": "/x"}) == (
         "RINGFENCE_DATABAS_FILE is not known; RINGFENCE_DATABASE_FILE is",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "ports"),
+    [
+        ("9464", "127.0.0.1", range(9464, 9465)),
+        ("127.0.0.1:9464", "127.0.0.1", range(9464, 9465)),
+        ("[::1]:9464-9467", "::1", range(9464, 9468)),
+        ("127.0.0.1:65535", "127.0.0.1", range(65535, 65536)),
+        ("open:10.0.0.5:9464", "10.0.0.5", range(9464, 9465)),
+        ("open:0.0.0.0:9464", "0.0.0.0", range(9464, 9465)),  # noqa: S104  # the point
+    ],
+)
+def test_where_metrics_are_read(text: str, host: str, ports: range) -> None:
+    metrics = parse(GOOD | {"RINGFENCE_METRICS": text}).metrics
+    assert metrics is not None
+    assert (metrics.host, metrics.ports) == (host, ports)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.0.0.0:9464",
+        "10.0.0.5:9464",
+        "[::]:9464",
+        "open:127.0.0.1:9464",
+        "open:9464",
+        "shop.example:9464",
+        "127.0.0.1",
+        "127.0.0.1:0",
+        "127.0.0.1:65536",
+        "127.0.0.1:9467-9464",
+        "127.0.0.1:9464-",
+        "",
+    ],
+)
+def test_metrics_are_not_shown_to_other_machines_unless_that_is_said(text: str) -> None:
+    (problem,) = problems(GOOD | {"RINGFENCE_METRICS": text})
+    assert problem.startswith("RINGFENCE_METRICS is malformed: PORT, ADDRESS:PORT")
+
+
+def test_metrics_are_off_by_default() -> None:
+    assert parse(GOOD).metrics is None
