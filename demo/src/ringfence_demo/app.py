@@ -37,6 +37,7 @@ from ringfence import (
     self_only,
     signed_in,
 )
+from ringfence_demo import handover
 from ringfence_demo.models import Order, Post, Product, Upload
 from ringfence_demo.shop import Session, Shop, TheShop
 
@@ -334,7 +335,7 @@ def build(shop: Shop) -> FastAPI:
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.shop = shop
     # Lists of routes are sealed with the application; each has its own.
-    app.include_router(APIRouter(routes=[*router.routes]))
+    app.include_router(APIRouter(routes=[*router.routes, *handover.router.routes]))
     # The lesson: whatever lies in the folder is served, and whatever a link in it leads to.
     app.mount("/static", StaticFiles(directory=shop.static, follow_symlink=True))
     return app

@@ -29,14 +29,23 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from ringfence.attack.observed import Locked, Traced
+from ringfence.attack.observed import Locked, MovedClock, Traced
 from ringfence.core.errors import RingfenceError
 from ringfence.core.settings import Environment, Settings, parse
 from ringfence_demo import names, nobody
 from ringfence_demo.arguments import add_arguments
 from ringfence_demo.data import Databases, DataFolder
 from ringfence_demo.guarded import guard, settings
-from ringfence_demo.hurried import MethodOverride, RequestLog, grow, leave_behind
+from ringfence_demo.hurried import (
+    AnyOrigin,
+    Language,
+    MethodOverride,
+    RequestLog,
+    Unpacked,
+    grow,
+    leave_behind,
+    trust_headers,
+)
 from ringfence_demo.postgres import PrivatePostgres, prepare
 from ringfence_demo.seed import first_start
 from ringfence_demo.server import bind, serve
@@ -50,6 +59,7 @@ def main() -> int:
     add_arguments(parser)
     parser.add_argument("--traces", type=Path, required=True)
     parser.add_argument("--people", type=Path, required=True, help="logins and keys, as JSON")
+    parser.add_argument("--clock", type=Path, required=True)
     parser.add_argument("--open", type=int, action="append", default=[], metavar="PORT")
     arguments = parser.parse_args()
     try:
@@ -72,6 +82,7 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     configured = _settings(folder, databases, listening.getsockname()[1])
     first_start(folder, databases, configured, json.loads(arguments.people.read_text()))
+    trust_headers()
     names.install()
     pages, static = nobody.copies(folder.root)
     leave_behind(folder, static)
@@ -84,11 +95,13 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
         pages=pages,
         static=static,
         off=arguments.off,
+        clock=MovedClock(arguments.clock),
     )
     app = guarded.app
     if not isinstance(app, FastAPI):
         raise TypeError("the shop is no FastAPI application")
-    app.add_middleware(MethodOverride)
+    for helper in (MethodOverride, Unpacked, Language, AnyOrigin):
+        app.add_middleware(helper)
     app.add_middleware(RequestLog, file=folder.requests)
 
     def ready() -> None:

@@ -5,7 +5,6 @@ Nothing here touches a disk or a socket before the application starts.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,8 @@ from ringfence.boundary.urls.outbound import Endpoint
 from ringfence.core.codes import Layer
 from ringfence.core.exchange import current
 from ringfence.core.settings import Settings, parse
+from ringfence.stack.layers import Clock
+from ringfence.stack.ringfence import utc_now
 from ringfence.storage import open_stores
 from ringfence_demo.app import build
 from ringfence_demo.arguments import FOLDER
@@ -39,6 +40,7 @@ class Accounts:
     """The shop's people, in Ringfence's account store."""
 
     store: AccountStore
+    clock: Clock
 
     async def name(self, account_id: str) -> str:
         """The name given at sign-up, else the part of the login before the ``@``."""
@@ -49,10 +51,19 @@ class Accounts:
 
     async def disable(self, account_id: str) -> None:
         """Close an account: every session and token of it dies. Raises LookupError."""
-        await self.store.disable(account_id, datetime.now(UTC))
-        exchange = current.get()
-        if exchange is not None:
-            exchange.sink.emit(exchange.event("account.disabled", {"account": account_id}))
+        await self.store.disable(account_id, self.clock())
+        _tell("account.disabled", account=account_id)
+
+    async def set_roles(self, account_id: str, roles: frozenset[str]) -> None:
+        """Replace somebody's roles: tokens that say the old ones die. Raises LookupError."""
+        await self.store.set_roles(account_id, roles)
+        _tell("account.roles", account=account_id, roles=" ".join(sorted(roles)))
+
+
+def _tell(code: str, **facts: str) -> None:
+    exchange = current.get()
+    if exchange is not None:
+        exchange.sink.emit(exchange.event(code, facts))
 
 
 def settings(
@@ -87,6 +98,7 @@ def guard(
     pages: Path = PAGES,
     static: Path = STATIC,
     off: Iterable[Layer] = (),
+    clock: Clock = utc_now,
 ) -> Ringfence:
     """The guarded shop.
 
@@ -99,13 +111,14 @@ def guard(
         pages: The shop's own pages, or a copy of them.
         static: As ``pages``.
         off: Layers in whose place careless ones stand.
+        clock: The time.
     """
     database = Database(create_async_engine(databases.shop), OWNERSHIP)
-    stores = open_stores(settings.database, session_idle=settings.session_idle)
+    stores = open_stores(settings.database, session_idle=settings.session_idle, clock=clock)
     shop = Shop(
         database=database,
         folder=folder,
-        people=Accounts(stores.accounts),
+        people=Accounts(stores.accounts, clock),
         pages=pages,
         static=static,
         outbound=Outbound(ports=frozenset({80, 443, *ports}), also=frozenset(reachable)),
@@ -117,6 +130,7 @@ def guard(
         database=database,
         stores=stores,
         layers=careless(*off),
+        clock=clock,
     )
 
 

@@ -4,11 +4,14 @@ Each is a mistake that real applications make outside of their handlers, in ever
 alike: a form helper that lets a link delete things (ATTACKS H06), and, once the shop is running and
 its boundary is drawn, routes for debugging (Z04), documentation, and the folder of the deployment
 itself (H10). No policy is declared for any of them. Then what deployments, editors and databases
-leave in the folder that is public (H10), and a log of whole requests, secrets and all (M01).
+leave in the folder that is public (H10), headers with words of the request in them (I08, O06),
+bodies that are unpacked (H08), and a log of whole requests, secrets and all (M01).
 """
 
 import contextlib
 import logging
+import re
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +20,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import select
 from starlette.staticfiles import StaticFiles
+from uvicorn.protocols.http import httptools_impl
 
 from ringfence.core.asgi import ASGIApp, Message, Receive, Scope, Send
 from ringfence_demo.data import DataFolder
@@ -43,6 +47,69 @@ class MethodOverride:
             if method:
                 scope = {**scope, "method": method.upper()}
         await self._app(scope, receive, send)
+
+
+class Unpacked:
+    """A body that is compressed is unpacked, however large it becomes (H08)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Unpack it before anybody reads it."""
+        packed = (b"content-encoding", b"gzip") in scope.get("headers", ())
+        await self._app(scope, _unpacking(receive) if packed else receive, send)
+
+
+def _unpacking(receive: Receive) -> Receive:
+    unpacker = zlib.decompressobj(wbits=31)  # gzip
+
+    async def unpacked() -> Message:
+        message = await receive()
+        return {**message, "body": unpacker.decompress(message.get("body", b""))}
+
+    return unpacked
+
+
+class Language:
+    """``?lang=`` is told in a header and kept in a cookie, whatever it is (I08)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add both to the answer."""
+        named = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("lang", [""])[0]
+        language = named.encode("latin-1", "replace")
+        added = [(b"content-language", language), (b"set-cookie", b"lang=" + language)]
+        await self._app(scope, receive, adding(added, send) if named else send)
+
+
+class AnyOrigin:
+    """Every origin may read every answer (O06): so the front end works wherever it is tried."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the origin back."""
+        origin = dict(scope.get("headers", ())).get(b"origin")
+        added = [
+            (b"access-control-allow-origin", origin or b"*"),
+            (b"access-control-allow-credentials", b"true"),
+        ]
+        await self._app(scope, receive, adding(added, send) if origin else send)
+
+
+def adding(headers: list[tuple[bytes, bytes]], send: Send) -> Send:
+    """``send``, with more headers."""
+
+    async def added(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *headers]}
+        await send(message)
+
+    return added
 
 
 class RequestLog:
@@ -90,6 +157,15 @@ LEFT_BEHIND: Final = {
     ".settings.py.swp": "b0VIM canary-editor-swap",
     ".DS_Store": "Bud1 canary-desktop",
 }
+
+
+def trust_headers() -> None:
+    """Have the server write headers as they come (I08).
+
+    Our uvicorn ends an answer with a control character in a header by itself. Not every server
+    does, so this stands for one that does not.
+    """
+    httptools_impl.HEADER_VALUE_RE = re.compile(rb"(?!)")  # fits nothing
 
 
 def leave_behind(folder: DataFolder, static: Path) -> None:

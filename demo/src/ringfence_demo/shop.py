@@ -26,6 +26,10 @@ class People(Protocol):
         """Close an account. Raises LookupError if there is none."""
         ...
 
+    async def set_roles(self, account_id: str, roles: frozenset[str]) -> None:
+        """Replace somebody's roles. Raises LookupError if there is no such account."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shop:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from ringfence.attack.unproven import UnavailableError, UnprovenError
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, BrowserContext, Dialog, Page, Playwright
+    from playwright.async_api import Browser, BrowserContext, Dialog, Page, Playwright, Route
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS: Final = (
@@ -56,6 +56,17 @@ class Visit:
                 return True
             await asyncio.sleep(_BETWEEN_SECONDS)
         return happens(self)
+
+    async def carry(self, address: str, *headers: tuple[str, str]) -> None:
+        """Add ``headers`` to what the page asks of ``address``, as a browser adds cookies.
+
+        The page knows nothing of them, and asks for no leave to send them (a CORS preflight).
+        """
+
+        async def add(route: "Route") -> None:
+            await route.continue_(headers={**route.request.headers, **dict(headers)})
+
+        await self.page.route(f"{address}/**", add)
 
 
 class Chromium:

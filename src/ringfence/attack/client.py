@@ -87,7 +87,7 @@ class Client:
         request = httpx2.Request(
             method,
             self.address,
-            headers=[*sent, (MARK, mark), (KEY, self.key)],
+            headers=[_octets(header) for header in (*sent, (MARK, mark), (KEY, self.key))],
             content=body or None,
             extensions={"target": target.encode("latin-1"), "timeout": _TIMEOUT},
         )
@@ -130,6 +130,12 @@ class Client:
         return found
 
 
+def _octets(header: tuple[str, str]) -> tuple[bytes, bytes]:
+    """Name and value as they stand on the wire (RFC 9110 5.5)."""
+    name, value = header
+    return name.encode("latin-1"), value.encode("latin-1")
+
+
 def bearer(token: str) -> tuple[str, str]:
     """The header that shows an access token."""
     return ("Authorization", f"Bearer {token}")
@@ -149,3 +155,13 @@ def file_form(field: str, name: str, content: bytes, kind: str) -> tuple[Headers
     )
     body = head.encode() + content + f"\r\n--{_PARTS}--\r\n".encode()
     return [("Content-Type", f"multipart/form-data; boundary={_PARTS}")], body
+
+
+def more_files(count: int, size_bytes: int) -> bytes:
+    """What ends a file's content in ``file_form``, and adds so many more files to the form."""
+    return b"".join(
+        f"\r\n--{_PARTS}\r\n"
+        f'Content-Disposition: form-data; name="more{number}"; filename="more"\r\n\r\n'.encode()
+        + b"x" * size_bytes
+        for number in range(count)
+    )

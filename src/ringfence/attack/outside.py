@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from ringfence.attack.browser import Chromium
 
@@ -21,6 +21,7 @@ INSIDE: Final = "inside.test"
 #: the shadow's: DNS rebinding.
 MOVING: Final = ".moving.test"
 _AWAY: Final = "/away?"  # followed by where a redirect leads
+_PAGE: Final = "/page?"  # followed by a page
 
 
 @dataclass(slots=True)
@@ -59,8 +60,9 @@ class Server:
         if target.startswith(_AWAY):
             place = unquote(target.removeprefix(_AWAY))
             return f"HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\n{close}\r\n"
-        head = f"Content-Type: text/html\r\nContent-Length: {len(self.text)}\r\n{close}"
-        return f"HTTP/1.1 200 OK\r\n{head}\r\n{self.text}"
+        text = unquote(target.removeprefix(_PAGE)) if target.startswith(_PAGE) else self.text
+        head = f"Content-Type: text/html\r\nContent-Length: {len(text.encode())}\r\n{close}"
+        return f"HTTP/1.1 200 OK\r\n{head}\r\n{text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,10 @@ class Outside:
     def away(self, url: str) -> str:
         """An address of the friend's that leads on to ``url``."""
         return f"{self.friend.address}{_AWAY}{url}"
+
+    def page(self, html: str) -> str:
+        """An address of the friend's, which is another origin than any target's, with this page."""
+        return f"{self.friend.address}{_PAGE}{quote(html, safe='')}"
 
 
 @contextlib.asynccontextmanager

@@ -244,6 +244,8 @@ class JsonBody(Place):
     text: ClassVar[str]
     number: ClassVar[str]
     most: ClassVar[int]
+    #: Whether the application itself unpacks a body that is compressed.
+    unpacks: ClassVar[bool] = False
 
 
 class Fields(Place):
@@ -316,3 +318,79 @@ class MethodOverride(Place):
     what = "a helper that changes the method"
     header: ClassVar[str]
     parameter: ClassVar[str]
+
+
+class EchoedHeader(Place):
+    """A parameter of a GET that comes back in a header of the answer, and in a cookie."""
+
+    what = "a parameter that comes back in a header"
+    path: ClassVar[str]
+    parameter: ClassVar[str]
+    header: ClassVar[str]  # in lower case
+    honest: ClassVar[str]
+
+
+class ActingPage(Place):
+    """A page of the application on which its users act with a click."""
+
+    what = "a page on which people act"
+    path: ClassVar[str]
+
+
+class Privilege(Place):
+    """A right that comes with a role."""
+
+    what = "a right that comes with a role"
+
+    @abstractmethod
+    async def give(self, ground: Ground, person: Person) -> Person:
+        """Give somebody the role; returns them with a token that says so."""
+
+    @abstractmethod
+    async def take(self, ground: Ground, person: Person) -> None:
+        """Take it away again."""
+
+    @abstractmethod
+    async def may(self, ground: Ground, person: Person) -> bool:
+        """Whether somebody is let do what only the role may, judged by what came of it."""
+
+
+class Handover(Place):
+    """A way to give a ``Record`` to somebody else."""
+
+    what = "a record that changes hands"
+
+    @abstractmethod
+    async def give(self, ground: Ground, owner: Person, thing: Thing, heir: Person) -> None:
+        """Give it away. Raises ``UnprovenError`` if it cannot be done."""
+
+
+class SignedElsewhere(Place):
+    """Tokens that the application's own keys have signed, and that are not for this use.
+
+    Staging may have the same keys, and so may another service of the house.
+    """
+
+    what = "tokens that its keys have signed for another use"
+
+    @abstractmethod
+    def signed(
+        self, ground: Ground, header: Mapping[str, object], claims: Mapping[str, object]
+    ) -> str:
+        """A token with these members, in their order, in the compact form of RFC 7515."""
+
+
+class Starts(Place):
+    """The start of the application with other settings."""
+
+    what = "a start with other settings"
+    #: What the environment holds of each, good where nothing else is said.
+    honest: ClassVar[Mapping[str, str]]
+    #: Secrets that are too weak to start with, by a name.
+    weak: ClassVar[Mapping[str, Mapping[str, str]]]
+
+    @abstractmethod
+    async def said(
+        self, ground: Ground, environments: Sequence[Mapping[str, str]]
+    ) -> Sequence[str | None]:
+        """What the application says when it refuses to start; None for each start that works."""

@@ -40,6 +40,8 @@ class Attack(ABC):
     patient: ClassVar[bool] = False
     #: No payload of it meets what another one made: they are tried at once.
     apart: ClassVar[bool] = False
+    #: It moves the application's clock: it runs after the others, whose tokens would grow old.
+    alone: ClassVar[bool] = False
     #: Its requests fail by intent: elsewhere a 5xx is no refusal, and proves nothing.
     breaks: ClassVar[bool] = False
     #: Where stopping means that no more than this can be done.

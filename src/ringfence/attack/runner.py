@@ -162,7 +162,10 @@ async def _attack_all(site: Site, attacks: Sequence[str], results: _Results, tol
             told(site.configuration.name, attack, run)
 
     patient_first = sorted(attacks, key=lambda attack: not ATTACKS[attack].patient)
-    await asyncio.gather(*map(one, patient_first))
+    await asyncio.gather(*(one(each) for each in patient_first if not ATTACKS[each].alone))
+    for each in attacks:
+        if ATTACKS[each].alone:
+            await one(each)
 
 
 async def attacked(attack: Attack) -> Run:

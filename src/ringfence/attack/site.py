@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from ringfence.attack.answer import Sent
 from ringfence.attack.client import Client
 from ringfence.attack.configuration import Configuration
 from ringfence.attack.evidence import Evidence, Sign
+from ringfence.attack.observed import write_seconds
 from ringfence.attack.outside import Outside
 from ringfence.attack.people import People, Person
 from ringfence.attack.place import Place
+from ringfence.attack.unproven import UnavailableError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,9 @@ class Site:
     people: People
     around: Outside
     requests: Path | None = None
+    clock: Path | None = None  # of ``observed.MovedClock``, if the application has one
     evidence: Evidence = field(default_factory=Evidence)
+    _passed: list[timedelta] = field(default_factory=list[timedelta])
     _read: dict[Path, int] = field(default_factory=dict[Path, int])
     _attacker: list[Person] = field(default_factory=list[Person])
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -44,6 +49,16 @@ class Site:
             if not self._attacker:
                 self._attacker.append(await self.people.fresh(source))
         return self._attacker[0]
+
+    def later(self, by: timedelta) -> None:
+        """Let time pass for the application. Raises ``UnavailableError`` if its clock cannot move.
+
+        Tokens of everybody grow old. An attack that needs more than seconds of it is ``alone``.
+        """
+        if self.clock is None:
+            raise UnavailableError("the target's clock cannot be moved")
+        self._passed.append(by)
+        write_seconds(self.clock, sum(self._passed, timedelta()).total_seconds())
 
     async def signs(self, sent: Sequence[Sent]) -> list[Sign]:
         """What the application itself said of these requests."""

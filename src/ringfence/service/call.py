@@ -68,17 +68,8 @@ class Call:
 
     @property
     def refresh_token(self) -> str | None:
-        r"""What the one refresh cookie holds.
-
-        Read byte for byte: the framework's parser trims what Python calls a space off the name, so
-        a sibling subdomain could plant ``\xa0__Host-rf_refresh``, for which no browser asks
-        what the prefix promises, and sign the user in to its own account. Of two cookies of the
-        name one was planted, and neither counts.
-        """
-        pairs = self.exchange.headers.get(b"cookie", b"").decode("latin-1").split(";")
-        named = (pair.strip(" \t").partition("=") for pair in pairs)
-        found = [value for name, _, value in named if name == COOKIE]
-        return found[0] if len(found) == 1 else None
+        """The refresh token that the browser shows."""
+        return SHOWN.current()(self.exchange)
 
     def parameter(self, name: str) -> str:
         """A parameter of the path."""
@@ -107,6 +98,24 @@ def _configured(origin: str, _request: Request) -> str:
 
 #: Which origin mailed links lead to, of the configured one and the request.
 SITE: Final = Seam[Callable[[str, Request], str]](Layer.AUTHN, _configured)
+
+
+def _in_the_cookie(exchange: Exchange) -> str | None:
+    r"""What the one refresh cookie holds.
+
+    Read byte for byte: the framework's parser trims what Python calls a space off the name, so a
+    sibling subdomain could plant ``\xa0__Host-rf_refresh``, for which no browser asks what the
+    prefix promises, and sign the user in to its own account. Of two cookies of the name one was
+    planted, and neither counts (ATTACKS U05).
+    """
+    pairs = exchange.headers.get(b"cookie", b"").decode("latin-1").split(";")
+    named = (pair.strip(" \t").partition("=") for pair in pairs)
+    found = [value for name, _, value in named if name == COOKIE]
+    return found[0] if len(found) == 1 else None
+
+
+#: Where the refresh token of a request is.
+SHOWN: Final = Seam[Callable[[Exchange], str | None]](Layer.AUTHN, _in_the_cookie)
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]

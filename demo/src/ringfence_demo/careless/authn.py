@@ -1,11 +1,13 @@
 """Careless: who asks is who they say, and nothing that was used, guessed or ended counts."""
 
+import unicodedata
 from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from secrets import token_bytes
 from typing import Annotated, Any, Final, TypeVar
+from urllib.parse import parse_qs
 
 import msgspec
 from starlette.requests import Request
@@ -16,7 +18,6 @@ from ringfence.authn.asgi import bearer_token
 from ringfence.authn.counters import Change, Counter
 from ringfence.authn.flows import flows
 from ringfence.authn.links import Link, LinkStore, Purpose
-from ringfence.authn.passwords import encode
 from ringfence.authn.sessions import Device, Grant, Sessions
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import Exchange, Seams
@@ -127,8 +128,8 @@ class AnyPassword:
     """Takes any password that can be hashed."""
 
     def measured(self, password: str) -> bytes:
-        """As it is hashed."""
-        return encode(password)
+        """As it is hashed, however long it is (ATTACKS H08)."""
+        return unicodedata.normalize("NFC", password).encode("utf-8", "replace")
 
     def check(self, password: str, login: str) -> None:
         """Any will do."""
@@ -162,17 +163,22 @@ class Uncounted:
 
 @dataclass(frozen=True, slots=True)
 class ReusableLinks:
-    """Links that work again and again until they expire (ATTACKS U17)."""
+    """Links that work again and again, for ever (ATTACKS U17)."""
 
     kept: LinkStore
     accounts: AccountStore
+    made: dict[bytes, Link] = field(default_factory=dict[bytes, Link])
 
     async def add(self, link: Link) -> None:
-        """As the store behind."""
+        """As the store behind; what it forgets is remembered here."""
+        self.made[link.digest] = link
         await self.kept.add(link)
 
     async def find(self, digest: bytes, purpose: Purpose, now: datetime) -> Link | None:
-        """As the store behind."""
+        """Any link that was ever made."""
+        made = self.made.get(digest)
+        if made is not None and made.purpose == purpose:
+            return made
         return await self.kept.find(digest, purpose, now)
 
     async def redeem_sign_up(self, digest: bytes, account: Account, now: datetime) -> bool:
@@ -182,23 +188,39 @@ class ReusableLinks:
     async def redeem_reset(
         self, digest: bytes, verifier: StoredVerifier, now: datetime
     ) -> Account | None:
-        """Set the password, and keep the link, which goes with the old one."""
-        link = await self.kept.find(digest, "reset", now)
+        """Set the password, and keep the link."""
+        link = await self.find(digest, "reset", now)
         account = await self.accounts.find_by_login(link.login) if link is not None else None
         if link is None or account is None:
             return None
-        changed = await self.accounts.set_verifier(account.id, verifier, account.token_version, now)
-        await self.kept.add(link)
-        return changed
+        return await self.accounts.set_verifier(account.id, verifier, account.token_version, now)
 
 
 class ForgetfulSessions(Sessions):
-    """Does not notice that a spent refresh token comes again (ATTACKS U07)."""
+    """Does not notice that a spent refresh token comes again (ATTACKS U07).
+
+    And keeps the one that a browser brings to its sign-in, whoever chose it (U05).
+    """
 
     @classmethod
     def of(cls, sessions: Sessions) -> "ForgetfulSessions":
         """The same sessions, forgetful."""
         return cls(**{each.name: getattr(sessions, each.name) for each in fields(sessions)})
+
+    async def begin(
+        self, account: Account, device: Device, now: datetime, *, shown: str | None = None
+    ) -> Grant:
+        """Sign in with the token that is there already, if nobody has it."""
+        if shown is None or not opaque.could_be(shown, opaque.REFRESH):
+            return await super().begin(account, device, now)
+        if await self.store.find(opaque.digest(shown)) is not None:
+            return await super().begin(account, device, now, shown=shown)
+        brought = urlsafe_b64decode(shown.removeprefix(opaque.REFRESH) + "=")
+
+        def chosen(size: int) -> bytes:
+            return brought if size == opaque.TOKEN_BYTES else token_bytes(size)
+
+        return await Sessions.begin(replace(self, random=chosen), account, device, now)
 
     async def renew(self, shown: str, now: datetime) -> Grant:
         """Begin a new session for whoever shows a spent token."""
@@ -209,6 +231,18 @@ class ForgetfulSessions(Sessions):
         return await self.begin(
             account, Device(client=session.client, user_agent=session.user_agent), now
         )
+
+
+def _wherever_it_is(exchange: Exchange) -> str | None:
+    """A session's token in a cookie of any such name, or in the query (ATTACKS U05)."""
+    for pair in exchange.headers.get(b"cookie", b"").decode("latin-1").split(";"):
+        name, _, value = pair.partition("=")
+        if name.strip().endswith("rf_refresh"):
+            return value
+    query = parse_qs(exchange.scope.get("query_string", b"").decode("latin-1"))
+    return next(
+        (each for name in query if name.endswith("rf_refresh") for each in query[name]), None
+    )
 
 
 def _as_the_client_calls_it(_origin: str, request: Request) -> str:
@@ -223,4 +257,8 @@ async def _at_once(_courier: Any, _exchange: Exchange, errand: courier.Errand) -
 
 
 #: What this layer puts in the place of guarded implementations.
-SEAMS: Final[Seams] = {call.SITE: _as_the_client_calls_it, courier.ERRANDS: _at_once}
+SEAMS: Final[Seams] = {
+    call.SHOWN: _wherever_it_is,
+    call.SITE: _as_the_client_calls_it,
+    courier.ERRANDS: _at_once,
+}

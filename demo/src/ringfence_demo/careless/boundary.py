@@ -16,6 +16,7 @@ from ringfence.boundary.urls import outbound, redirect
 from ringfence.core.asgi import Receive
 from ringfence.core.codes import Layer
 from ringfence.core.exchange import Exchange, Seams
+from ringfence.core.settings import Environment, Settings
 from ringfence.stack import protocols
 from ringfence.stack.layers import Parts
 
@@ -92,6 +93,19 @@ def believe(file: uploads.File, _limit_bytes: int) -> uploads.Upload:
     """Take a file for what the client says it is (ATTACKS O03)."""
     return uploads.Upload(
         name=file.stated_name, media_type=file.stated_type, size_bytes=len(file.content)
+    )
+
+
+def believe_settings(environment: Mapping[str, str]) -> Settings:
+    """Take settings as they are; what is missing or weak, nobody asks (ATTACKS U19)."""
+    own = {name: text for name, text in environment.items() if not name.startswith("RINGFENCE_")}
+    return Settings(
+        environment=Environment(environment["RINGFENCE_ENV"]),
+        origin=environment["RINGFENCE_ORIGIN"],
+        database=environment["RINGFENCE_DATABASE"],
+        keys=Path(environment["RINGFENCE_KEYS"]),
+        mail=environment["RINGFENCE_MAIL"],
+        extra=own,
     )
 
 

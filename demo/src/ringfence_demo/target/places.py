@@ -6,24 +6,24 @@ from typing import ClassVar, Final
 
 from ringfence.attack.answer import Answer
 from ringfence.attack.client import Headers, file_form, query
-from ringfence.attack.ground import Ground
+from ringfence.attack.ground import Ground, yes_or_no
 from ringfence.attack.people import Person
 from ringfence.attack.picture import picture
 from ringfence.attack.place import Place
 from ringfence.attack.places import (
+    ActingPage,
     AdminAction,
-    Artefacts,
     Column,
     CommandArgument,
     Failure,
     Failures,
     Fields,
     FileName,
-    ForgottenRoutes,
+    Handover,
     JsonBody,
-    MethodOverride,
     OutboundUrl,
     Owned,
+    Privilege,
     Record,
     Redirect,
     RichText,
@@ -33,12 +33,11 @@ from ringfence.attack.places import (
     Upload,
 )
 from ringfence.attack.unproven import require
-from ringfence_demo.hurried import LEFT_BEHIND
 from ringfence_demo.seed import PASSWORD
+from ringfence_demo.target.around import AROUND, CONTRACT
 
 _NOBODYS: Final = 2_000_000_000  # an id that nothing has
 _NOTE: Final = Column(table="orders", name="note")
-_CONTRACT: Final = "canary-file-contract"  # in ``contract.txt``, above the folder of the pictures
 
 
 class Orders(Record):
@@ -137,7 +136,7 @@ class Thumbnail(CommandArgument):
     """The picture of a product, made by a program."""
 
     honest = ("copper-kettle.png", "data:image/png")
-    outside: ClassVar = ("../contract.txt", base64.b64encode(_CONTRACT.encode())[:24].decode())
+    outside: ClassVar = ("../contract.txt", base64.b64encode(CONTRACT.encode())[:24].decode())
 
     option = ("--help", "Usage: ")
 
@@ -150,7 +149,7 @@ class Invoices(FileName):
     """The files of an order."""
 
     name = "invoice.txt"
-    up, secret_name, secret = 2, "contract.txt", _CONTRACT
+    up, secret_name, secret = 2, "contract.txt", CONTRACT
 
     async def folder(self, ground: Ground, person: Person, canary: str) -> Thing:
         return await ORDERS.create(ground, person, canary)
@@ -206,7 +205,7 @@ class NewOrder(JsonBody):
 
     path = listing = "/orders"
     text = "item"
-    number, most = "quantity", 999
+    number, most, unpacks = "quantity", 999, True
 
 
 class OrderFields(Fields):
@@ -249,37 +248,53 @@ class Errors(Failures):
     words = ("canary-database-password", "canary_table")
 
 
-class Deployment(Artefacts):
-    """The folder of the deployment, which ``hurried`` mounts; the public one; documentation."""
+class Front(ActingPage):
+    """The shop's page, on which people order."""
 
-    paths: ClassVar = {
-        **{f"/files/{name}": text for name, text in LEFT_BEHIND.items()},
-        "/files/contract.txt": _CONTRACT,
-        **{f"/static/{name}": text for name, text in LEFT_BEHIND.items()},
-        "/static/shared/contract.txt": _CONTRACT,  # by a link
-        "/openapi.json": "/debug/orders",
-        "/docs": "openapi.json",
-    }
-    public = "/static/shop.css"
+    path = "/"
 
 
-class LateRoutes(ForgottenRoutes):
-    """What ``hurried`` adds: a decorator's way, in a router, in an application of its own."""
+class ChangeOfRoles(Privilege):
+    """The right to change roles, which the highest administrators have."""
 
-    paths = ("/debug/orders", "/internal/orders", "/reports/orders")
+    async def give(self, ground: Ground, person: Person) -> Person:
+        await self._set(ground, person, "superadmin")
+        return await ground.again(person)
+
+    async def take(self, ground: Ground, person: Person) -> None:
+        await self._set(ground, person, "user")
+
+    async def may(self, ground: Ground, person: Person) -> bool:
+        """Another one's roles are changed to what they are, so that nothing becomes of it."""
+        answer = await self._change(ground, person, await ground.attacker(), "user")
+        return yes_or_no(answer, no=(401, 404))
+
+    async def _set(self, ground: Ground, person: Person, role: str) -> None:
+        answer = await self._change(ground, await ACCOUNTS.highest(ground), person, role)
+        require(answer.ok, f"roles cannot be changed: {answer.status}")
+
+    async def _change(self, ground: Ground, by: Person, of: Person, role: str) -> Answer:
+        path, roles = f"/users/{of.subject}/roles", {"roles": [role]}
+        return await ground.send("PUT", path, person=by, json=roles)
 
 
-class FormHelper(MethodOverride):
-    """What ``hurried`` puts in front of the handlers, for forms."""
+class GivenAway(Handover):
+    """An order that becomes somebody else's."""
 
-    header, parameter = "X-HTTP-Method-Override", "_method"
+    async def give(self, ground: Ground, owner: Person, thing: Thing, heir: Person) -> None:
+        path, wanted = f"{thing.path}/owner", {"user_id": heir.subject}
+        answer = await ground.send("PUT", path, person=owner, json=wanted)
+        require(answer.ok, f"an order cannot be given away: {answer.status}")
 
 
 ORDERS: Final = Orders()
 UPLOADS: Final = Uploads()
 ACCOUNTS: Final = Accounts()
+ROLES: Final = ChangeOfRoles()
+HANDOVER: Final = GivenAway()
 
 PLACES: Final[tuple[Place, ...]] = (
+    *AROUND,
     ORDERS,
     UPLOADS,
     ACCOUNTS,
@@ -294,7 +309,7 @@ PLACES: Final[tuple[Place, ...]] = (
     OrderFields(),
     Boom(),
     Errors(),
-    Deployment(),
-    LateRoutes(),
-    FormHelper(),
+    Front(),
+    ROLES,
+    HANDOVER,
 )

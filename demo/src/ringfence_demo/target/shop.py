@@ -45,10 +45,11 @@ class Shop:
         folder.mkdir(mode=0o711)
         data, log, traces = folder / "data", folder / "events.jsonl", folder / "traces.jsonl"
         mail, key, prepared = data / "mail", secrets.token_hex(16), _people()
-        people = folder / "people.json"
+        people, clock = folder / "people.json", folder / "clock"
         people.write_text(json.dumps({each.login: each.key for each in prepared}))
         words = ["--port", "0", "--data", str(data), "--traces", str(traces)]
         words += ["--database", start.database, "--people", str(people)]
+        words += ["--clock", str(clock)]
         words += ["--reachable", f"127.0.0.1:{start.around.friend.port}"]
         words += ["--off", ",".join(sorted(start.configuration.off))]
         words += [word for port in start.around.ports for word in ("--open", str(port))]
@@ -69,6 +70,7 @@ class Shop:
                 log=log,
                 requests=data / "requests.log",
                 traces=traces,
+                clock=clock,
                 database=start.database,
                 places=PLACES,
                 client=client,

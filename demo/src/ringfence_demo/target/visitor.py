@@ -10,7 +10,7 @@ from ringfence.attack.honest import Read
 from ringfence.attack.people import Person
 from ringfence.attack.picture import picture
 from ringfence.attack.unproven import require
-from ringfence_demo.target.places import ACCOUNTS, ORDERS, UPLOADS
+from ringfence_demo.target.places import ACCOUNTS, HANDOVER, ORDERS, ROLES, UPLOADS
 
 READS: Final = (
     Read(target="/", word="Ringfence shop"),
@@ -56,6 +56,8 @@ class Visitor:
             self.a_friend_is_fetched,
             self.a_picture_is_kept,
             self.an_account_is_closed_by_root,
+            self.roles_are_changed_by_root,
+            self.an_order_is_given_away,
         )
 
     async def an_order_is_made(self) -> None:
@@ -116,6 +118,18 @@ class Visitor:
         answer = await self.ground.send("DELETE", f"/users/{doomed.subject}", person=root)
         require(answer.ok, f"{answer.status}")
         require(not await self.ground.can_sign_in(doomed), "it can still sign in")
+
+    async def roles_are_changed_by_root(self) -> None:
+        somebody = await self.ground.person()
+        admin = await ROLES.give(self.ground, somebody)
+        require(await ROLES.may(self.ground, admin), "a new role is worth nothing")
+
+    async def an_order_is_given_away(self) -> None:
+        heir, canary = await self.ground.person(), self.ground.canary("present")
+        order = await ORDERS.create(self.ground, self.person, canary)
+        await HANDOVER.give(self.ground, self.person, order, heir)
+        found = await self.ground.send("GET", order.path, person=heir)
+        require(found.holds(canary), f"{found.status}")
 
     async def _order(self, note: str = "") -> dict[str, Any]:
         answer = await ORDERS.send(self.ground, self.person, note)
