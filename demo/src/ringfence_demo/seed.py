@@ -118,6 +118,7 @@ async def seed_accounts(stores: Stores, settings: Settings) -> dict[Person, str]
         tenant=settings.tenant,
         salt_key=keys.salt,
         peppers=keys.peppers,
+        derivations=stores.derivations,
     )
     now = datetime.now(UTC)
     made = await asyncio.gather(*(passwords.make(each.login, PASSWORD) for each in PEOPLE))

@@ -66,6 +66,15 @@ class AccountStore(Protocol):
         """
         ...
 
+    async def move_verifier(
+        self, account_id: str, proven: StoredVerifier, moved: StoredVerifier
+    ) -> bool:
+        """Store the same password with other parameters: no session ends, no token dies.
+
+        False, and nothing written, if ``proven`` is not what is stored any more.
+        """
+        ...
+
     async def set_roles(self, account_id: str, roles: frozenset[str]) -> Account:
         """Replace the roles: bumps ``role_version``.
 

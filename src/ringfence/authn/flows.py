@@ -6,6 +6,7 @@ from typing import Protocol
 from ringfence.authn.accounts import AccountStore
 from ringfence.authn.budgets import Budgets
 from ringfence.authn.counters import CounterStore
+from ringfence.authn.derivation import DerivationStore
 from ringfence.authn.hashing import Hashing
 from ringfence.authn.keyring import KeyRing
 from ringfence.authn.links import LinkStore
@@ -32,6 +33,8 @@ class Stores(Protocol):
     def links(self) -> LinkStore: ...
     @property
     def counters(self) -> CounterStore: ...
+    @property
+    def derivations(self) -> DerivationStore: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class Flows:
     recovery: Recovery
     accounts: AccountStore
     counters: CounterStore  # behind every limit
+    derivations: DerivationStore
     budgets: Budgets
 
 
@@ -81,6 +85,7 @@ def flows(
         tenant=settings.tenant,
         salt_key=keys.salt,
         peppers=keys.peppers,
+        derivations=stores.derivations,
     )
     return Flows(
         tokens=tokens,
@@ -119,5 +124,6 @@ def flows(
         ),
         accounts=stores.accounts,
         counters=stores.counters,
+        derivations=stores.derivations,
         budgets=budgets,
     )

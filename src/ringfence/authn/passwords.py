@@ -20,8 +20,9 @@ from urllib.parse import urlsplit
 from ringfence.authn import verifier
 from ringfence.authn.accounts import StoredVerifier
 from ringfence.authn.blocklist import Blocklist
+from ringfence.authn.derivation import DerivationStore
 from ringfence.authn.hashing import Hashing
-from ringfence.authn.verifier import ARGON2ID, KEY_BYTES, Argon2Parameters
+from ringfence.authn.verifier import KEY_BYTES, Argon2Parameters
 from ringfence.core.errors import Refused
 from ringfence.core.secret import Secret
 
@@ -111,8 +112,8 @@ class Policy:
 class Passwords:
     """Makes and compares what is stored of passwords. Logins are normalised.
 
-    Of ``parameters`` the first set makes; each is tried for every login, so that while the cost
-    is raised no answer tells how old a password is.
+    While the cost is raised, both sets of parameters are tried for every login, so that no answer
+    tells how old a password is.
     """
 
     hashing: Hashing
@@ -120,7 +121,7 @@ class Passwords:
     tenant: str
     salt_key: Secret[bytes]
     peppers: Mapping[int, Secret[bytes]]  # by version; the highest makes
-    parameters: tuple[Argon2Parameters, ...] = (ARGON2ID,)
+    derivations: DerivationStore
 
     async def make(self, login: str, password: str) -> StoredVerifier:
         """What to store of a new password, in a reserved worker.
@@ -129,7 +130,7 @@ class Passwords:
             Refused: As ``Policy.check``; ``hashing.busy``.
         """
         encoded = self.policy.measured(password)
-        parameters, version = self.parameters[0], max(self.peppers)
+        parameters, version = (await self.derivations.get()).makes, max(self.peppers)
         salt = verifier.salt(self.salt_key, self.tenant, login)
 
         def job() -> bytes:  # one that is made to be hard to judge takes 0.3 s: not in the loop
@@ -160,11 +161,22 @@ class Passwords:
         except Refused:  # nobody has such a password
             return False
         right = False
-        for parameters in self.parameters:
+        for parameters in (await self.derivations.get()).accepted:
             key = await self._client_key(login, encoded, parameters, reserved=reserved)
             made_so = stored is not None and stored.kdf == str(parameters)
             right |= self.matches_key(key, stored if made_so else None)
         return right
+
+    async def matches_keys(
+        self, client_key: bytes, next_key: bytes | None, stored: StoredVerifier | None
+    ) -> bool:
+        """Whether the key is right whose parameters ``stored`` was made with.
+
+        The other one is not looked at: two keys are one guess.
+        """
+        following = (await self.derivations.get()).next
+        moved = stored is not None and following is not None and stored.kdf == str(following)
+        return self.matches_key(next_key if moved and next_key else client_key, stored)
 
     def matches_key(self, client_key: bytes, stored: StoredVerifier | None) -> bool:
         """Whether ``client_key`` is the one behind ``stored``; the same work if it is None."""
@@ -173,6 +185,30 @@ class Passwords:
         expected = stored.digest if stored is not None and pepper is not None else bytes(KEY_BYTES)
         same = hmac.compare_digest(digest, expected)
         return same and pepper is not None and len(client_key) == KEY_BYTES
+
+    async def moved(
+        self,
+        login: str,
+        proven: StoredVerifier,
+        *,
+        password: str | None = None,
+        next_key: bytes | None = None,
+    ) -> StoredVerifier | None:
+        """What to store in place of ``proven`` while the cost is raised; None: nothing.
+
+        One of both is what the client has just proven, beside its key of now or instead of it.
+        """
+        derivation = await self.derivations.get()
+        if derivation.next is None or not derivation.moves(proven.kdf):
+            return None
+        if next_key is None and password is not None:
+            encoded = encode(password)
+            next_key = await self._client_key(login, encoded, derivation.next, reserved=True)
+        if next_key is None:  # a client that knew nothing of the raise yet
+            return None
+        version = max(self.peppers)
+        digest = verifier.digest(self.peppers[version], next_key)
+        return StoredVerifier(digest=digest, pepper=version, kdf=str(derivation.next))
 
     async def _client_key(
         self, login: str, encoded: bytes, parameters: Argon2Parameters, *, reserved: bool

@@ -49,16 +49,35 @@ class Proofs(Protocol):
         """Also takes its time where nothing is stored. ``reserved``: who asks is signed in."""
         ...
 
-    def matches_key(self, client_key: bytes, stored: StoredVerifier | None) -> bool: ...
+    async def matches_keys(
+        self, client_key: bytes, next_key: bytes | None, stored: StoredVerifier | None
+    ) -> bool:
+        """Two keys are one guess: the one counts whose parameters ``stored`` was made with."""
+        ...
+
+    async def moved(
+        self,
+        login: str,
+        proven: StoredVerifier,
+        *,
+        password: str | None = None,
+        next_key: bytes | None = None,
+    ) -> StoredVerifier | None:
+        """What to store in place of ``proven`` while the cost is raised. Raises as ``matches``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What somebody signs in with: a normalised login, and one of the two proofs."""
+    """What somebody signs in with: a normalised login, and one of the two proofs.
+
+    While the cost is raised there are two keys: of now, and of what comes next.
+    """
 
     login: str
     password: str | None = field(default=None, repr=False)
     client_key: bytes | None = field(default=None, repr=False)
+    next_key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +117,7 @@ class SignIn:
         if account is None or not matched:
             raise await self._failure(attempt)
         await self._settle(attempt)
+        await self._move(account, credentials)
         return account
 
     async def remember(self, login: str, client: str, now: datetime) -> None:
@@ -114,9 +134,27 @@ class SignIn:
 
     async def _matches(self, credentials: Credentials, stored: StoredVerifier | None) -> bool:
         if credentials.client_key is not None:
-            return self.proofs.matches_key(credentials.client_key, stored)
+            return await self.proofs.matches_keys(
+                credentials.client_key, credentials.next_key, stored
+            )
         password = credentials.password or ""
         return await self.proofs.matches(credentials.login, password, stored)
+
+    async def _move(self, account: Account, credentials: Credentials) -> None:
+        """Store the password that was proven with the parameters that come next, if any do."""
+        if account.verifier is None:
+            return
+        try:
+            moved = await self.proofs.moved(
+                credentials.login,
+                account.verifier,
+                password=credentials.password,
+                next_key=credentials.next_key,
+            )
+        except Refused:  # all workers are busy: the next sign-in moves
+            return
+        if moved is not None:
+            await self.accounts.move_verifier(account.id, account.verifier, moved)
 
     async def _admit(self, login: str, client: str, now: datetime) -> Attempt:
         """Take the units of one attempt, or refuse it."""

@@ -13,6 +13,7 @@ P14, P17.
 
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +27,7 @@ from ringfence.core.secret import Secret
 KEY_BYTES: Final = 32
 SALT_BYTES: Final = 16
 _INFO: Final = b"ringfence sign-in v1"
+_WRITTEN: Final = re.compile(r"argon2id m=([0-9]+) t=([0-9]+) p=([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,15 @@ class Argon2Parameters:
     def __str__(self) -> str:
         """As ``StoredVerifier.kdf`` holds it."""
         return f"argon2id m={self.memory_kib} t={self.passes} p={self.lanes}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Argon2Parameters":
+        """What ``str`` made ``text`` of. Raises ConfigurationError."""
+        found = _WRITTEN.fullmatch(text)
+        if found is None:
+            raise ConfigurationError("Argon2id: these are no parameters")
+        memory_kib, passes, lanes = map(int, found.groups())
+        return cls(memory_kib=memory_kib, passes=passes, lanes=lanes)
 
 
 ARGON2ID: Final = Argon2Parameters()

@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "check": "look for what is wrong with settings, keys, database, routes and git",
         "users": "create, list and change accounts, and end their sessions",
         "limits": "list and clear the limits that are in use",
+        "kdf": "raise what deriving a key costs, and see who has moved",
         "keys": "rotate the keys of the installation",
         "migrate": "bring the database up to date",
         "backup": "copy the database while the service runs",

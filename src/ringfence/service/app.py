@@ -13,6 +13,7 @@ from typing import Any, Final
 from ringfence.authn.flows import Flows
 from ringfence.authn.keyring import KeyRing
 from ringfence.authn.passwords import LONGEST_BYTES, SHORTEST
+from ringfence.authn.verifier import ARGON2ID
 from ringfence.core.asgi import ASGIApp
 from ringfence.core.policy import declared
 from ringfence.core.route import Entry
@@ -21,7 +22,7 @@ from ringfence.service import wire
 from ringfence.service.accounts import AccountHandlers
 from ringfence.service.call import Handler, answering
 from ringfence.service.courier import Courier, random_pause
-from ringfence.service.public import KDF, PublicHandlers
+from ringfence.service.public import PublicHandlers, kdf
 from ringfence.service.sessions import SessionHandlers
 from ringfence.service.static import PAGES, Static
 
@@ -53,6 +54,7 @@ class Service:
             config=_config(settings),
             jwks=flows.tokens.jwks,
             ping=ping,
+            derivations=flows.derivations,
             salt_key=keys.salt,
             tenant=settings.tenant,
         )
@@ -118,6 +120,6 @@ def _config(settings: Settings) -> wire.Config:
     return wire.Config(
         methods=("password",),
         sign_up=settings.sign_up,
-        kdf=KDF,
+        kdf=kdf(ARGON2ID),
         password=wire.PasswordRules(min_length=SHORTEST, max_bytes=LONGEST_BYTES),
     )

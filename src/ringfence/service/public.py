@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import UNSET, structs
 from starlette.responses import Response
 
+from ringfence.authn.derivation import DerivationStore
 from ringfence.authn.login import normalise
-from ringfence.authn.verifier import ARGON2ID, KEY_BYTES, salt
+from ringfence.authn.verifier import KEY_BYTES, Argon2Parameters, salt
 from ringfence.core.policy import allow, public
 from ringfence.core.secret import Secret
 from ringfence.service import wire
 from ringfence.service.call import Call, answer
 
-KDF: Final = wire.Kdf(m=ARGON2ID.memory_kib, t=ARGON2ID.passes, p=ARGON2ID.lanes, len=KEY_BYTES)
+
+def kdf(parameters: Argon2Parameters) -> wire.Kdf:
+    """The parameters as clients read them."""
+    return wire.Kdf(m=parameters.memory_kib, t=parameters.passes, p=parameters.lanes, len=KEY_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,20 +29,34 @@ class PublicHandlers:
     config: wire.Config
     jwks: Callable[[], Mapping[str, object]]
     ping: Callable[[], Awaitable[None]]
+    derivations: DerivationStore
     salt_key: Secret[bytes]
     tenant: str
 
     @allow(public)
     async def configuration(self, _call: Call) -> Response:
         """``GET /auth/config``."""
-        return answer(self.config)
+        derivation = await self.derivations.get()
+        return answer(
+            structs.replace(
+                self.config,
+                kdf=kdf(derivation.current),
+                password_retry=derivation.password_retry,
+            )
+        )
 
     @allow(public)
     async def prelogin(self, call: Call) -> Response:
-        """``POST /auth/prelogin``: computed from the login alone, so alike for every one."""
+        """``POST /auth/prelogin``: computed from the login alone, so alike for every one.
+
+        While the cost is raised everybody gets both sets of parameters, and so do those who have
+        no account, or have moved.
+        """
         message = await call.message(wire.Login)
-        derived = salt(self.salt_key, self.tenant, normalise(message.login))
-        return answer(wire.Prelogin(kdf=KDF, salt=wire.base64url(derived)))
+        derived = wire.base64url(salt(self.salt_key, self.tenant, normalise(message.login)))
+        current, *following = (await self.derivations.get()).accepted
+        later = wire.Derivation(kdf=kdf(following[0]), salt=derived) if following else UNSET
+        return answer(wire.Prelogin(kdf=kdf(current), salt=derived, next=later))
 
     @allow(public)
     async def keys(self, _call: Call) -> Response:

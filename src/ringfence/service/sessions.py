@@ -58,10 +58,13 @@ class SessionHandlers:
         message = await call.message(wire.SignIn)
         if (message.password is UNSET) == (message.client_key is UNSET):
             raise Refused("body.invalid")
+        if message.client_key is UNSET and message.next_key is not UNSET:
+            raise Refused("body.invalid")
         credentials = Credentials(
             login=normalise(message.login),
             password=None if message.password is UNSET else message.password,
             client_key=None if message.client_key is UNSET else wire.client_key(message.client_key),
+            next_key=None if message.next_key is UNSET else wire.client_key(message.next_key),
         )
         account = await self.flows.signin.verify(credentials, call.client, call.now)
         grant = await self.flows.sessions.begin(

@@ -48,11 +48,12 @@ class NewPassword(_Secretive, frozen=True, forbid_unknown_fields=True):
 
 
 class SignIn(_Secretive, frozen=True, forbid_unknown_fields=True):
-    """Of a sign-in, with exactly one of the two proofs."""
+    """Of a sign-in, with exactly one of the two proofs; ``next_key`` stands beside a key."""
 
     login: str
     password: str | UnsetType = UNSET
     client_key: str | UnsetType = UNSET
+    next_key: str | UnsetType = UNSET
 
 
 class PasswordChange(_Secretive, frozen=True, forbid_unknown_fields=True):
@@ -72,11 +73,17 @@ class Kdf(Struct, frozen=True):
     len: int = 32
 
 
-class Prelogin(Struct, frozen=True):
-    """What a client needs to derive its key; the same shape for every login."""
+class Derivation(Struct, frozen=True):
+    """What a client needs to derive one key."""
 
     kdf: Kdf
     salt: str
+
+
+class Prelogin(Derivation, frozen=True):
+    """The same shape for every login; with ``next`` while the cost is raised."""
+
+    next: Derivation | UnsetType = UNSET
 
 
 class PasswordRules(Struct, frozen=True):
@@ -93,6 +100,7 @@ class Config(Struct, frozen=True):
     sign_up: bool
     kdf: Kdf
     password: PasswordRules
+    password_retry: bool = False  # passwords from elsewhere are being imported
 
 
 class Tokens(_Secretive, frozen=True):

@@ -15,6 +15,7 @@ from typing import Final
 
 from ringfence.authn.accounts import AccountStore
 from ringfence.authn.counters import CounterStore
+from ringfence.authn.derivation import DerivationStore
 from ringfence.authn.keys import FingerprintStore
 from ringfence.authn.links import LinkStore
 from ringfence.authn.revocation import RevocationSource
@@ -36,6 +37,7 @@ class Stores:
     links: LinkStore
     counters: CounterStore
     fingerprints: FingerprintStore
+    derivations: DerivationStore
     revocations: RevocationSource
     start: Callable[[], Awaitable[None]]  # before anything else, in the loop that will use them
     close: Callable[[], Awaitable[None]]

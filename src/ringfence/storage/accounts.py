@@ -42,6 +42,11 @@ class SqlAccounts:
         steps = _change_verifier(account_id, verifier, token_version, now, self._clock)
         return await self._database.perform(steps)
 
+    async def move_verifier(
+        self, account_id: str, proven: StoredVerifier, moved: StoredVerifier
+    ) -> bool:
+        return await self._database.perform(_move_verifier(account_id, proven, moved))
+
     async def set_roles(self, account_id: str, roles: frozenset[str]) -> Account:
         return await self._database.perform(_set_roles(account_id, roles, self._clock))
 
@@ -111,6 +116,13 @@ def _change_verifier(
         return None
     yield from change(statements.REMOVE_RESET_OF_ACCOUNT, account_id)
     return (yield from set_verifier(account_id, verifier, now, clock))
+
+
+def _move_verifier(account_id: str, proven: StoredVerifier, moved: StoredVerifier) -> Steps[bool]:
+    changed = yield from change(
+        statements.MOVE_VERIFIER, account_id, proven.digest, moved.digest, moved.pepper, moved.kdf
+    )
+    return changed == 1
 
 
 def _set_roles(account_id: str, roles: frozenset[str], clock: Clock) -> Steps[Account]:

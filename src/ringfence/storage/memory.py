@@ -3,12 +3,14 @@
 No method awaits anything, so each runs to its end before any other: that is its transaction.
 """
 
+from collections import Counter as Counts
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ringfence.authn.accounts import Account, StoredVerifier
 from ringfence.authn.counters import Change, Counter, T
+from ringfence.authn.derivation import Derivation, settled
 from ringfence.authn.links import Link, Purpose
 from ringfence.authn.refresh import RefreshToken
 from ringfence.authn.revocation import Revocation
@@ -31,6 +33,7 @@ class _Tables:
     links: dict[tuple[Purpose, str], Link] = field(default_factory=dict[tuple[Purpose, str], Link])
     counters: dict[str, Counter] = field(default_factory=dict[str, Counter])
     fingerprints: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    derivation: Derivation = field(default_factory=Derivation)
     feed: list[tuple[datetime, Revocation]] = field(
         default_factory=list[tuple[datetime, Revocation]]
     )
@@ -123,6 +126,15 @@ class MemoryAccounts:
             return None
         self._tables.links.pop(("reset", account.login), None)
         return self._tables.sign_out(replace(account, verifier=verifier), now)
+
+    async def move_verifier(
+        self, account_id: str, proven: StoredVerifier, moved: StoredVerifier
+    ) -> bool:
+        account = self._tables.accounts.get(account_id)
+        if account is None or account.verifier is None or account.verifier.digest != proven.digest:
+            return False
+        self._tables.accounts[account_id] = replace(account, verifier=moved)
+        return True
 
     async def set_roles(self, account_id: str, roles: frozenset[str]) -> Account:
         account = self._tables.accounts[account_id]
@@ -292,6 +304,24 @@ class MemoryFingerprints:
         self._tables.fingerprints = {**fingerprints, **self._tables.fingerprints}
 
 
+class MemoryDerivations:
+    """``DerivationStore`` in memory."""
+
+    def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
+
+    async def get(self) -> Derivation:
+        known = self._tables.derivation
+        return replace(known, settled=settled(known.raised_at, self._tables.clock()))
+
+    async def put(self, derivation: Derivation) -> None:
+        self._tables.derivation = derivation
+
+    async def passwords(self) -> Mapping[str, int]:
+        found = (a.verifier.kdf for a in self._tables.accounts.values() if a.verifier is not None)
+        return Counts(found)
+
+
 class MemoryCounters:
     """``CounterStore`` in memory."""
 
@@ -357,6 +387,7 @@ def open_memory(session_idle: timedelta, clock: Clock) -> Stores:
         links=MemoryLinks(tables),
         counters=counters,
         fingerprints=MemoryFingerprints(tables),
+        derivations=MemoryDerivations(tables),
         revocations=MemoryRevocations(tables),
         start=nothing,
         close=nothing,

@@ -152,6 +152,20 @@ Table(
     sqlite_autoincrement=True,  # an id never comes back: its growth says that there is news
 )
 
+# How clients derive keys: one row, or none where nothing was ever changed.
+Table(
+    "derivation",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("current", Text, nullable=False),
+    Column("next", Text),
+    Column("raised_us", BigInteger),
+    Column("password_retry", Integer, nullable=False),
+    CheckConstraint("one = 1", name="one"),
+    CheckConstraint("(next IS NULL) = (raised_us IS NULL)", name="raise"),
+    CheckConstraint("password_retry IN (0, 1)", name="password_retry"),
+)
+
 # Which keys this database's contents were made with: nothing that could stand in for a key.
 Table(
     "key_fingerprints",

@@ -58,6 +58,10 @@ PUT_VERIFIER: Final = Change(
     " ON CONFLICT (account) DO UPDATE SET digest = excluded.digest,"
     " pepper = excluded.pepper, kdf = excluded.kdf"
 )
+#: Only the password that was proven is stored anew: one that was set meanwhile stays.
+MOVE_VERIFIER: Final = Change(
+    "UPDATE verifiers SET digest = $3, pepper = $4, kdf = $5 WHERE account = $1 AND digest = $2"
+)
 SET_ROLES: Final = Change(
     "UPDATE accounts SET roles = $2, role_version = role_version + 1 WHERE id = $1"
 )
@@ -159,6 +163,17 @@ COUNTERS_AFTER: Final = Query(
     " WHERE key > $1 AND expires_us > $2 ORDER BY key LIMIT $3"
 )
 REMOVE_COUNTER: Final = Change("DELETE FROM counters WHERE key = $1")
+
+# ---------------------------------------------------------------------------------- derivation
+
+DERIVATION: Final = Query("SELECT current, next, raised_us, password_retry FROM derivation")
+PUT_DERIVATION: Final = Change(
+    "INSERT INTO derivation (one, current, next, raised_us, password_retry)"
+    " VALUES (1, $1, $2, $3, $4) ON CONFLICT (one) DO UPDATE SET current = excluded.current,"
+    " next = excluded.next, raised_us = excluded.raised_us,"
+    " password_retry = excluded.password_retry"
+)
+PASSWORDS_BY_KDF: Final = Query("SELECT kdf, count(*) FROM verifiers GROUP BY kdf ORDER BY kdf")
 
 # ---------------------------------------------------------------------------------------- keys
 

@@ -1,11 +1,12 @@
 """What the tests of credentials share: keys without files, hashing without threads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from joserfc.jwk import ECKey
 
+from ringfence.authn.derivation import Derivation
 from ringfence.authn.keys import Keys, SealingKey, SigningKey
 from ringfence.authn.verifier import Argon2Parameters
 from ringfence.core.secret import Secret
@@ -14,6 +15,22 @@ T = TypeVar("T")
 
 #: OWASP's floor: a quarter of the default's time.
 CHEAPEST = Argon2Parameters(memory_kib=19_456, passes=2, lanes=1)
+
+
+class Fixed:
+    """``DerivationStore`` that says what the test has put there."""
+
+    def __init__(self, derivation: Derivation) -> None:
+        self.derivation = derivation
+
+    async def get(self) -> Derivation:
+        return self.derivation
+
+    async def put(self, derivation: Derivation) -> None:
+        self.derivation = derivation
+
+    async def passwords(self) -> Mapping[str, int]:
+        return {}
 
 
 class Inline:

@@ -83,6 +83,21 @@ class PlainPasswords:
     ) -> bool:
         return self.matches_key(plain(password), stored)
 
+    async def matches_keys(
+        self, client_key: bytes, next_key: bytes | None, stored: StoredVerifier | None
+    ) -> bool:
+        return self.matches_key(client_key, stored)
+
+    async def moved(
+        self,
+        login: str,
+        proven: StoredVerifier,
+        *,
+        password: str | None = None,
+        next_key: bytes | None = None,
+    ) -> StoredVerifier | None:
+        return None
+
     def matches_key(self, client_key: bytes, stored: StoredVerifier | None) -> bool:
         self.compared += 1
         self.verified += stored is not None

@@ -8,27 +8,34 @@ import pytest
 
 from ringfence.authn import verifier
 from ringfence.authn.accounts import StoredVerifier
+from ringfence.authn.derivation import Derivation
 from ringfence.authn.passwords import Passwords, Policy, encode, names
 from ringfence.authn.verifier import Argon2Parameters
 from ringfence.core.errors import Refused
 from ringfence.core.secret import Secret
 from ringfence_demo.careless.authn import AnyPassword
-from tests.unit.authn.credentials import CHEAPEST, Inline
-from tests.unit.authn.flows import ALICE, PASSWORD, within
+from tests.unit.authn.credentials import CHEAPEST, Fixed, Inline
+from tests.unit.authn.flows import ALICE, NOON, PASSWORD, within
 
 POLICY = Policy.bundled("https://shop.acme-widgets.example")
 DEARER = Argon2Parameters(memory_kib=19_456, passes=3, lanes=1)
 
 
-def passwords(*parameters: Argon2Parameters) -> tuple[Passwords, Inline]:
+def passwords(
+    current: Argon2Parameters = CHEAPEST,
+    following: Argon2Parameters | None = None,
+    *,
+    settled: bool = True,
+) -> tuple[Passwords, Inline]:
     hashing = Inline()
+    derivation = Derivation(current=current, next=following, raised_at=NOON, settled=settled)
     made = Passwords(
         hashing=hashing,
         policy=POLICY,
         tenant="default",
         salt_key=Secret(b"s" * 32),
         peppers={1: Secret(b"p" * 32)},
-        parameters=parameters or (CHEAPEST,),
+        derivations=Fixed(derivation),
     )
     return made, hashing
 
@@ -188,12 +195,46 @@ async def test_an_unknown_login_costs_what_a_known_one_does() -> None:
 async def test_while_the_cost_is_raised_both_sets_match() -> None:
     old, _ = passwords(CHEAPEST)
     stored = await old.make(ALICE, PASSWORD)
-    raised, _ = passwords(DEARER, CHEAPEST)
+    raised, _ = passwords(CHEAPEST, DEARER)
     assert await raised.matches(ALICE, PASSWORD, stored)
     renewed = await raised.make(ALICE, PASSWORD)
     assert renewed.kdf == str(DEARER)
     assert await raised.matches(ALICE, PASSWORD, renewed)
     assert not await old.matches(ALICE, PASSWORD, renewed)
+
+
+async def test_until_each_process_knows_of_a_raise_new_passwords_are_made_as_before() -> None:
+    """Else a process that knows nothing yet would ask the owner for the other key alone."""
+    begun, _ = passwords(CHEAPEST, DEARER, settled=False)
+    stored = await begun.make(ALICE, PASSWORD)
+    assert stored.kdf == str(CHEAPEST)
+    assert await begun.moved(ALICE, stored, password=PASSWORD) is None
+
+
+async def test_what_was_proven_moves_by_the_password_or_by_the_next_key() -> None:
+    old, _ = passwords(CHEAPEST)
+    stored = await old.make(ALICE, PASSWORD)
+    raised, hashing = passwords(CHEAPEST, DEARER)
+    by_password = await raised.moved(ALICE, stored, password=PASSWORD)
+    assert by_password is not None
+    assert hashing.jobs == [True]  # proven: in a reserved worker
+    later, _ = passwords(DEARER)
+    assert await later.matches(ALICE, PASSWORD, by_password)
+    salt = verifier.salt(Secret(b"s" * 32), "default", ALICE)
+    key = verifier.client_key(PASSWORD.encode(), salt, DEARER)
+    assert await raised.moved(ALICE, stored, next_key=key) == by_password
+
+
+async def test_nothing_moves_twice_nor_without_a_raise_nor_without_its_key() -> None:
+    raised, hashing = passwords(CHEAPEST, DEARER)
+    stored = await raised.make(ALICE, PASSWORD)  # with the new parameters
+    hashing.jobs.clear()
+    assert await raised.moved(ALICE, stored, password=PASSWORD) is None
+    calm, _ = passwords(CHEAPEST)
+    old = await calm.make(ALICE, PASSWORD)
+    assert await calm.moved(ALICE, old, password=PASSWORD) is None
+    assert await raised.moved(ALICE, old) is None
+    assert hashing.jobs == []
 
 
 async def test_an_older_pepper_still_compares_and_the_newest_makes() -> None:

@@ -32,6 +32,7 @@ async def test_the_configuration_says_what_a_page_has_to_know(visitor: Visitor) 
         "sign_up": True,
         "kdf": {"alg": "argon2id", "m": 65536, "t": 3, "p": 4, "len": 32},
         "password": {"min_length": 15, "max_bytes": 1024},
+        "password_retry": False,
     }
 
 

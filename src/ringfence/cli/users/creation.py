@@ -16,7 +16,6 @@ from ringfence.cli.installation import Installation
 from ringfence.cli.users.access import checked
 from ringfence.cli.users.shown import print_account
 from ringfence.core.errors import ConfigurationError
-from ringfence.core.settings import Settings
 from ringfence.service.hashing import HashingPool
 from ringfence.storage.keys import open_keys
 
@@ -58,7 +57,7 @@ async def _create(installation: Installation, arguments: argparse.Namespace) -> 
         roles=roles,
         verifier=None
         if arguments.no_password
-        else await _passwords(installation.settings, keys).make(login, _ask()),
+        else await _passwords(installation, keys).make(login, _ask()),
     )
     if not await installation.stores.accounts.create(account):
         raise ConfigurationError(f"{login} has an account already")
@@ -66,13 +65,14 @@ async def _create(installation: Installation, arguments: argparse.Namespace) -> 
     print_account(account, as_json=arguments.json)
 
 
-def _passwords(settings: Settings, keys: Keys) -> Passwords:
+def _passwords(installation: Installation, keys: Keys) -> Passwords:
     return Passwords(
         hashing=HashingPool(),
-        policy=Policy.bundled(settings.origin),
-        tenant=settings.tenant,
+        policy=Policy.bundled(installation.settings.origin),
+        tenant=installation.settings.tenant,
         salt_key=keys.salt,
         peppers=keys.peppers,
+        derivations=installation.stores.derivations,
     )
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from ringfence.core.errors import ConfigurationError, RingfenceError
 from ringfence.storage import Stores, maintenance
 from ringfence.storage.accounts import SqlAccounts
+from ringfence.storage.derivations import SqlDerivations
 from ringfence.storage.fingerprints import SqlFingerprints
 from ringfence.storage.links import SqlLinks
 from ringfence.storage.migrations import HEAD
@@ -58,6 +59,7 @@ def open_postgres(url: str, session_idle: timedelta, clock: Clock) -> Stores:
         links=SqlLinks(database, clock),
         counters=PostgresCounters(database),
         fingerprints=SqlFingerprints(database),
+        derivations=SqlDerivations(database, clock),
         revocations=revocations,
         start=start,
         close=close,

@@ -36,6 +36,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON links TO ringfence_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON counters TO ringfence_app;
 GRANT SELECT, INSERT, DELETE ON revocations TO ringfence_app;
 GRANT SELECT, INSERT ON key_fingerprints TO ringfence_app;
+GRANT SELECT ON derivation TO ringfence_app;
 """
 
 

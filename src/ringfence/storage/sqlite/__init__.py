@@ -7,6 +7,7 @@ from typing import Final
 from ringfence.core.errors import StoreError
 from ringfence.storage import Stores, maintenance
 from ringfence.storage.accounts import SqlAccounts
+from ringfence.storage.derivations import SqlDerivations
 from ringfence.storage.fingerprints import SqlFingerprints
 from ringfence.storage.links import SqlLinks
 from ringfence.storage.sessions import SqlSessions
@@ -53,6 +54,7 @@ def open_sqlite(url: str, session_idle: timedelta, clock: Clock) -> Stores:
         links=SqlLinks(database, clock),
         counters=SqliteCounters(database),
         fingerprints=SqlFingerprints(database),
+        derivations=SqlDerivations(database, clock),
         revocations=SqliteRevocations(database),
         start=start,
         close=close,
