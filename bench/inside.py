@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from bench.contest import ASGIApp
 from bench.known import open_known
-from ringfence import Ringfence, Settings
+from ringfence import Ringfence, Settings, limit
 from ringfence.authn.accounts import Account
 from ringfence.authn.tokens import AccessTokens
 from ringfence.authz.resources import ResourceLoader
@@ -91,6 +91,8 @@ def settings(folder: Path, *, database: str) -> Settings:
         mail=f"file:{folder}/mail",
         log=f"{folder}/log",
         log_level="INFO",  # as in production
+        address_limit=limit("1000000/s"),  # one address asks for everybody
+        account_limit=limit("1000000/s", by="account"),
     )
 
 

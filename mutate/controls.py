@@ -25,8 +25,11 @@ class Area:
 
 AREAS: Final = (
     Area("access tokens", ("authn/tokens.py",), "ASVS 9.1, 9.2", ("U08", "U10", "D01")),
-    Area("keys", ("authn/keys.py", "authn/sealing.py", "authn/opaque.py"), "ASVS 11.2, 13.3"),
+    Area("keys", ("authn/keys.py", "authn/keyring.py", "authn/sealing.py",
+                  "authn/opaque.py"), "ASVS 11.2, 13.3"),
     Area("limits of tries", ("authn/limits.py", "authn/budgets.py"), "ASVS 6.3.1", ("U01",)),
+    Area("limits of routes", ("authn/route_limits.py", "core/limit.py",
+                              "boundary/handlers.py"), "ASVS 2.4.1, 15.2.2"),
     Area("sessions", ("authn/sessions.py", "authn/refresh.py", "authn/revocation.py"),
          "ASVS 7.2 to 7.4", ("U05", "U07", "D01")),
     Area("passwords", ("authn/blocklist.py", "authn/passwords.py", "authn/verifier.py",

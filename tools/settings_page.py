@@ -7,7 +7,8 @@
 
 import sys
 
-from ringfence.core.settings import PREFIX, REFERENCE
+from ringfence.core.reference import REFERENCE
+from ringfence.core.settings import PREFIX
 
 _PAGE = """\
 # Settings

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from bench.contest import Case, Contestant, Request
 from bench.known import open_known
 from bench.shop import OWNED, Order, Orders, PlainOrder
-from ringfence import Database, Owned, Resource, Ringfence, Settings, allow, owner
+from ringfence import Database, Owned, Resource, Ringfence, Settings, allow, limit, owner
 from ringfence.authn.accounts import Account, StoredVerifier
 from ringfence.authn.opaque import new_id
 from ringfence.authn.tokens import AccessTokens
@@ -86,6 +86,8 @@ def settings_of(case: Case) -> Settings:
         mail=f"file:{case.folder}/mail",
         log=f"{case.folder}/log",
         log_level="INFO",  # as in production
+        address_limit=limit("1000000/s"),  # one address asks for everybody
+        account_limit=limit("1000000/s", by="account"),
     )
 
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from ringfence.core.errors import ConfigurationError, Refused, RingfenceError, StoreError
+from ringfence.core.limit import limit
 from ringfence.core.ownership import Members, Resource, Shares
 from ringfence.core.policy import (
     aal,
@@ -68,6 +69,7 @@ __all__ = [
     "csp",
     "editor",
     "identifier",
+    "limit",
     "migrating",
     "nonce",
     "owner",

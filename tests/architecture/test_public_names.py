@@ -37,6 +37,7 @@ PUBLIC = [
     "csp",
     "editor",
     "identifier",
+    "limit",
     "migrating",
     "nonce",
     "owner",

@@ -17,6 +17,7 @@ from typing import Final, Protocol
 
 from ringfence.authn.flows import Flows
 from ringfence.authn.revocation import Revocations, RevocationSource
+from ringfence.authn.route_limits import RouteLimits
 from ringfence.authn.tokens import LIFETIME
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import NO_SEAMS, Exchange, Seams
@@ -41,8 +42,15 @@ class Authn:
 
     seams: Seams = NO_SEAMS
 
-    def __init__(self, flows: Flows, source: RevocationSource, standings: Standings) -> None:
+    def __init__(
+        self,
+        flows: Flows,
+        source: RevocationSource,
+        standings: Standings,
+        limits: RouteLimits,
+    ) -> None:
         self.flows: Final = flows
+        self._limits: Final = limits
         self._tokens: Final = flows.tokens
         self._standings: Final = standings
         self._source: Final = source
@@ -69,6 +77,10 @@ class Authn:
             return self._catch_up(ex, principal)
         self._admit(ex, principal)
         return None
+
+    def count(self, ex: Exchange) -> Awaitable[None] | None:
+        """See ``RouteLimits.count``."""
+        return self._limits.count(ex)
 
     def start(self) -> None:
         """Does nothing: this layer has no hooks of the whole process."""

@@ -5,12 +5,14 @@ committed as ``boundaries.lock``, one line for each method and path. The check f
 lets in somebody new, or if a route is not locked yet, until a person locks it.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from ringfence.authz.implication import weaker
 from ringfence.core.errors import ConfigurationError
+from ringfence.core.limit import Limit, rate_of
 from ringfence.core.ownership import Resource
 from ringfence.core.policy import Policy, Public
 from ringfence.core.route import Entry
@@ -24,6 +26,8 @@ _HEADER: Final = "# The boundary, as it was agreed on. Made by: ringfence bounda
 #: Where the methods of routes are, of rows.
 _ROWS: Final = ("READ", "WRITE")
 
+_GAP: Final = "  "  # between a policy and the limits behind it
+_LIMIT: Final = re.compile(r'\("([^"]+)", by="(address|account)"\)')
 _BODIES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -36,6 +40,7 @@ class Row:
     policy: str
     handler: str
     layers: Mapping[str, str]  # what each layer asks of it
+    limits: str = ""  # such as limit("10/15m", by="account")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +67,11 @@ def rows(entries: Iterable[Entry]) -> list[Row]:
             continue  # the end of a sub-application: nothing is there
         path = entry.pattern + "/…" if entry.kind == "mount" else entry.pattern
         methods = sorted(entry.methods) or ["WEBSOCKET" if entry.kind == "websocket" else "ANY"]
+        policy = NOBODY if entry.policy is None else repr(entry.policy)
+        limits = " ".join(repr(limit) for _, limit in entry.limits)
         for method in methods:
-            policy = NOBODY if entry.policy is None else repr(entry.policy)
-            found.append(Row(method, path, policy, entry.name, _layers(method, entry.policy)))
+            asked = _layers(method, entry.policy, limits)
+            found.append(Row(method, path, policy, entry.name, asked, limits))
     return found
 
 
@@ -80,7 +87,7 @@ def declared(resources: Iterable[Resource]) -> list[Row]:
 
 def write_lock(table: Iterable[Row]) -> str:
     """The text of ``boundaries.lock``: sorted, so that a diff shows what changed."""
-    lines = {(row.path, row.method): row.policy for row in reversed(list(table))}
+    lines = {(row.path, row.method): _said(row) for row in reversed(list(table))}
     width = max((len(f"{method} {path}") for path, method in lines), default=0)
     return _HEADER + "".join(
         f"{f'{method} {path}':<{width}}  {policy}\n"
@@ -89,10 +96,10 @@ def write_lock(table: Iterable[Row]) -> str:
 
 
 def read_lock(text: str) -> dict[tuple[str, str], str]:
-    """What is locked: the policy for each (path, method).
+    """What is locked: the policy, and limits behind it, for each (path, method).
 
     Raises:
-        ConfigurationError: A line is not ``METHOD PATH  POLICY``.
+        ConfigurationError: A line is not ``METHOD PATH  POLICY  LIMITS``.
     """
     locked: dict[tuple[str, str], str] = {}
     for number, line in enumerate(text.splitlines(), 1):
@@ -112,7 +119,7 @@ def compare(table: Iterable[Row], locked: Mapping[tuple[str, str], str]) -> list
     Raises:
         ConfigurationError: A locked policy cannot be read.
     """
-    found = {(row.path, row.method): row.policy for row in reversed(list(table))}
+    found = {(row.path, row.method): _said(row) for row in reversed(list(table))}
     differences: list[Difference] = []
     for path, method in sorted(found.keys() | locked.keys()):
         new, old = found.get((path, method)), locked.get((path, method))
@@ -130,11 +137,13 @@ def _kind(new: str | None, old: str | None) -> Kind:
         return "removed"
     if old is None:
         return "added"
-    if new == NOBODY:
+    policy, _, limits = new.partition(_GAP)
+    old_policy, _, old_limits = old.partition(_GAP)
+    if policy == NOBODY:
         return "changed"
-    if old == NOBODY:
+    if old_policy == NOBODY or weaker(policy, old_policy) or _looser(limits, old_limits):
         return "weaker"
-    return "weaker" if weaker(new, old) else "changed"
+    return "changed"
 
 
 def _kind_of_rows(new: str | None, old: str | None) -> Kind:
@@ -144,12 +153,32 @@ def _kind_of_rows(new: str | None, old: str | None) -> Kind:
     return "changed" if old is None or not weaker(new, old) else "weaker"
 
 
-def _layers(method: str, policy: Policy | None) -> Mapping[str, str]:
+def _looser(new: str, old: str) -> bool:
+    """Whether one of the ``old`` limits is not kept by any of the ``new``."""
+    kept = [*_limits(new)]
+    return not all(any(each.holds(locked) for each in kept) for locked in _limits(old))
+
+
+def _limits(text: str) -> Iterator[Limit]:
+    """The limits that ``text`` holds. Raises ValueError."""
+    for each in filter(None, text.strip().split(" limit")):
+        read = _LIMIT.fullmatch(each.removeprefix("limit"))
+        if read is None:
+            raise ValueError(f"{each} is no limit")
+        yield Limit(rate_of(read[1]), "account" if read[2] == "account" else "address")
+
+
+def _said(row: Row) -> str:
+    return row.policy + _GAP + row.limits if row.limits else row.policy
+
+
+def _layers(method: str, policy: Policy | None, limits: str) -> Mapping[str, str]:
     body = ", body" if method in _BODIES or method == "ANY" else ""
     return {
         "network": "address",
         "boundary": "head, origin" + body,
-        "authn": "nothing" if isinstance(policy, Public) else "a valid token",
+        "authn": ("nothing" if isinstance(policy, Public) else "a valid token")
+        + (f", {limits}" if limits else ""),
         "authz": NOBODY if policy is None else repr(policy),
         "output": "headers, cookies, errors",
         "monitoring": "every refusal",

@@ -6,7 +6,7 @@ depth. A route of a kind that is not understood is a problem that stops the star
 
 import functools
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from ringfence.authz.confirm import Confirmed
 from ringfence.authz.frameworks import Inclusion, inclusion_of
 from ringfence.authz.seal import Tree
 from ringfence.core.asgi import ASGIApp
+from ringfence.core.limit import Limit, declared_limits
 from ringfence.core.ownership import Resource
 from ringfence.core.policy import RESOURCE_ATTRIBUTE, Policy, Related, atoms, declared
 from ringfence.core.route import Entry, Kind
@@ -52,10 +53,15 @@ class Routes:
         app: ASGIApp,
         policies: Mapping[str, Policy],
         whole_folders: Mapping[str, str] | None = None,
+        limits: Mapping[str, Limit | Iterable[Limit]] | None = None,
     ) -> None:
         self._app = app
         self._policies = dict(policies)
         self._whole = dict(whole_folders or {})
+        self._limits: dict[str, tuple[Limit, ...]] = {
+            prefix: (each,) if isinstance(each, Limit) else tuple(each)
+            for prefix, each in (limits or {}).items()
+        }
         self._used: dict[str, set[Kind]] = {}  # by which kinds of route
 
     @property
@@ -81,6 +87,9 @@ class Routes:
         for pattern, reason in self._whole.items():
             if not reason.strip():
                 survey.problems.append(f"{pattern}: in whole_folders without a reason")
+        for prefix in self._limits:
+            if not any(_below(prefix, entry.pattern) for entry in survey.entries):
+                survey.problems.append(f"{prefix}: a limit for a prefix that no route has")
         for pattern, kinds in self._used.items():
             if "mount" in kinds and len(kinds) > 1:
                 survey.problems.append(
@@ -99,6 +108,7 @@ class Routes:
                 methods=frozenset(methods.replace(",", " ").split()),
                 policy=policy,
                 handler=self._app,
+                limits=self._limits_of(path),
             )
 
     def _router(self, router: Router, place: _Place, survey: Survey) -> None:
@@ -146,7 +156,7 @@ class Routes:
             )
             policy = None
         elif policy is None:
-            verbs = ", ".join(sorted(methods)) or kind.upper()
+            verbs = _verbs(methods, kind)
             survey.problems.append(f"{verbs} {pattern}: no policy ({_name(route.endpoint)})")
         elif _takes_resource(getattr(route, "dependant", None)) and not _names_owner(policy):
             survey.problems.append(f"{pattern}: Owned[…] needs owner(…) in the policy, {policy!r}")
@@ -158,6 +168,7 @@ class Routes:
             name=_name(route.endpoint),
             handler=route,
             through=place.through,
+            limits=self._limits_of(pattern, _verbs(methods, kind), declared_limits(endpoint)),
         )
         survey.entries.append(entry)
         survey.tree.ways[entry] = _way(place, pattern, route)
@@ -192,9 +203,20 @@ class Routes:
             name=_name(mount.app),
             handler=handler,
             through=place.through,
+            limits=self._limits_of(pattern or "/"),
         )
         survey.entries.append(entry)
         survey.tree.ways[entry] = way
+
+    def _limits_of(
+        self, pattern: str, verbs: str = "", own: Iterable[Limit] = ()
+    ) -> tuple[tuple[str, Limit], ...]:
+        """The limits of a route: the handler's own, then those of prefixes, the longest first."""
+        found = [(f"{verbs} {pattern}", limit) for limit in own]
+        for prefix in sorted(self._limits, key=len, reverse=True):
+            if _below(prefix, pattern):
+                found.extend((prefix, limit) for limit in self._limits[prefix])
+        return tuple(found)
 
     def _policy(
         self, pattern: str, kind: Kind, own: Policy | None, survey: Survey
@@ -206,6 +228,14 @@ class Routes:
             if own is not None:
                 survey.problems.append(f"{pattern}: two policies, on the handler and in policies")
         return named or own
+
+
+def _verbs(methods: Iterable[str], kind: Kind) -> str:
+    return ", ".join(sorted(methods)) or kind.upper()
+
+
+def _below(prefix: str, pattern: str) -> bool:
+    return pattern == prefix or pattern.startswith(prefix.rstrip("/") + "/")
 
 
 def _router(app: object) -> Router | None:

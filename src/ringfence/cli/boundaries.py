@@ -139,8 +139,10 @@ def _report(table: list[Row], problems: list[str], differences: list[Difference]
 
 def _print(table: list[Row], problems: list[str], differences: list[Difference]) -> None:
     lines = [
-        (" ".join(row.method for row in rows_of_path), path, policy)
-        for (path, policy), rows_of_path in groupby(table, lambda row: (row.path, row.policy))
+        (" ".join(row.method for row in rows_of_path), path, f"{policy}  {limits}".rstrip())
+        for (path, policy, limits), rows_of_path in groupby(
+            table, lambda row: (row.path, row.policy, row.limits)
+        )
     ]
     widths = [max((len(line[column]) for line in lines), default=0) for column in (0, 1)]
     for methods, path, policy in lines:

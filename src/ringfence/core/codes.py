@@ -66,6 +66,9 @@ _CODES = (
     Code("body.type", Layer.BOUNDARY, 415, "This content type is not accepted.", "input_validation_fail"),
     Code("body.too_slow", Layer.BOUNDARY, 408, "The body took too long.", "input_validation_fail"),
     Code("body.crowded", Layer.BOUNDARY, 503, "Busy. Try again in a moment.", "sys_overload"),
+    # boundary: handlers under way
+    Code("handler.crowded", Layer.BOUNDARY, 503, "Busy. Try again in a moment.", "sys_overload"),
+    Code("handler.too_slow", Layer.BOUNDARY, 503, "This took too long. Try again in a moment.", "sys_overload"),
     # boundary: what handlers reach for
     Code("sql.injected", Layer.BOUNDARY, 400, "The request was refused.", "malicious_sqli", Level.CRITICAL, "request.refused"),
     Code("command.refused", Layer.BOUNDARY, 400, "The request was refused.", "malicious_command", Level.CRITICAL, "request.refused"),
@@ -95,6 +98,7 @@ _CODES = (
     Code("recovery.limited", Layer.AUTHN, 429, "Too many attempts. Try again later.", "excess_rate_limit_exceeded"),
     Code("refresh.limited", Layer.AUTHN, 429, "Too many attempts. Try again later.", "excess_rate_limit_exceeded"),
     Code("sessions.limited", Layer.AUTHN, 429, "Too many attempts. Try again later.", "excess_rate_limit_exceeded"),
+    Code("request.limited", Layer.AUTHN, 429, "Too many requests. Try again later.", "excess_rate_limit_exceeded"),
     Code("hashing.busy", Layer.AUTHN, 503, "Busy. Try again in a moment.", "sys_overload"),
     Code("refresh.missing", Layer.AUTHN, 401, "There is no session.", "authn_token_missing", Level.INFO),
     Code("refresh.unknown", Layer.AUTHN, 401, "The session is not known.", "authn_token_invalid"),

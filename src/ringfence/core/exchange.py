@@ -65,6 +65,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "announced",
         "began",
         "client",
         "closing",
@@ -105,6 +106,7 @@ class Exchange:
         self.entry: Entry | None = None  # authz: the entry decided upon
         self.principal: Principal | None = None  # authn
         self.refusals: list[Refused] = []  # to handlers, not written down yet
+        self.announced: tuple[tuple[bytes, bytes], ...] = ()  # authn: headers of the answer
         self.resource = NOTHING_REQUESTED  # authz: what the policy's loader found
         self.inputs: list[str] = []  # boundary: all that the client sent, where a crash is told
         self.began = 0.0  # monitoring: seconds on a clock that does not jump

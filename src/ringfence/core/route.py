@@ -18,6 +18,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 from ringfence.core.errors import ConfigurationError
+from ringfence.core.limit import Limit
 from ringfence.core.policy import Policy
 
 Kind: TypeAlias = Literal["http", "websocket", "mount"]
@@ -53,6 +54,7 @@ class Entry:
     handler: object = field(default=None, repr=False)  # identity that the wrapper confirms
     through: tuple[object, ...] = field(default=(), repr=False)  # mounts on the way to it
     own: bool = False  # one of Ringfence's own routes
+    limits: tuple[tuple[str, Limit], ...] = ()  # each with what is counted together
 
     @property
     def parameters(self) -> tuple[str, ...]:

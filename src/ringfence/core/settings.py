@@ -12,15 +12,20 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final, NoReturn, TypeAlias, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ringfence.core.errors import ConfigurationError
+from ringfence.core.limit import By, Limit, rate_of
+from ringfence.core.reference import REFERENCE
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 T = TypeVar("T")
+
+#: What nobody meets by using a site: 50 requests a second of one network, 20 of one person.
+ADDRESS_LIMIT: Final[Limit | None] = Limit(rate_of("3000/m"), "address")
+ACCOUNT_LIMIT: Final[Limit | None] = Limit(rate_of("1200/m"), "account")
 
 _MOST_FILE_BYTES: Final = 65_536
 _LAST_PORT: Final = 65_535
@@ -102,6 +107,10 @@ class Settings:
     hsts_max_age: timedelta = timedelta(days=730)  # how long browsers insist on TLS
     hsts_subdomains: bool = True  # for every name below the site's as well
     token_cache_bytes: int = 67_108_864  # of verified access tokens, for each worker
+    address_limit: Limit | None = ADDRESS_LIMIT  # of a client, over the application's routes
+    account_limit: Limit | None = ACCOUNT_LIMIT
+    handlers_at_once: int = 64  # of one route, in each worker
+    handler_seconds: int = 60  # until its answer begins
     # What the application needs: mostly secrets.
     extra: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
@@ -146,6 +155,10 @@ def parse(environ: Mapping[str, str], *, required: Iterable[str] = ()) -> Settin
         hsts_max_age=reader.one("HSTS_DAYS", _days(730, least=0), timedelta(days=730)),
         hsts_subdomains=reader.one("HSTS_SUBDOMAINS", _switch, True),  # noqa: FBT003  # as above
         token_cache_bytes=reader.one("TOKEN_CACHE_BYTES", _positive, 67_108_864),
+        address_limit=reader.one("ADDRESS_LIMIT", _limit("address"), ADDRESS_LIMIT),
+        account_limit=reader.one("ACCOUNT_LIMIT", _limit("account"), ACCOUNT_LIMIT),
+        handlers_at_once=reader.one("HANDLERS_AT_ONCE", _positive, 64),
+        handler_seconds=reader.one("HANDLER_SECONDS", _positive, 60),
         extra={name: reader.needed(name) for name in required},
     )
     problems = [*reader.problems, *reader.unknown(), *_contradictions(settings, reader.given)]
@@ -225,100 +238,6 @@ class _Reader:
         except ValueError:
             self.problems.append(f"{PREFIX}{name} is malformed: {REFERENCE[name].takes}")
         return default
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """What docs/settings.md and error messages say of one setting."""
-
-    takes: str
-    unset: str
-    meaning: str
-
-
-_ON_OR_OFF: Final = "on or off"
-
-#: Every setting by its name without the prefix.
-REFERENCE: Final[Mapping[str, Reference]] = MappingProxyType(
-    {
-        "ENV": Reference("production, demo or test", "production", "where the software runs"),
-        "ORIGIN": Reference(
-            "https://host[:port] in lower case, and no path",
-            "stops the start",
-            "under which browsers see the site; other hosts are refused",
-        ),
-        "DATABASE": Reference(
-            "sqlite:///FILE or postgresql://USER@HOST/NAME",
-            "sqlite:///ringfence.sqlite",
-            "of accounts and sessions",
-        ),
-        "KEYS": Reference("a folder", "keys", "of the key files; its mode is 0700"),
-        "TRUSTED_PROXIES": Reference(
-            "networks such as 10.0.0.0/8, with commas between them",
-            "none",
-            "whose X-Forwarded-For is believed",
-        ),
-        "ALLOWED_ORIGINS": Reference(
-            "origins such as https://host, with commas between them",
-            "none",
-            "further origins that may change state",
-        ),
-        "MAIL": Reference(
-            "smtps://USER:PASSWORD@HOST or smtp://…; file:FOLDER in demo and test",
-            "stops the start in production",
-            "where mail goes",
-        ),
-        "MAIL_FROM": Reference("an e-mail address", "noreply@localhost", "the sender of mail"),
-        "LOG": Reference("a file, or - for standard output", "-", "where events are written"),
-        "LOG_LEVEL": Reference(
-            "DEBUG, INFO, WARNING or ERROR",
-            "INFO in production, else DEBUG",
-            "the least that is written; DEBUG is refused in production",
-        ),
-        "ACCESS_LOG": Reference(
-            _ON_OR_OFF, "off", "whether every request is a line in the log, beside the events"
-        ),
-        "METRICS": Reference(
-            "PORT, ADDRESS:PORT or ADDRESS:PORT-PORT; open: in front of an address that is not "
-            "loopback",
-            "off",
-            "where Prometheus reads what is counted (docs/watch.md); a range gives each worker a "
-            "port of its own",
-        ),
-        "TENANT": Reference(
-            "ASCII letters, digits and hyphens", "default", "part of every salt; never change it"
-        ),
-        "BODY_LIMIT_BYTES": Reference(
-            "a whole number above 0", "1048576", "the largest body of a request"
-        ),
-        "SQL_GUARD": Reference(
-            "strict or tainted",
-            "strict",
-            "strict: a statement's text is the application's own but for numbers, text in quotes "
-            "and columns that are vouched for; tainted: of the others only what has a word of the "
-            "request in it is refused",
-        ),
-        "SIGN_UP": Reference(_ON_OR_OFF, "on", "whether strangers may ask for an account"),
-        "SESSION_IDLE_DAYS": Reference("1 to 7", "7", "when a session ends that is not used"),
-        "SESSION_ABSOLUTE_DAYS": Reference("1 to 30", "30", "when every session ends"),
-        "HSTS_DAYS": Reference(
-            "0 to 730",
-            "730",
-            "how long browsers insist on TLS; 0 makes them forget it, and 1 is for a first try",
-        ),
-        "HSTS_SUBDOMAINS": Reference(
-            _ON_OR_OFF,
-            "on",
-            "whether they insist on it for every name below the site's too; off where one of those "
-            "has no TLS",
-        ),
-        "TOKEN_CACHE_BYTES": Reference(
-            "a whole number above 0",
-            "67108864",
-            "memory of each worker for access tokens that were verified; about 1.3 kB each",
-        ),
-    }
-)
 
 
 class _WeakError(Exception):
@@ -403,6 +322,13 @@ def _positive(text: str) -> int:
 
 def _switch(text: str) -> bool:
     return {"on": True, "off": False}[text] if text in ("on", "off") else _malformed()
+
+
+def _limit(by: By) -> Callable[[str], Limit | None]:
+    def convert(text: str) -> Limit | None:
+        return None if text == "off" else Limit(rate_of(text), by)
+
+    return convert
 
 
 def _days(most: int, *, least: int = 1) -> Callable[[str], timedelta]:

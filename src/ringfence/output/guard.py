@@ -173,7 +173,7 @@ async def respond(
     body = problem.body(code, exchange.request_id, status=status)
     request_id = (REQUEST_ID, exchange.request_id.encode())
     length = (b"content-length", b"%d" % len(body))
-    all_headers = [*headers, length, *site.api, NO_STORE, request_id]
+    all_headers = [*headers, length, *site.api, NO_STORE, request_id, *exchange.announced]
     await send({"type": f"{kind}.start", "status": status or code.status, "headers": all_headers})
     shown = b"" if exchange.scope.get("method") == "HEAD" else body
     await send({"type": f"{kind}.body", "body": shown})

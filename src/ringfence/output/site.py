@@ -78,6 +78,7 @@ class Site:
             kept += self._security(exchange, page=page)
         kept += caching if caching and _stored(exchange, start, kept, caching) else (NO_STORE,)
         kept.append((REQUEST_ID, exchange.request_id.encode()))
+        kept += exchange.announced
         return kept
 
     def _security(self, exchange: Exchange, *, page: bool) -> tuple[Header, ...]:

@@ -18,6 +18,7 @@ from ringfence.authn import asgi as authn
 from ringfence.authn.flows import Flows, flows
 from ringfence.authn.keyring import KeyRing
 from ringfence.authn.mail import Mailer
+from ringfence.authn.route_limits import RouteLimits
 from ringfence.authz import asgi as authz
 from ringfence.authz.resources import Finder
 from ringfence.authz.starlette import Routes, Survey
@@ -76,7 +77,10 @@ def _authn(parts: Parts) -> authn.Authn:
         mailer=parts.mailer,
         random=secrets.token_bytes,
     )
-    return authn.Authn(put_together, parts.stores.revocations, parts.stores.sessions)
+    stores, settings = parts.stores, parts.settings
+    budgets = [settings.address_limit, settings.account_limit]
+    limits = RouteLimits(stores.counters, [limit for limit in budgets if limit is not None])
+    return authn.Authn(put_together, stores.revocations, stores.sessions, limits)
 
 
 def _authz(parts: Parts) -> authz.Authz:
@@ -120,6 +124,7 @@ class Layers:
             self.boundary.check_head,
             self.authz.route,
             self.authn.identify,
+            self.authn.count,
             self.authz.authorize,
         )
 

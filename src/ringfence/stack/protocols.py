@@ -83,6 +83,18 @@ class Boundary(Layered, Protocol):
         """Judge the body; returns how the application gets it. Raises ``Refused``."""
         ...
 
+    def enter(self, exchange: Exchange, answer: "Answering", /) -> Awaitable[None] | None:
+        """Called before the handler: None, or what to wait for. Raises ``Refused``."""
+        ...
+
+    def leave(self, exchange: Exchange, /) -> None:
+        """Called once the handler has returned, or ``enter`` has raised."""
+        ...
+
+    def overdue(self, exchange: Exchange, /) -> bool:
+        """Whether the handler was cancelled because it took too long."""
+        ...
+
     def gather(self, exchange: Exchange, /) -> None:
         """Set ``exchange.inputs``, for the log of a crash. Never raises."""
         ...
@@ -98,6 +110,10 @@ class Authn(Layered, Protocol):
 
     def identify(self, exchange: Exchange, /) -> Awaitable[None] | None:
         """Set ``exchange.principal``; None, or what to wait for. Raises ``Refused``."""
+        ...
+
+    def count(self, exchange: Exchange, /) -> Awaitable[None] | None:
+        """Count a request to the application; None, or what to wait for. Raises ``Refused``."""
         ...
 
     async def judge_again(self, exchange: Exchange, now: datetime, /) -> None:

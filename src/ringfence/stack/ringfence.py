@@ -6,7 +6,7 @@ answered with 503.
 """
 
 import os
-from asyncio import CancelledError
+from asyncio import CancelledError, current_task
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -23,6 +23,7 @@ from ringfence.core.asgi import ASGIApp, Receive, Scope, Send
 from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError, Refused
 from ringfence.core.exchange import NO_SEAMS, SCOPE_KEY, Exchange, Seams, current
+from ringfence.core.limit import Limit
 from ringfence.core.policy import Policy
 from ringfence.core.route import Entry
 from ringfence.core.settings import Environment, Settings, parse
@@ -68,6 +69,8 @@ class Ringfence:
             route, by ``"GET,POST /pattern"``.
         whole_folders: By pattern of a mount or of a route with a ``{name:path}``, the reason why
             hidden files, backups and links that leave the folder are served there as well.
+        limits: By prefix, what all routes below it may be used together: ``{"/api":
+            limit("600/m", by="account")}``. A prefix may have several.
         database: The application's own, with what is declared about its rows; or several.
         resources: By class that ``owner()`` names, a loader of one's own.
         required: Names of further environment variables without which the start is refused.
@@ -85,6 +88,7 @@ class Ringfence:
         settings: Settings | None = None,
         policies: Mapping[str, Policy] | None = None,
         whole_folders: Mapping[str, str] | None = None,
+        limits: Mapping[str, Limit | Iterable[Limit]] | None = None,
         database: Declared | Iterable[Declared] = (),
         resources: Mapping[type, ResourceLoader] | None = None,
         required: Iterable[str] = (),
@@ -100,7 +104,7 @@ class Ringfence:
         self._clock: Final = clock
         databases = tuple(database) if isinstance(database, Iterable) else (database,)
         self._plan: Final = Plan(
-            routes=Routes(app, policies or {}, whole_folders),
+            routes=Routes(app, policies or {}, whole_folders, limits),
             finders=_finders(databases, resources or {}),
             resources=tuple(chain.from_iterable(each.resources for each in databases)),
             clock=clock,
@@ -163,13 +167,15 @@ class Ringfence:
             pass  # the client has left, so there is nobody to answer
         except Refused as refused:
             await _refuse(layers, exchange, refused, send)
-        except CancelledError:  # the server ends, and has waited as long as it does
-            await _refuse(layers, exchange, Refused("service.stopping", retry_after=_ANEW), send)
-            raise
+        except CancelledError:
+            if not await _cut_off(layers, exchange, send):
+                raise
         except Exception as error:  # noqa: BLE001  # the last line: nothing unforeseen gets out
             layers.boundary.gather(exchange)  # and out of the log again
             layers.monitoring.crashed(exchange, error)
             await layers.output.answer_crash(exchange, error, send)
+        finally:
+            layers.boundary.leave(exchange)
 
     async def _pass(
         self, layers: Layers, exchange: Exchange, receive: Receive, send: Answering
@@ -184,6 +190,10 @@ class Ringfence:
             receive = whole
             await self._judge_again(layers, exchange)
         layers.output.before(exchange)
+        wait = layers.boundary.enter(exchange, send)
+        if wait is not None:
+            await wait
+            await self._judge_again(layers, exchange)
         own = self._own.get(exchange.entry) if exchange.entry is not None else None
         if own is not None:
             exchange.scope["path_params"] = dict(exchange.match.parameters)
@@ -304,6 +314,19 @@ async def _refuse(layers: Layers, exchange: Exchange, refused: Refused, send: An
     """Log a refusal and answer it. Every refusal that ends a request passes through here."""
     layers.monitoring.refused(exchange, refused)
     await layers.output.answer(exchange, refused, send)
+
+
+async def _cut_off(layers: Layers, exchange: Exchange, send: Answering) -> bool:
+    """Answer a request that is cancelled; whether we ourselves did that, and it has an end here.
+
+    Else the server did, which ends, and has waited as long as it does.
+    """
+    overdue = layers.boundary.overdue(exchange)
+    code = "handler.too_slow" if overdue else "service.stopping"
+    if overdue and (task := current_task()) is not None:
+        overdue = task.uncancel() == 0  # the server may have cancelled it as well
+    await _refuse(layers, exchange, Refused(code, retry_after=_ANEW), send)
+    return overdue
 
 
 async def _close(exchange: Exchange, monitor: Monitoring) -> None:

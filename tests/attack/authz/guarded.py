@@ -62,10 +62,11 @@ async def guarded(
     *,
     off: Iterable[Layer | str] = (),
     stores: Stores | None = None,
+    settings: Settings | None = None,
     **options: Any,
 ) -> AsyncGenerator[Site]:
     """``app`` behind Ringfence, started; in the place of ``off`` stand careless layers."""
-    settings = Settings(
+    settings = settings or Settings(
         environment=Environment.TEST,
         origin=ORIGIN,
         database="memory:",

@@ -9,6 +9,7 @@ import pytest
 
 from ringfence.authn.asgi import MARGIN, Authn, bearer_token
 from ringfence.authn.revocation import Revocation
+from ringfence.authn.route_limits import RouteLimits
 from ringfence.authn.tokens import LIFETIME, AccessTokens
 from ringfence.core.errors import Refused, StoreError
 from ringfence.core.exchange import Exchange
@@ -94,7 +95,8 @@ def exchange(*authorization: str | bytes, now: datetime = NOON, query: bytes = b
 
 
 def guarded(feed: Feed, standings: Standings | None = None, tokens: AccessTokens = TOKENS) -> Authn:
-    return Authn(replace(FLOWS, tokens=tokens), feed, standings or Standings())
+    limits = RouteLimits(PARTS.stores.counters)
+    return Authn(replace(FLOWS, tokens=tokens), feed, standings or Standings(), limits)
 
 
 def careless(feed: Feed) -> protocols.Authn:

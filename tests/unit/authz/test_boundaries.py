@@ -13,6 +13,7 @@ from ringfence.authz.boundaries import (
     write_lock,
 )
 from ringfence.core.errors import ConfigurationError
+from ringfence.core.limit import Limit, limit
 from ringfence.core.ownership import Resource
 from ringfence.core.policy import Policy, public, role, signed_in
 from ringfence.core.route import Entry
@@ -109,3 +110,30 @@ def test_a_rule_for_rows_fails_where_it_lets_in_more_and_where_it_is_gone(
 ) -> None:
     found = compare(declared(new), read_lock(write_lock(declared(old))))
     assert [(each.method, each.kind, each.fails) for each in found] == expected
+
+
+LIMITED = (limit("10/m", by="account"), limit("100/h"))
+
+
+@pytest.mark.parametrize(
+    ("new", "kind"),
+    [
+        ((), "weaker"),
+        (LIMITED[:1], "weaker"),
+        ((limit("11/m", by="account"), LIMITED[1]), "weaker"),
+        ((limit("10/s", by="account"), LIMITED[1]), "weaker"),
+        ((limit("10/m"), LIMITED[1]), "weaker"),
+        ((limit("9/m", by="account"), LIMITED[1]), "changed"),
+        ((limit("10/h", by="account"), LIMITED[1]), "changed"),
+        ((*LIMITED, limit("1/s")), "changed"),
+        (LIMITED[::-1], "changed"),
+    ],
+)
+def test_a_limit_that_goes_or_grows_fails(new: tuple[Limit, ...], kind: str) -> None:
+    def limited(limits: tuple[Limit, ...]) -> list[Entry]:
+        named = tuple(("GET /a", each) for each in limits)
+        return [Entry(pattern="/a", policy=public, handler="h", limits=named)]
+
+    assert differences(limited(LIMITED), limited(LIMITED)) == []
+    (found,) = differences(limited(LIMITED), limited(new))
+    assert (found.kind, found.fails) == (kind, kind == "weaker")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ringfence.core.errors import ConfigurationError
+from ringfence.core.limit import limit
 from ringfence.core.settings import Environment, parse
 
 GOOD = {
@@ -36,6 +37,10 @@ def test_everything_that_can_be_set_is_read() -> None:
             "RINGFENCE_BODY_LIMIT_BYTES": "2048",
             "RINGFENCE_SIGN_UP": "off",
             "RINGFENCE_SESSION_IDLE_DAYS": "1",
+            "RINGFENCE_ADDRESS_LIMIT": "off",
+            "RINGFENCE_ACCOUNT_LIMIT": "10/15m",
+            "RINGFENCE_HANDLERS_AT_ONCE": "8",
+            "RINGFENCE_HANDLER_SECONDS": "5",
             "STRIPE_KEY": "sk-81-long",
         },
         required=["STRIPE_KEY"],
@@ -45,6 +50,9 @@ def test_everything_that_can_be_set_is_read() -> None:
     assert settings.body_limit_bytes == 2048
     assert settings.sign_up is False
     assert settings.session_idle == timedelta(days=1)
+    assert settings.address_limit is None
+    assert settings.account_limit == limit("10/15m", by="account")
+    assert (settings.handlers_at_once, settings.handler_seconds) == (8, 5)
     assert settings.extra == {"STRIPE_KEY": "sk-81-long"}
 
 
@@ -103,6 +111,10 @@ def test_everything_wrong_is_reported_at_once() -> None:
         ("TOKEN_CACHE_BYTES", "-5", "malformed"),
         ("MAIL_FROM", "a\r\nBcc: x@y", "malformed"),
         ("SIGN_UP", "maybe", "malformed"),
+        ("ADDRESS_LIMIT", "777", "malformed"),
+        ("ACCOUNT_LIMIT", "1/year", "malformed"),
+        ("HANDLERS_AT_ONCE", "-7", "malformed"),
+        ("HANDLER_SECONDS", "soon", "malformed"),
     ],
 )
 def test_a_bad_value_stops_the_start_and_is_not_repeated(

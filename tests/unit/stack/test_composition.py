@@ -250,7 +250,7 @@ async def test_the_process_is_held_from_start_to_close(tmp_path: Path, engine: E
         assert (await client.get("/program")).status_code == 500
         assert starts_a_program() == "process.denied"
         assert makes_a_table(engine, "meanwhile") == "database.denied"
-        assert event.contains(Engine, "before_cursor_execute", guard_of_sql._guard)
+        assert event.contains(Engine, "do_execute", guard_of_sql._guard)
         assert "alice" not in logged(CANARY)
     assert not starts_a_program()
     assert not makes_a_table(engine, "after")

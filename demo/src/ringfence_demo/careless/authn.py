@@ -52,6 +52,9 @@ class CarelessAuthn:
         )
         self.flows = replace(made, sessions=ForgetfulSessions.of(made.sessions))
 
+    def count(self, exchange: Exchange) -> None:
+        """Nobody counts."""
+
     def start(self) -> None:
         """Nothing of the process is this layer's."""
 

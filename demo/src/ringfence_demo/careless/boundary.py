@@ -41,6 +41,16 @@ class CarelessBoundary:
         """The application reads the body itself."""
         return receive
 
+    def enter(self, exchange: Exchange, answer: protocols.Answering) -> None:
+        """As many as come, for as long as they take."""
+
+    def leave(self, exchange: Exchange) -> None:
+        """Nothing was taken."""
+
+    def overdue(self, exchange: Exchange) -> bool:  # noqa: ARG002  # as the protocol has it
+        """Nothing is cut off."""
+        return False
+
     def gather(self, exchange: Exchange) -> None:
         """What the client sent is known all the same: monitoring keeps it out of the log."""
         self._guarded.gather(exchange)

@@ -1,0 +1,191 @@
+"""Handlers under way: how many of one route run at once, and how long until their answer begins.
+
+A route whose handlers are slow would hold what all routes share: memory, connections of a database,
+and the forty threads in which handlers without ``async`` run. So each route has places of its own.
+Whoever finds none waits; whoever finds too many waiting is told to come back. A handler whose
+answer has begun holds no place: it may stream for as long as it likes. One whose answer does not
+begin in time is cancelled (its thread, if it has one, ends when it ends).
+
+Sources: OWASP API4:2023; CWE-400, CWE-770; ASVS 5.0 15.2.2.
+"""
+
+import asyncio
+import functools
+import inspect
+from collections import deque
+from collections.abc import Awaitable
+from datetime import timedelta
+from typing import Any, Final, Protocol
+
+from ringfence.core.errors import Refused
+from ringfence.core.exchange import Exchange
+from ringfence.core.route import Entry
+
+#: Of those that wait for a place, so many times the places.
+_WAITING: Final = 4
+#: Of the places, the part for handlers that need a thread.
+_THREADED: Final = 3
+
+_SWEEP_SECONDS: Final = 1.0
+_RETRY_AFTER: Final = timedelta(seconds=1)
+
+
+class Answering(Protocol):
+    """The answer of a request."""
+
+    started: bool
+
+
+class _Route:
+    """The places of one route."""
+
+    __slots__ = ("free", "places", "waiting")
+
+    def __init__(self, places: int) -> None:
+        self.places: Final = places
+        self.free = places
+        self.waiting: Final[deque[asyncio.Future[None]]] = deque()
+
+
+class _Running:
+    """One handler that runs, or waits for a place."""
+
+    __slots__ = ("answer", "began", "overdue", "place", "route", "task")
+
+    def __init__(
+        self, route: _Route, answer: Answering, task: "asyncio.Task[Any] | None", began: int
+    ) -> None:
+        self.route = route
+        self.answer = answer
+        self.task = task
+        self.began = began  # by the number of sweeps
+        self.place = False  # whether it holds one
+        self.overdue = False
+
+
+class Handlers:
+    """Gives places to handlers, and cancels those that take too long. Belongs to one event loop.
+
+    Args:
+        places: For each route.
+        seconds: Until the answer begins; a second more, at most.
+    """
+
+    def __init__(self, places: int, seconds: int) -> None:
+        self._places: Final = places
+        self._seconds: Final = seconds
+        self._routes: Final[dict[Entry, _Route]] = {}
+        self._running: Final[dict[Exchange, _Running]] = {}
+        self._sweeps = 0  # one a second, while anything runs
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def enter(self, exchange: Exchange, answer: Answering) -> Awaitable[None] | None:
+        """Take a place for the handler of a request; ``leave`` gives it back.
+
+        Returns:
+            None, or what to wait for.
+
+        Raises:
+            Refused: ``handler.crowded``.
+        """
+        entry = exchange.entry
+        if entry is None or entry.own or entry.kind == "websocket":
+            return None
+        route = self._routes.get(entry)
+        if route is None:
+            route = self._routes[entry] = _Route(_places(entry, self._places))
+        running = _Running(route, answer, asyncio.current_task(), self._sweeps)
+        if not route.free:
+            self._reclaim(route)
+        wait = None
+        if route.free:
+            running.place = True
+            route.free -= 1
+        elif len(route.waiting) < _WAITING * route.places:
+            wait = _wait(running)
+        else:
+            raise Refused("handler.crowded", retry_after=_RETRY_AFTER)
+        self._running[exchange] = running
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
+        return wait
+
+    def leave(self, exchange: Exchange) -> None:
+        """Give the place back, to whoever has waited longest."""
+        running = self._running.pop(exchange, None)
+        if running is not None and running.place:
+            _give_back(running)
+
+    def overdue(self, exchange: Exchange) -> bool:
+        """Whether the request was cancelled because its answer did not begin in time."""
+        running = self._running.get(exchange)
+        return running is not None and running.overdue
+
+    def close(self) -> None:
+        """Look after nothing any more."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+
+    def _reclaim(self, route: _Route) -> None:
+        """Free the places of those whose answer has begun."""
+        for running in self._running.values():
+            if running.place and running.route is route and running.answer.started:
+                _give_back(running)
+
+    def _sweep(self) -> None:
+        """As ``_reclaim``, for all routes; cancel those that take too long."""
+        self._sweeps += 1
+        for running in self._running.values():
+            if running.answer.started:
+                if running.place:
+                    _give_back(running)
+            elif self._sweeps - running.began > self._seconds and not running.overdue:
+                running.overdue = True
+                if running.task is not None:
+                    running.task.cancel()
+        self._sweeper = None
+        if self._running:
+            self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
+
+
+def _give_back(running: _Running) -> None:
+    running.place = False
+    running.route.free += 1
+    if running.route.waiting:
+        _call(running.route)
+
+
+async def _wait(running: _Running) -> None:
+    route = running.route
+    while not route.free:
+        turn = asyncio.get_running_loop().create_future()
+        route.waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn in route.waiting:
+                route.waiting.remove(turn)
+            else:
+                _call(route)  # it was called, and leaves: the next one
+            raise
+    running.place = True
+    route.free -= 1
+
+
+def _call(route: _Route) -> None:
+    """Call whoever has waited longest."""
+    while route.free and route.waiting:
+        turn = route.waiting.popleft()
+        if not turn.done():
+            turn.set_result(None)
+            return
+
+
+def _places(entry: Entry, places: int) -> int:
+    """For handlers that run in a thread, fewer: all routes share those."""
+    endpoint = getattr(entry.handler, "endpoint", None)
+    while isinstance(endpoint, functools.partial):
+        endpoint = endpoint.func
+    threaded = inspect.isfunction(endpoint) and not inspect.iscoroutinefunction(endpoint)
+    return max(1, places // _THREADED) if threaded else places

@@ -1,0 +1,178 @@
+"""One client cannot use an application's routes without an end (OWASP API4:2023), with its pair.
+
+The attack fails with everything on, and succeeds with the layer off that stops it.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.routing import Mount
+
+from ringfence import ConfigurationError, Ringfence, Settings, allow, limit, public, signed_in
+from ringfence.authz.boundaries import rows, write_lock
+from ringfence.boundary import handlers
+from ringfence.core.settings import Environment
+from tests.attack.authz.guarded import ORIGIN, Site, guarded
+
+
+class Gate(asyncio.Event):
+    """Handlers wait before it, and are counted."""
+
+    waiting = 0
+
+    async def wait(self) -> Any:
+        self.waiting += 1
+        return await super().wait()
+
+
+def shop(gate: asyncio.Event | None = None) -> FastAPI:
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/reports")
+    @allow(public)
+    @limit("3/m")
+    async def reports() -> str:
+        return "a report"
+
+    @app.get("/orders/{order_id}")
+    @allow(signed_in)
+    async def order(order_id: int) -> int:
+        return order_id
+
+    @app.get("/slow")
+    @allow(public)
+    async def slow() -> str:
+        if gate is not None:
+            await gate.wait()
+        return "done"
+
+    @app.get("/quick")
+    @allow(public)
+    async def quick() -> str:
+        return "quick"
+
+    return app
+
+
+async def answers(site: Site, path: str, count: int, **options: Any) -> list[int]:
+    found = await asyncio.gather(*(site.get(path, **options) for _ in range(count)))
+    return sorted(answer.status_code for answer in found)
+
+
+@pytest.mark.parametrize(
+    ("off", "expected"), [((), [200] * 3 + [429] * 2), (("authn",), [200] * 5)], ids=["on", "off"]
+)
+async def test_a_route_is_used_as_often_as_it_says(
+    tmp_path: Path, off: Iterable[str], expected: list[int]
+) -> None:
+    async with guarded(shop(), tmp_path, off=off) as site:
+        assert await answers(site, "/reports", 5) == expected
+        assert await answers(site, "/quick", 5) == [200] * 5
+
+
+async def test_the_answers_say_how_much_is_left_and_when_to_come_back(tmp_path: Path) -> None:
+    async with guarded(shop(), tmp_path) as site:
+        first = await site.get("/reports")
+        assert first.headers["ratelimit-policy"] == '"address";q=3;w=60'
+        assert first.headers["ratelimit"] == '"address";r=2'
+        await answers(site, "/reports", 2)
+        refused = await site.get("/reports")
+        assert refused.json()["code"] == "request.limited"
+        assert 1 <= int(refused.headers["retry-after"]) <= 60
+        assert refused.headers["ratelimit"].startswith('"address";r=0;t=')
+        assert "ratelimit" not in (await site.get("/quick")).headers
+
+
+async def test_ids_cannot_be_tried_one_after_the_other(tmp_path: Path) -> None:
+    """What is refused by the policy counts as well, and whoever asks is counted before it does."""
+    limits = {"/orders": [limit("2/m", by="account"), limit("5/m")]}
+    async with guarded(shop(), tmp_path, limits=limits) as site:
+        assert await answers(site, "/orders/1", 1) == [401]
+        alice, bob = site.bearer("alice"), site.bearer("bob")
+        assert await answers(site, "/orders/1", 3, headers=alice) == [200, 200, 429]
+        assert await answers(site, "/orders/1", 3, headers=bob) == [200, 200, 429]
+        assert await answers(site, "/orders/1", 1) == [429]  # the address has used up its five
+        assert await answers(site, "/quick", 1) == [200]
+
+
+async def test_what_stands_below_a_prefix_is_counted_together(tmp_path: Path) -> None:
+    inner = shop()
+    app = FastAPI(openapi_url=None, routes=[Mount("/api", inner)])
+    async with guarded(app, tmp_path, limits={"/api": limit("3/m")}) as site:
+        assert await answers(site, "/api/quick", 2) == [200] * 2
+        assert await answers(site, "/api/slow", 2) == [200, 429]
+
+
+async def test_a_limit_for_a_prefix_that_no_route_has_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="/reprots: a limit for a prefix"):
+        async with guarded(shop(), tmp_path, limits={"/reprots": limit("3/m")}):
+            pass
+
+
+@pytest.mark.parametrize("setting", ["address_limit", "account_limit"])
+async def test_the_budgets_that_are_set_arrive(tmp_path: Path, setting: str) -> None:
+    by = setting.removesuffix("_limit")
+    chosen: dict[str, Any] = {"address_limit": None, "account_limit": None}
+    chosen[setting] = limit("2/m", by="account" if by == "account" else "address")
+    settings = Settings(
+        environment=Environment.TEST,
+        origin=ORIGIN,
+        database="memory:",
+        keys=tmp_path / "keys",
+        log=str(tmp_path / "log"),
+        **chosen,
+    )
+    async with guarded(shop(), tmp_path, settings=settings) as site:
+        assert await answers(site, "/quick", 3) == [200, 200, 429]
+
+
+# --------------------------------------------------------------------------- handlers under way
+
+
+@pytest.mark.parametrize(("off", "most"), [((), 64), (("boundary",), 500)], ids=["on", "off"])
+async def test_one_route_that_is_flooded_takes_no_other_down(
+    tmp_path: Path, off: Iterable[str], most: int
+) -> None:
+    """Issue 9, B12: 500 of 500 requests of one flood were taken on."""
+    gate = Gate()
+    refused = 0 if off else 500 - most - 4 * most
+    async with guarded(shop(gate), tmp_path, off=off) as site:
+        flood = [asyncio.create_task(site.get("/slow")) for _ in range(500)]
+        while gate.waiting < most or sum(each.done() for each in flood) < refused:  # noqa: ASYNC110  # until all have found their place
+            await asyncio.sleep(0)
+        assert gate.waiting == most
+        assert (await site.get("/quick")).status_code == 200
+        gate.set()
+        found = [answer.status_code for answer in await asyncio.gather(*flood)]
+    assert (found.count(200), found.count(503)) == (500 - refused, refused)
+
+
+async def test_a_handler_that_takes_too_long_is_answered_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "_SWEEP_SECONDS", 0.0)
+    settings = Settings(
+        environment=Environment.TEST,
+        origin=ORIGIN,
+        database="memory:",
+        keys=tmp_path / "keys",
+        log=str(tmp_path / "log"),
+        handler_seconds=0,
+    )
+    async with guarded(shop(asyncio.Event()), tmp_path, settings=settings) as site:
+        answer = await site.get("/slow")
+        assert (answer.status_code, answer.json()["code"]) == (503, "handler.too_slow")
+        assert answer.headers["retry-after"] == "2"
+        assert (await site.get("/quick")).status_code == 200
+    assert '"handler.too_slow"' in (tmp_path / "log").read_text()
+
+
+def test_the_map_and_the_lock_show_limits() -> None:
+    app = Ringfence(shop(), limits={"/orders": limit("60/m", by="account")})
+    lock = write_lock(rows(app.survey().entries))
+    assert '  public  limit("3/m", by="address")\n' in lock
+    assert '  signed_in  limit("60/m", by="account")\n' in lock
