@@ -92,11 +92,14 @@ class Guard:
             return "broken"
         places = Places(wanted)
         end = places.name_end(0)
-        if end and len(wanted) == end + (places.text(end) in ("asc", "desc")):
-            try:
+        is_name = end > 0 and len(wanted) == end + (places.text(end) in ("asc", "desc"))
+        try:
+            if is_name:
                 return self._name_suspicion(wanted[:end], statement, dialect, named, scopes)
-            except TooMuchError:
-                return "too much"
+            if [token.kind for token in wanted] == ["number"]:
+                return _number_suspicion(wanted[0], statement, dialect)
+        except TooMuchError:
+            return "too much"
         windows = self._judge(text, dialect, named, lambda: scopes, scopes)
         if windows is None and self._load():
             windows = self._judge(text, dialect, named, around, tuple(around()))
@@ -116,18 +119,24 @@ class Guard:
             return ""
         found = tokens(statement, dialect, MOST_TOKENS) or []
         places = Places(found)
-        result = "misplaced"
-        for at in range(len(found) - len(name) + 1):
-            end = at + len(name)
-            there = "".join(map(unquoted, found[at:end]))
-            if there.lower() != said.lower() or places.text(at - 1) in (".", "as"):
-                continue
+        length = len(name)
+        found_at = [
+            at
+            for at in range(len(found) - length + 1)
+            if "".join(map(unquoted, found[at : at + length])).lower() == said.lower()
+        ]
+        standing = [at for at in found_at if places.text(at - 1) not in (".", "as")]
+        if not standing:  # a label, in the place of which SQLAlchemy writes what it is for
+            standing = [at for at in found_at if places.is_item(at, at + length)]
+            if not standing:
+                return "" if any(places.text(at - 1) == "as" for at in found_at) else "misplaced"
+        for at in standing:
+            end = at + length
             if not (places.is_item(at, end) or places.is_compared(at, end)):
                 return "misplaced"
             if not (said in named or self.literals.keeps(said, scopes) or places.selects(at, end)):
                 return "unvouched"
-            result = ""
-        return result
+        return ""
 
     def shares(self, text: str, sent: str) -> bool:
         """Whether ``text`` has a word or number of what was sent; also where that is too long."""
@@ -223,6 +232,15 @@ class Guard:
             if shape.fullmatch(text) is not None:
                 return True
         return False
+
+
+def _number_suspicion(number: Token, statement: str, dialect: Dialect) -> str:
+    """Whether a number stands where a value is due, and is no condition: ``SELECT 1``."""
+    found = tokens(statement, dialect, MOST_TOKENS) or []
+    places = Places(found)
+    standing = [at for at, token in enumerate(found) if token.text == number.text]
+    is_value = bool(standing) and all(map(places.takes_number, standing))
+    return "" if is_value else "misplaced"
 
 
 def _shape(text: str, derivation: Derivation, dialect: Dialect) -> re.Pattern[str]:

@@ -19,8 +19,10 @@ NAMED: Final = Slot[frozenset[str]]("boundary.identifiers")
 def identifier(name: str, *, among: Iterable[str]) -> str:
     """``name``, if it is one of ``among``: for a column in the text of a statement.
 
-    The SQL guard then lets it stand in this request's statements as an item of ORDER BY or GROUP
-    BY, or on the left of a comparison with a bound parameter.
+    The SQL guard then lets it stand wherever the source puts the result of this call: ``among`` is
+    the application's own list, for this very place. In other places, where the guard can't follow
+    the source, it may be an item of ORDER BY or GROUP BY, or the left of a comparison with a bound
+    parameter.
 
     Args:
         name: What the client chose.

@@ -70,6 +70,7 @@ _RULES: Final[dict[Dialect, dict[str, str]]] = {
         "param": rf"\?|{_NAMED}|%s(?!\w)|%\([\w{HOLE}]+\)s",
     },
 }
+_MOST_IN_A_ROW: Final = 64  # placeholders, and rows of them, of which each is a token
 _SPACE: Final = r"[ \t\n\f\r]*+"
 
 
@@ -90,10 +91,15 @@ _PATTERNS: Final = {dialect: _compiled(rules) for dialect, rules in _RULES.items
 
 
 def tokens(text: str, dialect: Dialect, most: int) -> list[Token] | None:
-    """The tokens of ``text``; None where its structure is broken, or it has more than ``most``."""
+    """The tokens of ``text``; None where its structure is broken, or it has more than ``most``.
+
+    Of long rows of placeholders, ``?, ?, …`` and ``(?, ?), (?, ?), …``, the middle is left out: it
+    says nothing that the rest does not say.
+    """
     if "\0" in text:
         return None
     found: list[Token] = []
+    placeholders = _Runs()
     for match in _PATTERNS[dialect].finditer(text):
         kind = match.lastgroup or "bad"
         if kind == "bad" or len(found) == most:
@@ -101,4 +107,38 @@ def tokens(text: str, dialect: Dialect, most: int) -> list[Token] | None:
         start, end = match.span(kind)
         token = text[start:end]
         found.append(Token(kind, token.lower() if kind == "word" else token, start, end))
+        placeholders.shorten(found)
     return found
+
+
+class _Runs:
+    """Leaves out the middle of rows of placeholders while tokens are read."""
+
+    def __init__(self) -> None:
+        self._marks = 0  # placeholders in a row, with commas between
+        self._rows: list[int] = []  # where each of the rows in a row begins
+        self._opened = -1  # where a row begins of which nothing but placeholders was seen
+
+    def shorten(self, found: list[Token]) -> None:
+        """Look at the last token of ``found``, and leave out what there is too much of."""
+        kind, text, *_ = found[-1]
+        before, comma = found[-3:-2], found[-2:-1]
+        follows = before[0] if before and comma[0].text == "," else None
+        if kind == "param":
+            self._marks = self._marks + 1 if follows and follows.kind == "param" else 1
+            if self._marks > _MOST_IN_A_ROW:
+                del found[-3:-1]
+        elif text == "(":
+            if not follows or follows.text != ")":
+                self._rows.clear()
+            self._marks, self._opened = 0, len(found) - 1
+        elif text == ")" and self._opened >= 0 and self._marks:
+            self._rows.append(self._opened)
+            if len(self._rows) > _MOST_IN_A_ROW:
+                *_, last, own = self._rows
+                del found[last:own]
+                self._rows.pop()
+            self._marks, self._opened = 0, -1
+        elif text != ",":
+            self._marks, self._opened = 0, -1
+            self._rows.clear()

@@ -18,18 +18,20 @@ import ast
 import re
 import sys
 import sysconfig
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from inspect import getsource
 from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from ringfence.boundary.sql.flow import Flow, Hole, terminal
 from ringfence.boundary.sql.lexer import HOLE, Dialect, Token, tokens
 
 _PERCENT: Final = re.compile(r"%(?:\(\w+\))?[-+ #0]*[\d.]*[sdifr]")
-_BRACES: Final = re.compile(r"(?<!\{)\{[\w.\[\]]*(?:![rsa])?(?::[^{}]*)?\}(?!\})")
+_BRACES: Final = re.compile(r"(?<!\{)\{([\w.\[\]]*)(?:![rsa])?(?::[^{}]*)?\}(?!\})")
 _FIRST: Final = re.compile(rf"[\s{HOLE}]*([\w$]+|[^\s\w{HOLE}])")
 _MOST_TOKENS: Final = 2_000  # of a template
 _LONGEST: Final = 65_536
@@ -47,22 +49,40 @@ _OWN: Final = str(Path(__file__).parents[2])
 class Scope:
     """A function, or an assignment outside of one: what it is called, and which names it uses."""
 
-    __slots__ = ("file", "names", "uses")
+    __slots__ = ("file", "formats", "names", "uses")
 
     def __init__(self, file: str, names: Iterable[str]) -> None:
         self.file: Final = file
         self.names: Final = set(names)
         self.uses: Final[set[str]] = set()
+        self.formats: Final[dict[str, ast.expr]] = {}  # arguments of ``format``
 
 
 class Template:
-    """A string of the source, with ``HOLE`` where a value is put in."""
+    """A string of the source, with ``HOLE`` where a value is put in.
 
-    __slots__ = ("_tokens", "scope", "text")
+    Args:
+        text: The string.
+        scope: Where it stands.
+        holes: What is put in, hole by hole; the name of an argument of ``format``.
+        flow: Follows that to constants.
+    """
 
-    def __init__(self, text: str, scope: Scope) -> None:
+    __slots__ = ("_filled", "_flow", "_holes", "_places", "_tokens", "scope", "text")
+
+    def __init__(
+        self,
+        text: str,
+        scope: Scope,
+        holes: Sequence[ast.expr | str] = (),
+        flow: Flow | None = None,
+    ) -> None:
         self.text: Final = text
         self.scope: Final = scope
+        self._holes: Final = holes
+        self._flow: Final = flow
+        self._places: Final = [match.start() for match in re.finditer(HOLE, text)]
+        self._filled: dict[int, Hole] = {}
         self._tokens: dict[Dialect, list[Token]] = {}
 
     def tokens(self, dialect: Dialect) -> list[Token]:
@@ -71,12 +91,24 @@ class Template:
             self._tokens[dialect] = tokens(self.text, dialect, _MOST_TOKENS) or []
         return self._tokens[dialect]
 
+    def hole(self, token: Token) -> Hole:
+        """What the source puts into the first hole of one of its tokens."""
+        number = bisect_left(self._places, token.start)
+        if number not in self._filled:
+            node = self._holes[number] if number < len(self._holes) else ""
+            node = self.scope.formats.get(node) if isinstance(node, str) else node
+            if self._flow is None or node is None:
+                return Hole()
+            self._filled[number] = self._flow.hole(node)
+        return self._filled[number]
+
 
 class Literals:
     """The literals of an application. ``load`` reads what is loaded by now."""
 
     def __init__(self) -> None:
         self.constants: Final[set[str]] = set()
+        self.flow: Final = Flow()
         self.functions: Final[set[str]] = set()  # what is taken from ``sqlalchemy.func``
         self._templates: Final[defaultdict[str, list[Template]]] = defaultdict(list)
         self._keeping: Final[defaultdict[str, list[Scope]]] = defaultdict(list)
@@ -124,6 +156,7 @@ class Literals:
         self._imports[file] = frozenset(_imported(tree, name if is_package else _parent(name)))
         if is_package:
             self._passed_on[name] = self._imports[file]
+        self.flow.read(tree, name, name if is_package else _parent(name))
         aliases = {
             each.asname: each.name
             for node in ast.walk(tree)
@@ -151,8 +184,8 @@ class Literals:
                     if type(value) is str:
                         self.add_text(value, scope)
 
-    def add_text(self, text: str, scope: Scope) -> None:
-        """One string, with ``HOLE`` where a value is put in."""
+    def add_text(self, text: str, scope: Scope, holes: Sequence[ast.expr] = ()) -> None:
+        """One string, with ``HOLE`` where one of ``holes`` is put in."""
         if len(text) > _LONGEST:
             return
         if HOLE not in text:
@@ -160,8 +193,9 @@ class Literals:
             if "%" in text and (filled := _PERCENT.sub(HOLE, text)) != text:
                 self._index(filled.replace("%%", "%"), scope)
             if "{" in text and (filled := _BRACES.sub(HOLE, text)) != text:
-                self._index(filled.replace("{{", "{").replace("}}", "}"), scope)
-        self._index(text, scope)
+                names = [each or str(n) for n, each in enumerate(_BRACES.findall(text))]
+                self._index(filled.replace("{{", "{").replace("}}", "}"), scope, names)
+        self._index(text, scope, holes)
 
     def keep(self, name: str, scope: Scope) -> None:
         """One constant of a container."""
@@ -172,9 +206,9 @@ class Literals:
         """One constant that ``column()`` or its like is given."""
         self._columns[name].append(scope)
 
-    def _index(self, text: str, scope: Scope) -> None:
+    def _index(self, text: str, scope: Scope, holes: Sequence[ast.expr | str] = ()) -> None:
         if first := _FIRST.match(text):
-            self._templates[first[1].lower()].append(Template(text, scope))
+            self._templates[first[1].lower()].append(Template(text, scope, holes, self.flow))
 
     # ------------------------------------------------------------------------- looking up
 
@@ -326,7 +360,7 @@ class _Reader(ast.NodeVisitor):
         elif isinstance(node, ast.Subscript):
             self._keep_literal(node)
         elif isinstance(node, ast.Call):
-            self._note_column(node)
+            self._note_call(node)
         super().generic_visit(node)
 
     def _note_attribute(self, node: ast.Attribute) -> None:
@@ -361,6 +395,7 @@ class _Reader(ast.NodeVisitor):
 
     def _template(self, node: ast.expr) -> None:
         text = ""
+        holes: list[ast.expr] = []
         for term in _terms(node):
             if isinstance(term, ast.Constant) and isinstance(term.value, str):
                 text += term.value
@@ -369,11 +404,13 @@ class _Reader(ast.NodeVisitor):
                 for part in term.values:
                     text += str(part.value) if isinstance(part, ast.Constant) else HOLE
                     if isinstance(part, ast.FormattedValue):
-                        self.visit(part.value)
+                        holes.append(part.value)
             else:
                 text += HOLE
-                self.visit(term)
-        self._literals.add_text(text, self._scope)
+                holes.append(term)
+        for hole in holes:
+            self.visit(hole)
+        self._literals.add_text(text, self._scope, holes)
 
     def _keep(self, *nodes: ast.expr | None) -> None:
         for node in nodes:
@@ -388,15 +425,15 @@ class _Reader(ast.NodeVisitor):
 
     def _keep_literal(self, node: ast.Subscript) -> None:
         """``Literal["name"]``; several of them are a tuple."""
-        called = node.value
-        name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-        if name == "Literal":
+        if terminal(node.value) == "Literal":
             self._keep(node.slice)
 
-    def _note_column(self, node: ast.Call) -> None:
+    def _note_call(self, node: ast.Call) -> None:
         """``column("price")`` names a column in the source."""
-        called = node.func
-        name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+        name = terminal(node.func)
+        if name == "format":
+            self._scope.formats.update({str(n): each for n, each in enumerate(node.args)})
+            self._scope.formats.update({e.arg: e.value for e in node.keywords if e.arg})
         if name in _NAMING:
             for each in (*node.args, *(keyword.value for keyword in node.keywords)):
                 if isinstance(each, ast.Constant) and isinstance(each.value, str):

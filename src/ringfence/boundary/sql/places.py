@@ -30,7 +30,10 @@ _CONDITION: Final = _words("and having not on or when where case")
 _BEFORE_A_VALUE: Final = _words(
     "between by distinct else fetch first glob ilike in is like limit offset select then values"
 )
-_AFTER_AN_ITEM: Final = _words(") , ; asc collate desc fetch having limit nulls offset range rows")
+_AFTER_AN_ITEM: Final = _words("""
+    ) , ; asc collate desc except fetch for having intersect limit nulls offset order range rows
+    union window
+""")
 _COMPARING: Final = _words("< = > ! in like ilike glob between is")
 MOST_STEPS: Final = 20_000
 _OPERATORS: Final = _words("< = > ! + - * / % | & ~ like ilike glob between regexp similar")

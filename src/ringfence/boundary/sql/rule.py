@@ -7,6 +7,8 @@ harmless in each hole. In a hole may stand
 * a number with or without a sign, where a value is due; a list of them within ``IN (…)``;
 * placeholders of bound parameters, also as the rows of VALUES;
 * ASC or DESC behind an item of ORDER BY;
+* what the source itself puts there (``flow``): a constant, or what ``identifier()`` gave in this
+  request;
 * a name that is vouched for, as an item of ORDER BY or GROUP BY, or on the left of a comparison
   with a bound parameter. ``identifier()`` vouches for it, or a container of the application that
   holds it as a whole constant, or this very statement, which selects it;
@@ -29,6 +31,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
+from ringfence.boundary.sql.flow import Hole
 from ringfence.boundary.sql.lexer import HOLE, Dialect, Token
 from ringfence.boundary.sql.literals import Literals, Scope, Template
 from ringfence.boundary.sql.places import Places, TooMuchError, unquoted
@@ -66,7 +69,9 @@ class Part(NamedTuple):
 
     start: int  # characters
     end: int
-    kind: str  # of a gap: "string", "number", "name", "code"; else "template" or "constant"
+    #: Of a gap: "string", "number", "name", "code"; else "template", "constant", or "own": what the
+    #: source itself puts into a hole.
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ class Derivation:
         for start, end, kind in self.parts:
             if kind == "template":
                 found.append(text[start:end])
-            if kind in ("template", "constant"):
+            if kind in ("template", "constant", "own"):
                 continue
             width = min(inside, end - start)
             before, after = text[max(0, start - beside) : start], text[end : end + beside]
@@ -116,11 +121,13 @@ class Deriver:
     around: tuple[Scope, ...] | None = None  # the first template must be near one of these
     _places: Places = field(init=False)
     _root: Scope = field(init=False)
+    _ends: dict[int, int] = field(init=False)  # the number of the token behind a character
     _items: dict[int, tuple[int, list[Part]] | None] = field(init=False, default_factory=dict)
     _depth: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self._places = Places(self.found)
+        self._ends = {token.end: number + 1 for number, token in enumerate(self.found)}
 
     @property
     def steps(self) -> int:
@@ -170,7 +177,7 @@ class Deriver:
             self._root = template.scope
             self._items.clear()
             leading = self._leading(template)
-            starts = self._gaps(0, template.scope) if leading else [(0, "code")]
+            starts = self._first(template, 0) if leading else [(0, "code")]
             for start, kind in starts:
                 if not self._begins_like(template, start):
                     continue
@@ -241,22 +248,22 @@ class Deriver:
         while number < len(wanted):
             token = wanted[number]
             if token.kind == "hole":
-                for end, filled in self._fills(template.scope, at):
+                for end, filled in self._fills(template, token, at):
                     for last, rest in self._core(template, number + 1, end):
                         yield last, [*parts, *filled, *rest]
                 return
             if at >= len(self.found) or not self._is_same(token, self.found[at]):
                 return
             if HOLE in token.text:
-                if token.kind == "name" and not self._is_named(at, at + 1, template.scope):
+                if token.kind == "name" and not self._is_named(at, template, token):
                     return
                 parts.append(self._filled(token, self.found[at]))
             number, at = number + 1, at + 1
         yield at, parts
 
-    def _fills(self, scope: Scope, at: int) -> Iterator[tuple[int, list[Part]]]:
+    def _fills(self, template: Template, token: Token, at: int) -> Iterator[tuple[int, list[Part]]]:
         """What may stand in a hole at ``at``, longest first; and nothing."""
-        for end, kind in self._gaps(at, scope):
+        for end, kind in [*self._own(template.hole(token), at), *self._gaps(at, template.scope)]:
             yield end, self._part(at, end, kind)
         # Where a value is due, a condition would be compared with; a query in parentheses not.
         is_word = self._places.kind(at) in ("word", "name") and self._places.text(at) != "select"
@@ -288,10 +295,13 @@ class Deriver:
         starts: list[tuple[int, str]] = [(at, "")]
         if self.found[at].kind in ("word", "name", "number", "op"):
             starts += self._gaps(at, self._root)
-        for start, kind in starts:
+        name = self._places.name_end(at)
+        for start, kind in [*starts, *([(name, "own")] if name > at else [])]:
             for template in self._starting(start):
                 leading = self._leading(template)
                 if (kind and not leading) or not self._may_be_joined(template, start):
+                    continue
+                if kind == "own" and (start, kind) not in self._first(template, at):
                     continue
                 for end, parts in self._core(template, leading, start):
                     if end > (best[0] if best else at):
@@ -328,6 +338,42 @@ class Deriver:
             ends.extend((each, "name") for each in self._names(at, scope))
         return ends[::-1]
 
+    def _first(self, template: Template, at: int) -> list[tuple[int, str]]:
+        """What may stand in the hole that a template begins with, if that is at ``at``."""
+        first = template.tokens(self.dialect)[0]
+        return [*self._own(template.hole(first), at), *self._gaps(at, template.scope)]
+
+    def _own(self, hole: Hole, at: int) -> list[tuple[int, str]]:
+        """Where that may end which the source itself puts into a hole, longest first.
+
+        Constants, and names that ``identifier()`` vouches for; several with commas between.
+        """
+        ends: list[int] = []
+        while at < len(self.found):
+            self._places.spend(1 + len(hole.values))
+            start = self.found[at].start
+            found = [
+                self._ends[start + len(value)]
+                for value in map(str.strip, hole.values)
+                if value and self.text.startswith(value, start) and start + len(value) in self._ends
+            ]
+            if hole.is_vouched and (end := self._vouched(at)) > at:
+                found.append(end)
+            ends += sorted(found)
+            if not found or self._places.text(max(found)) != ",":
+                break
+            at = max(found) + 1
+        return [(end, "own") for end in reversed(ends)]
+
+    def _vouched(self, at: int) -> int:
+        """Where a name ends that ``identifier()`` gave in this request; ``at`` if there is none."""
+        end = self._places.name_end(at)
+        if end > at:
+            written = self.text[self.found[at].start : self.found[end - 1].end]
+            if self.vouches(written, ()) or self.vouches(unquoted(self.found[at]), ()):
+                return end
+        return at
+
     def _number(self, at: int) -> int:
         """Where a number ends that begins at ``at``, with its sign; ``at`` if there is none."""
         end = at + (self._places.text(at) in ("-", "+"))
@@ -355,7 +401,7 @@ class Deriver:
 
     def _names(self, at: int, scope: Scope) -> Iterator[int]:
         """Where vouched names end, with their directions and commas between."""
-        while (end := self._places.name_end(at)) > at and self._is_named(at, end, scope):
+        while (end := self._places.name_end(at)) > at and self._is_placed(at, end, scope):
             yield end
             if self._places.takes_direction(end) and self._places.text(end) in ("asc", "desc"):
                 end += 1
@@ -364,7 +410,15 @@ class Deriver:
                 return
             at = end + 1
 
-    def _is_named(self, start: int, end: int, scope: Scope) -> bool:
+    def _is_named(self, at: int, template: Template, token: Token) -> bool:
+        """Whether the quoted name at ``at`` is one that may stand in that of a template."""
+        hole = template.hole(token)
+        plain = unquoted(self.found[at])
+        if plain in hole.values or (hole.is_vouched and self.vouches(plain, ())):
+            return True
+        return self._is_placed(at, at + 1, template.scope)
+
+    def _is_placed(self, start: int, end: int, scope: Scope) -> bool:
         """Whether the name from ``start`` to ``end`` is in its place, and vouched for."""
         if not (self._places.is_item(start, end) or self._places.is_compared(start, end)):
             return False

@@ -129,3 +129,26 @@ def test_many_rows_of_placeholders_are_an_insert() -> None:
     )
     for count in (1, 48, 52, 300):
         assert not judge("INSERT INTO t (a, b, c) VALUES " + ", ".join(["(?, ?, ?)"] * count))
+
+
+@pytest.mark.parametrize(
+    ("dialect", "mark"),
+    [(Dialect.SQLITE, "?"), (Dialect.SQLITE, ":n{}"), (Dialect.POSTGRESQL, "${}")],
+)
+def test_a_list_of_thousands_of_placeholders(dialect: Dialect, mark: str) -> None:
+    marks = [mark.format(number) for number in range(1, 3_000)]
+    rows = [f"({one}, {one})" for one in marks]
+    judge = Judge(
+        "def f(x): return f'SELECT a FROM t WHERE b IN ({x}) AND c = 1'\n"
+        "def g(x): return f'INSERT INTO t (a, b) VALUES {x}'\n",
+        dialect=dialect,
+    )
+    for statement, many in (
+        ("SELECT a FROM t WHERE b IN ({}) AND c = 1", marks),
+        ("INSERT INTO t (a, b) VALUES {}", rows),
+    ):
+        assert not judge(statement.format(", ".join(many)))
+        for wrong in ("a", "1; x", "(SELECT 1)", "? a", "", "(?, a)"):
+            for place in (1, 70, len(many)):
+                hidden = [*many[:place], wrong, *many[place:]]
+                assert judge(statement.format(", ".join(hidden))), (wrong, place)

@@ -1,0 +1,93 @@
+"""What the source itself puts into a hole may stand there, and nothing else that it says."""
+
+import pytest
+
+from tests.unit.boundary.sql.source import Judge
+
+HEAD = "from ringfence import identifier\n"
+FLOWS = {
+    "a constant": "x = 'z'\n    return f'SELECT {x} FROM t'",
+    "a choice": "x = 'z' if q else 'y'\n    return f'SELECT {x} FROM t'",
+    "a default": "x = q or 'z'\n    return f'SELECT {x} FROM t'",
+    "a value of a dictionary": "A = {'a': 'z'}\n    return f'SELECT {A[q]} FROM t'",
+    "a value that is got": "A = {'a': 'z'}\n    return f'SELECT {A.get(q, q)} FROM t'",
+    "a checked name": "if q not in ('z', 'y'): raise E\n    return f'SELECT {q} FROM t'",
+    "an equal name": "if q != 'z': raise E\n    return f'SELECT {q} FROM t'",
+    "a loop": "return ', '.join([f'SELECT {x} FROM t' for x in ('z', 'y')])",
+    "a loop over keys": "return [f'SELECT {k} FROM t' for k, v in {'z': 1}.items()]",
+    "a list that is joined": "x = ['z', 'y']\n    return f'SELECT {\", \".join(x)} FROM t'",
+    "a set that is sorted": "x = {'z', 'y'}\n    return f'SELECT {\", \".join(sorted(x))} FROM t'",
+    "a sum": "x = 'z'\n    return 'SELECT ' + x + ' FROM t'",
+    "a format": "return 'SELECT {x} FROM t'.format(x='z')",
+    "an argument": "return g('z')\ndef g(x):\n    return f'SELECT {x} FROM t'",
+    "a named argument": "return g(x='z')\ndef g(*, x=1):\n    return f'SELECT {x} FROM t'",
+    "a default argument": "return g()\ndef g(x='z'):\n    return f'SELECT {x} FROM t'",
+    "an attribute": (
+        "return C()\nclass C:\n    x = 'z'\n    def g(self): return f'SELECT {self.x} FROM t'"
+    ),
+    "a field": (
+        "return C('z')\nclass C:\n    x: str\n    def g(self): return f'SELECT {self.x} FROM t'"
+    ),
+    "an attribute that is set": (
+        "return C('z')\nclass C:\n    def __init__(self, a): self.x = a\n"
+        "    def g(self): return f'SELECT {self.x} FROM t'"
+    ),
+    "an enumeration": "return f'SELECT {E(q).value} FROM t'\nclass E:\n    A = 'z'",
+    "an annotation": "return 1\ndef g(x: Literal['z', 'y']): return f'SELECT {x} FROM t'",
+}
+NAMED = {
+    "identifier": "x = identifier(q, among=A)\n    return f'SELECT {x} FROM t'",
+    "identifier in the hole": "return f'SELECT {identifier(q, among=A)} FROM t'",
+    "several": (
+        "x = [identifier(e, among=A) for e in q]\n    return f'SELECT {\",\".join(x)} FROM t'"
+    ),
+    "of a caller": ("return g(identifier(q, among=A))\ndef g(x):\n    return f'SELECT {x} FROM t'"),
+    "quoted": "x = identifier(q, among=A)\n    return f'SELECT \"{x}\" FROM t'",
+}
+
+
+@pytest.mark.parametrize("code", FLOWS.values(), ids=FLOWS)
+def test_a_constant_that_flows_into_a_hole(code: str) -> None:
+    judge = Judge(f"def f(q):\n    {code}\nHIDDEN = ['secret']\ndef h(q): return f(q), HIDDEN")
+    assert not judge("SELECT z FROM t", "z")
+    for other in ("secret", "z, secret", "z z", "z FROM u --", "(z)", "q", "x", "zz"):
+        assert judge(f"SELECT {other} FROM t"), other
+
+
+@pytest.mark.parametrize("code", NAMED.values(), ids=NAMED)
+def test_what_identifier_gives_may_stand_wherever_the_source_puts_it(code: str) -> None:
+    """``identifier(name, among=…)`` is the application's own list, for this very place."""
+    judge = Judge(f"{HEAD}def f(q):\n    {code}\n")
+    written = 'SELECT "z" FROM t' if '"{x}"' in code else "SELECT z FROM t"
+    assert judge(written)
+    assert not judge(written, named=frozenset({"z"}))
+    assert judge(written), "it was remembered for other requests"
+    for other in ("secret", "z, secret", "z FROM u --"):
+        assert judge(written.replace("z", other), named=frozenset({"z"}))
+
+
+CARELESS = """
+from ringfence import identifier
+def f(q, v):
+    sort = identifier(q, among=A)
+    return f"UPDATE t SET {sort} = :v WHERE owner = {v} AND {sort} > :w"
+"""
+
+
+def test_what_identifier_gives_may_not_stand_in_another_hole() -> None:
+    """``WHERE owner = owner`` is every row: what is named for one hole is named for that one."""
+    judge = Judge(CARELESS)
+    named = frozenset({"owner"})
+    assert not judge("UPDATE t SET owner = :v WHERE owner = 5 AND owner > :w", named=named)
+    assert judge("UPDATE t SET owner = :v WHERE owner = owner AND owner > :w", named=named)
+
+
+def test_names_of_unrelated_modules_do_not_flow() -> None:
+    one = "def f(obj): return f'SELECT {obj.field} FROM t'"
+    assert Judge(one, "class A:\n    field = 'secret'")("SELECT secret FROM t")
+    assert not Judge(one + "\nclass A:\n    field = 'z'")("SELECT z FROM t")
+
+
+def test_a_circle_ends() -> None:
+    code = "def f(q):\n    x = y\n    y = x or f(x)\n    return f'SELECT {x} FROM t'"
+    assert Judge(code)("SELECT z FROM t")
