@@ -53,7 +53,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Generator[Followed]:
     with reader.running() as client:
         assert client.get(page).headers["content-type"].startswith("text/html")
         proof = {"token": token, "password": PASSWORD}
-        assert client.post("/auth/verify-email", json=proof).status_code == 204
+        assert client.post("/auth/verify-email", json=proof).status_code == 200
         created = reader.types(reader.shown("ringfence users create "), PASSWORD + "\n")
         yield Followed(
             reader=reader,

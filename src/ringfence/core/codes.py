@@ -153,6 +153,7 @@ _CODES = (
     Code("role.missing", Layer.AUTHZ, 404, "There is nothing here.", "authz_fail", Level.WARN, "resource.missing"),
     Code("self.foreign", Layer.AUTHZ, 404, "There is nothing here.", "authz_fail", Level.WARN, "resource.missing"),
     Code("aal.insufficient", Layer.AUTHZ, 403, "A stronger sign-in is needed.", "authz_fail"),
+    Code("policy.unreachable", Layer.AUTHZ, 0, "A policy asks for a second factor, and none is available: nobody gets in.", "sys_config_warning", Level.WARN),
     Code("policy.allowed", Layer.AUTHZ, 0, "The policy allows it.", "authz_allowed", Level.INFO),
     # output
     Code("server.error", Layer.OUTPUT, 500, "Something went wrong.", "sys_crash", Level.CRITICAL),

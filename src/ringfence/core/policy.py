@@ -178,6 +178,19 @@ def aal(level: int) -> Aal:
     return Aal(level)
 
 
+def level_needed(policy: Policy) -> int:
+    """The assurance level without which nobody fulfils ``policy``; 0 if it asks for none."""
+    match policy:
+        case Aal(level):
+            return level
+        case Every(parts):
+            return max(map(level_needed, parts))
+        case Either(parts):
+            return min(map(level_needed, parts))
+        case _:
+            return 0
+
+
 def allow(policy: Policy) -> Callable[[HandlerT], HandlerT]:
     """Declare the policy of a handler. Order among decorators does not matter to FastAPI.
 

@@ -15,7 +15,7 @@ from ringfence.core.secret import Secret
 from ringfence.service import wire
 from ringfence.service.call import Call, nothing
 from ringfence.service.courier import ERRANDS, Courier, Errand
-from ringfence.service.sessions import granted
+from ringfence.service.sessions import begun, granted
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,13 @@ class AccountHandlers:
 
     @allow(public)
     async def verify_email(self, call: Call) -> Response:
-        """``POST /auth/verify-email``: the account exists from here on; nobody is signed in."""
+        """``POST /auth/verify-email``: the account exists from here on; answers as a sign-in."""
         message = await call.message(wire.NewPassword)
         await self._charge_link(call, "signup", message.token)
         account = await self.flows.signup.prove(message.token, message.password, call.now)
         await self.flows.signin.remember(account.login, call.client, call.now)
         call.note("account.created", subject=account.id)
-        return nothing(HTTPStatus.NO_CONTENT)
+        return await begun(self.flows, call, account)
 
     @allow(public)
     async def forgot(self, call: Call) -> Response:

@@ -10,6 +10,7 @@ from msgspec import UNSET
 from starlette.responses import Response
 
 from ringfence.authn import opaque
+from ringfence.authn.accounts import Account
 from ringfence.authn.flows import Flows
 from ringfence.authn.limits import Charge, address_key, charge
 from ringfence.authn.login import normalise
@@ -67,13 +68,7 @@ class SessionHandlers:
             next_key=None if message.next_key is UNSET else wire.client_key(message.next_key),
         )
         account = await self.flows.signin.verify(credentials, call.client, call.now)
-        grant = await self.flows.sessions.begin(
-            account, call.device, call.now, shown=call.refresh_token
-        )
-        call.note("signin.done", subject=account.id)
-        for session in grant.ended:
-            call.note("session.ended", subject=account.id, session=session)
-        return granted(grant)
+        return await begun(self.flows, call, account)
 
     @allow(public)
     async def refresh(self, call: Call) -> Response:
@@ -181,6 +176,15 @@ def _page(query: Mapping[str, str]) -> tuple[Place | None, int]:
     if unknown or not _LIMIT.fullmatch(limit) or int(limit) > MOST:
         raise Refused("query.invalid")
     return (wire.place(query["after"]) if "after" in query else None), int(limit)
+
+
+async def begun(flows: Flows, call: Call, account: Account) -> Response:
+    """Sign ``account`` in: the answer of a sign-in. A session whose cookie was shown ends."""
+    grant = await flows.sessions.begin(account, call.device, call.now, shown=call.refresh_token)
+    call.note("signin.done", subject=account.id)
+    for session in grant.ended:
+        call.note("session.ended", subject=account.id, session=session)
+    return granted(grant)
 
 
 def granted(grant: Grant) -> Response:

@@ -19,14 +19,17 @@ from ringfence.authn.flows import Flows, flows
 from ringfence.authn.keyring import KeyRing
 from ringfence.authn.mail import Mailer
 from ringfence.authn.route_limits import RouteLimits
+from ringfence.authn.sessions import PASSWORD_AAL
 from ringfence.authz import asgi as authz
 from ringfence.authz.resources import Finder
 from ringfence.authz.starlette import Routes, Survey
 from ringfence.boundary import asgi as boundary
-from ringfence.core.codes import Layer
+from ringfence.core.codes import CODES, Layer
 from ringfence.core.errors import ConfigurationError
+from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange, Seams
 from ringfence.core.ownership import Resource
+from ringfence.core.policy import level_needed
 from ringfence.core.route import Entry
 from ringfence.core.seam import Seam, compose
 from ringfence.core.settings import Settings
@@ -155,6 +158,17 @@ class Layers:
             each.start()
             self._hooks.callback(each.close)
         self.reload.start()
+        self._tell_of_what_nobody_reaches()
+
+    def _tell_of_what_nobody_reaches(self) -> None:
+        """Passwords are the only factor: a policy that needs more answers 403 to everybody."""
+        for entry in self.authz.entries:
+            if entry.policy is None or level_needed(entry.policy) <= PASSWORD_AAL:
+                continue
+            route = f"{' '.join(sorted(entry.methods))} {entry.pattern}"
+            facts = {"route": route, "policy": repr(entry.policy)}
+            code = CODES["policy.unreachable"]
+            self.monitoring.emit(Event(at=self.parts.clock(), code=code, facts=facts))
 
     def stop(self) -> None:
         """Undo ``start``, even if it failed halfway."""

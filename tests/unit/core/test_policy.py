@@ -5,10 +5,12 @@ import pytest
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.policy import (
     Every,
+    Policy,
     aal,
     allow,
     atoms,
     declared,
+    level_needed,
     owner,
     public,
     role,
@@ -50,6 +52,23 @@ def test_only_policies_are_joined(other: object) -> None:
         _ = signed_in & other  # pyright: ignore[reportOperatorIssue]  # the mistake under test
     with pytest.raises(TypeError, match="is not a policy"):
         _ = signed_in | other  # pyright: ignore[reportOperatorIssue]  # as above
+
+
+@pytest.mark.parametrize(
+    ("policy", "level"),
+    [
+        (public, 0),
+        (role("admin") | self_only, 0),
+        (aal(2), 2),
+        (role("admin") & aal(2) & aal(3), 3),
+        (aal(2) | owner(Order), 0),
+        (aal(3) | aal(2), 2),
+        (role("admin") & (aal(2) | aal(3)), 2),
+    ],
+)
+def test_the_level_that_a_policy_needs(policy: Policy, level: int) -> None:
+    """The least that fulfils it, whoever asks."""
+    assert level_needed(policy) == level
 
 
 @pytest.mark.parametrize("level", [0, 4, -1])

@@ -10,7 +10,7 @@ from ringfence.authn.keys import Keys
 from ringfence.core.codes import Layer
 from ringfence.service.wire import base64url
 from tests.unit.authn.flows import ALICE, PASSWORD, Mailbox
-from tests.unit.service.harness import ORIGIN, House, Visitor, bearer, opened
+from tests.unit.service.harness import COOKIE, ORIGIN, House, Visitor, bearer, opened
 
 CAROL = "carol@example.com"
 NEW = "granite lantern walks slowly"
@@ -33,17 +33,20 @@ async def test_a_newcomer_gets_an_account_by_mail_and_signs_in(
     assert (asked.status_code, asked.content) == (202, b"")
     body = {"token": await mailed(house), "password": PASSWORD}
     proven = await visitor.post("/auth/verify-email", body)
-    assert (proven.status_code, proven.content) == (204, b"")
-    assert "set-cookie" not in proven.headers, "the proof of a mailbox signs nobody in"
+    assert proven.status_code == 200
+    assert proven.headers["set-cookie"].startswith(f"{COOKIE}=rf_rt_")
+    me = await visitor.http.get("/auth/me", headers=bearer(proven.json()["access_token"]))
+    assert (me.json()["login"], me.json()["aal"]) == (CAROL, 1)
     signed_in = await visitor.post("/auth/sign-in", {"login": CAROL, "password": PASSWORD})
     assert signed_in.status_code == 200
-    assert house.sink.codes == ["signup.asked", "account.created", "signin.done"]
+    done = ["signup.asked", "account.created", "signin.done", "signin.done", "session.ended"]
+    assert house.sink.codes == done
 
 
 async def test_a_link_works_once(house: House, visitor: Visitor) -> None:
     await visitor.post("/auth/sign-up", {"login": CAROL})
     body = {"token": await mailed(house), "password": PASSWORD}
-    assert (await visitor.post("/auth/verify-email", body)).status_code == 204
+    assert (await visitor.post("/auth/verify-email", body)).status_code == 200
     again = await visitor.post("/auth/verify-email", body)
     assert (again.status_code, code(again)) == (400, "link.invalid")
 
@@ -82,7 +85,7 @@ async def test_uses_of_another_link_are_not_charged_to_it(house: House, visitor:
         "signup.limited",
     }
     body = {"token": token, "password": PASSWORD}
-    assert (await visitor.post("/auth/verify-email", body)).status_code == 204
+    assert (await visitor.post("/auth/verify-email", body)).status_code == 200
 
 
 async def test_a_password_cannot_be_planted_at_sign_up(visitor: Visitor) -> None:

@@ -1,6 +1,7 @@
 """The composition root: it picks each layer, starts it, and gives it what it needs."""
 
 import asyncio
+import json
 import logging
 import subprocess
 from collections.abc import AsyncGenerator, Mapping
@@ -18,9 +19,20 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from ringfence import ConfigurationError, Refused, Ringfence, Settings, allow, public
+from ringfence import (
+    ConfigurationError,
+    Refused,
+    Ringfence,
+    Settings,
+    aal,
+    allow,
+    public,
+    role,
+    signed_in,
+)
 from ringfence.boundary.sql import sqlalchemy as guard_of_sql
 from ringfence.core.codes import Layer
+from ringfence.core.policy import Policy
 from ringfence.core.settings import Environment
 from ringfence.output import html
 from ringfence.stack.layers import GUARDED, Factory, Parts
@@ -255,6 +267,32 @@ async def test_the_process_is_held_from_start_to_close(tmp_path: Path, engine: E
     assert not starts_a_program()
     assert not makes_a_table(engine, "after")
     assert "alice" in logged(CANARY)
+
+
+async def test_a_policy_that_nobody_can_fulfil_is_told_at_the_start(tmp_path: Path) -> None:
+    """There is no second factor yet: ``aal(2)`` would answer 403 to everybody, without a word."""
+
+    def route(path: str, policy: Policy) -> Route:
+        async def handler(_request: Request) -> PlainTextResponse:
+            return PlainTextResponse("")
+
+        return Route(path, allow(policy)(handler), methods=["POST"])
+
+    routes = [
+        route("/payouts", aal(2)),
+        route("/refunds", role("admin") & (aal(2) | aal(3))),
+        route("/orders", aal(1)),
+        route("/notes", aal(2) | signed_in),
+    ]
+    app = Ringfence(Starlette(routes=routes), settings=settings(tmp_path))
+    await app.start()
+    await app.close()
+    events = map(json.loads, (tmp_path / "log").read_text().splitlines())
+    told = [each["facts"] for each in events if each["code"] == "policy.unreachable"]
+    assert told == [
+        {"route": "POST /payouts", "policy": "aal(2)"},
+        {"route": "POST /refunds", "policy": 'role("admin") & (aal(2) | aal(3))'},
+    ]
 
 
 def logged(message: str) -> str:

@@ -1,10 +1,13 @@
 /** The pages that a mailed link opens: the first password, and a new one. */
 
-import { Problem, resetPassword, verifyEmail as prove } from "#sdk";
+import { Problem, resetPassword, Session } from "#sdk";
 import { get, show } from "../ui/dom";
 import { onSubmit, value } from "../ui/form";
 
-export const verifyEmail = () => wire(prove);
+export const verifyEmail = () => {
+  const session = new Session();
+  wire((token, password) => session.verifyEmail(token, password));
+};
 export const reset = () => wire(resetPassword);
 
 function wire(set: (token: string, password: string) => Promise<void>): void {

@@ -7,11 +7,6 @@ export async function signUp(login: string): Promise<void> {
   await call("sign-up", { body: { login } });
 }
 
-/** Prove the mailbox with the mail's `token` and set the password: the account now exists. */
-export async function verifyEmail(token: string, password: string): Promise<void> {
-  await call("verify-email", { body: { token, password } });
-}
-
 /** Ask for a link that sets a new password. The answer is always alike. */
 export async function forgotPassword(login: string): Promise<void> {
   await call("password/forgot", { body: { login } });

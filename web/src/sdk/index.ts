@@ -1,6 +1,6 @@
 /** Ringfence in the browser. Served at `/auth/static/ringfence.js`. */
 
-export { forgotPassword, resetPassword, signUp, verifyEmail } from "./account";
+export { forgotPassword, resetPassword, signUp } from "./account";
 export { clientKey, type Kdf } from "./derive";
 export { SERVICE } from "./http";
 export { Problem } from "./problem";

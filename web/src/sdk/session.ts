@@ -110,6 +110,16 @@ export class Session {
     });
   }
 
+  /**
+   * Prove the mailbox with the mail's `token` and set the password: the account now exists, and this
+   * browser is signed in to it.
+   */
+  async verifyEmail(token: string, password: string): Promise<void> {
+    await locked(async () => {
+      await this.#adopt(await call("verify-email", { body: { token, password } }));
+    });
+  }
+
   /** End this sign-in, in every tab. Where it throws, the sign-in has not ended. */
   async signOut(): Promise<void> {
     await locked(() => ended(call("sign-out")));
