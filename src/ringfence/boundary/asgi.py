@@ -131,7 +131,9 @@ class Boundary:
         if content:
             kind = body.accepted_type(scope["method"], headers, self._content_types)
             exchange.state[inputs.BODY] = read = body.content(content, kind, limits, self._repeated)
-            if schema is not None and isinstance(read, body.Fields | bytes):
+            if not isinstance(read, body.Fields | bytes):
+                exchange.state[inputs.JSON] = content
+            elif schema is not None:
                 raise Refused("body.type", facts={"reason": "JSON is due"})
         if schema is not None:
             schema.check(content)

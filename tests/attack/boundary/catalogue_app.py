@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import sqlalchemy as sa
 from fastapi import Depends, FastAPI, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql.elements import quoted_name
 
 from ringfence import allow, identifier, public
 from tests.attack.boundary.catalogue_queries import COLUMNS, CONDITIONS, LISTED, where
@@ -22,6 +23,8 @@ WAYS = {"up": "ASC", "down": "DESC"}
 GROUPS = ("category", "rank")
 SHOWN = ("id", "name")
 QUERIES = Path(__file__).parent / "queries"
+
+PRODUCTS = sa.table("products", sa.column("name"))
 
 DEAR = (QUERIES / "read_at_import.txt").read_text()
 
@@ -315,11 +318,33 @@ class Catalogue:
         conditions = " AND ".join(f"{key} = 1" for key in request.query_params)
         return await self.raw(f"SELECT id FROM products WHERE {conditions}")
 
+    @allow(public)
+    async def careless_length(self, n: str) -> list[Any]:
+        wide: Any = n
+        return await self.found(sa.select(sa.cast(PRODUCTS.c.name, sa.String(wide))))
+
+    @allow(public)
+    async def careless_function(self, f: str) -> list[Any]:
+        return await self.found(sa.select(getattr(sa.func, f)(PRODUCTS.c.name)))
+
+    @allow(public)
+    async def careless_label(self, name: str) -> list[Any]:
+        return await self.found(sa.select(PRODUCTS.c.name.label(quoted_name(name, quote=False))))
+
+    @allow(public)
+    async def careless_beside_identifier(self, sort: str, v: str) -> list[Any]:
+        column = identifier(sort, among=("rank", "user_id"))
+        return await self.raw(f"SELECT id FROM products WHERE user_id = {v} ORDER BY {column}")
+
+    async def found(self, statement: sa.Select[Any]) -> list[Any]:
+        async with self.engine.connect() as connection:
+            return [list(row) for row in await connection.execute(statement)]
+
     def app(self) -> FastAPI:
         made = FastAPI(openapi_url=None)
         for name in dir(type(self)):
             handler: Callable[..., Any] = getattr(self, name)
-            if name.startswith("_") or name in ("app", "rows", "raw", "known_columns"):
+            if name.startswith("_") or name in ("app", "found", "rows", "raw", "known_columns"):
                 continue
             methods = ["POST"] if name == "careless_names" else ["GET"]
             path = f"/{name}/{{q}}" if name == "in_a_path" else f"/{name}"

@@ -23,6 +23,7 @@ from ringfence.core.exchange import Exchange, Slot
 #: What the checks of head and body leave behind.
 QUERY: Final = Slot[Pairs]("boundary.query")
 BODY: Final = Slot[Content]("boundary.body")
+JSON: Final = Slot[bytes]("boundary.json")  # the body as it came, if it is JSON
 MESSAGES: Final = Slot[deque[str]]("boundary.messages")
 _TEXT: Final = Slot[tuple[object, object, str]]("boundary.text")
 
@@ -42,7 +43,7 @@ _PROTOCOL: Final = frozenset(
 )  # fmt: skip
 _ENDS_A_STRING: Final = re.compile(rb"['\\%]")
 _COOKIE_ESCAPE: Final = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
-_JSON: Final = ("{", "[", '"')
+_LIKE_JSON: Final = ("{", "[", '"')
 _ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 _HEXADECIMAL: Final = re.compile(r"(?:[0-9A-Fa-f]{2}){4,}")
 
@@ -50,7 +51,7 @@ _HEXADECIMAL: Final = re.compile(r"(?:[0-9A-Fa-f]{2}){4,}")
 def text(exchange: Exchange) -> str:
     """All that the client sent, as it came and as it was read, in one text and in lower case.
 
-    A body of JSON is in it as JSON: with a backslash before quotes and backslashes.
+    Of a body of JSON the escapes are read, and nothing else: it is searched, not parsed again.
     """
     body = exchange.state.get(BODY)  # a policy that loads its resource asks before it is read
     messages = exchange.state.get(MESSAGES)
@@ -70,10 +71,19 @@ def text(exchange: Exchange) -> str:
     elif isinstance(body, bytes):
         pieces.append(body.decode("utf-8", "replace"))
     elif body is not None:
-        pieces.append(json.dumps(body, ensure_ascii=False))
+        pieces.append(_unescaped(exchange.state[JSON]))
     made = "\0".join([*pieces, *(messages or ())]).lower()
     exchange.state[_TEXT] = body, last, made
     return made
+
+
+def _unescaped(document: bytes) -> str:
+    """A document of valid JSON with the characters that its escapes stand for."""
+    if b"\\" not in document:
+        return document.decode("utf-8", "replace")
+    # Python's own escapes are those of JSON, but for the slash.
+    known = document.replace(b"\\\\", b"\\x5c").replace(b"\\/", b"/").decode("utf-8", "replace")
+    return known.encode("ascii", "backslashreplace").decode("unicode_escape")
 
 
 def sent(exchange: Exchange) -> list[str]:
@@ -142,7 +152,7 @@ def _with_nested(text: str) -> Iterator[str]:
     if "%" in text and (decoded := unquote(text)) != text:
         yield decoded
     stripped = text.strip()
-    if stripped.startswith(_JSON):
+    if stripped.startswith(_LIKE_JSON):
         with suppress(ValueError, RecursionError):
             yield from _leaves(json.loads(stripped))
     elif _ENCODED.fullmatch(stripped):

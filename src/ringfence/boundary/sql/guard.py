@@ -18,21 +18,41 @@ from ringfence.boundary.sql.places import Places, TooMuchError, unquoted
 from ringfence.boundary.sql.rule import MOST_TOKENS, Derivation, Deriver
 from ringfence.core.errors import ConfigurationError
 
-Sent: TypeAlias = Callable[[], str]
 Scopes: TypeAlias = Callable[[], Iterable[Scope]]
 
 _MOST_REMEMBERED: Final = 2_048
 _LONGEST_REMEMBERED: Final = 4_096
 _BEGINNING: Final = 12  # characters by which shapes are looked up
 _MOST_ALIKE: Final = 64  # shapes with one beginning
-#: Characters of a request times stretches to look for in it; beyond that it takes too long.
-_MOST_COMPARED: Final = 10_000_000
+#: Characters that are searched for one request (CWE-407): of what it sent, once for each stretch.
+MOST_SEARCHED: Final = 10_000_000
 _NUMBER: Final = r"[-+]?[0-9]{1,30}(?:\.[0-9]{1,30})?"
 _STRING: Final = r"[^'\0]*+(?:''[^'\0]*+)*+"
 _PLAIN_STRING: Final = r"[^'\\\0]*"
 _NO_SHAPES: Final[dict[str, list[re.Pattern[str]]]] = {}
 _MOST_SHARED: Final = 65_536  # characters of a request that is compared word by word
 _WORD: Final = re.compile(r"\w+")
+
+
+class Sent:
+    """What the client of one request has sent, and how much of it was searched by now.
+
+    Args:
+        text: Gives it, in lower case. Asked for each time: a body may come between two statements.
+    """
+
+    def __init__(self, text: Callable[[], str]) -> None:
+        self.text: Final = text
+        self.searched = 0
+
+    def holds(self, stretches: Iterable[str]) -> bool:
+        """Whether it holds one of these; also where there was too much to search."""
+        text = self.text()
+        wanted = set(stretches)
+        if '\\"' in text or "\\\\" in text or "\\n" in text:  # it has JSON within
+            wanted.update(json.dumps(each, ensure_ascii=False)[1:-1] for each in tuple(wanted))
+        self.searched += len(text) * len(wanted)
+        return self.searched > MOST_SEARCHED or any(each in text for each in wanted)
 
 
 class Guard:
@@ -55,7 +75,7 @@ class Guard:
         Args:
             text: The statement, as the application wrote it.
             dialect: Whose rules it is read by.
-            sent: Gives what the client has sent, in lower case.
+            sent: What the client has sent.
             named: What ``identifier()`` vouched for in this request.
             around: Gives the scopes of the code that is running.
         """
@@ -263,16 +283,7 @@ def _shape(text: str, derivation: Derivation, dialect: Dialect) -> re.Pattern[st
 def _verdict(windows: tuple[str, ...] | None, sent: Sent) -> str:
     if windows is None:
         return "underived"
-    return "spanned" if windows and _holds(sent(), windows) else ""
-
-
-def _holds(sent: str, windows: tuple[str, ...]) -> bool:
-    """Whether what was sent holds one of the windows; also where there is too much to tell."""
-    if len(sent) * len(windows) > _MOST_COMPARED:
-        return True
-    if '\\"' in sent or "\\\\" in sent or "\\n" in sent:  # it has JSON in it
-        windows += tuple(json.dumps(each, ensure_ascii=False)[1:-1] for each in windows)
-    return any(window in sent for window in windows)
+    return "spanned" if windows and sent.holds(windows) else ""
 
 
 def _statements(text: str) -> list[str]:

@@ -6,9 +6,11 @@ together, a format for ``%`` or ``str.format``; a constant is one without holes.
 **scope**, the function or the assignment where it stands.
 
 Templates and names count together only where their scopes are **near**: the same, or one names the
-other, or a third one names both. Scopes of two modules name each other only where one module
-imports the other. An application has many strings; the few that a statement is built of stand in
-code that knows each other.
+other, or a third one uses both, or one uses a function that names the other. To list a function
+beside others (``routes = [one, two]``) is no use of it. A method is named only where its class is
+known, too, and scopes of two modules name each other only where one module imports the other. An
+application has many strings; the few that a statement is built of stand in code that knows each
+other.
 
 Names are **kept** where they are a whole constant among others: in a dictionary, set, list, tuple,
 enumeration or ``Literal``, or as a value that is assigned or returned.
@@ -39,6 +41,8 @@ _LONGEST_NAME: Final = 128
 _WITH_VALUE: Final = (ast.Assign, ast.AnnAssign, ast.Return, ast.NamedExpr)
 #: What takes names and words of SQL.
 _NAMING: Final = frozenset({"collate", "column", "extract", "literal_column", "table", "text"})
+#: What calls the function that it is given.
+_CALLING: Final = frozenset({"Depends", "Security", "filter", "map", "partial", "run_sync"})
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _BLOCKS: Final = ast.ExceptHandler | ast.match_case
 _INSTALLED: Final = {"site-packages", "dist-packages"}
@@ -47,15 +51,40 @@ _OWN: Final = str(Path(__file__).parents[2])
 
 
 class Scope:
-    """A function, or an assignment outside of one: what it is called, and which names it uses."""
+    """A function, or an assignment outside of one: what it is called, and which names it uses.
 
-    __slots__ = ("file", "formats", "names", "uses")
+    Args:
+        file: Where it stands.
+        names: What it is called.
+        kin: Its class and the bases of that; empty outside of classes.
+        is_function: No assignment.
+    """
 
-    def __init__(self, file: str, names: Iterable[str]) -> None:
+    __slots__ = ("called", "file", "formats", "handed", "is_function", "kin", "names", "uses")
+
+    def __init__(
+        self,
+        file: str,
+        names: Iterable[str],
+        kin: frozenset[str] = frozenset(),
+        *,
+        is_function: bool = False,
+    ) -> None:
         self.file: Final = file
         self.names: Final = set(names)
+        self.kin: Final = kin
+        self.is_function: Final = is_function
         self.uses: Final[set[str]] = set()
+        self.called: Final[set[str]] = set()
+        self.handed: Final[set[str]] = set()  # to a call, or into a container
         self.formats: Final[dict[str, ast.expr]] = {}  # arguments of ``format``
+
+    def runs(self, other: "Scope") -> bool:
+        """Whether it uses the other one, and does not only list it beside others."""
+        used = other.names & self.uses
+        if other.is_function:
+            used -= self.handed - self.called
+        return bool(used)
 
 
 class Template:
@@ -232,12 +261,32 @@ class Literals:
         return [scope for scope in self._of_files.get(file, ()) if name in scope.names]
 
     def _near(self, one: Scope, other: Scope) -> bool:
-        if one is other:
+        if one is other or self._names(one, other) or self._names(other, one):
             return True
-        if (one.names & other.uses or other.names & one.uses) and self._know(one, other):
-            return True
-        third = self._users_of(one) & self._users_of(other)
-        return any(self._know(one, user) and self._know(other, user) for user in third)
+        users, others = self._users_of(one), self._users_of(other)
+        between = [
+            *(each for each in others if self._names(each, other) and self._runs(one, each)),
+            *(each for each in users if self._names(each, one) and self._runs(other, each)),
+        ]
+        both = (user for user in users & others if self._runs(user, one))
+        return bool(between) or any(self._runs(user, other) for user in both)
+
+    def _runs(self, user: Scope, used: Scope) -> bool:
+        return user.runs(used) and self._names(user, used)
+
+    def _names(self, user: Scope, named: Scope) -> bool:
+        """Whether ``user`` names the other one, and knows its module and its class."""
+        if user.uses.isdisjoint(named.names) or not self._know(user, named):
+            return False
+        return not named.kin or not named.kin.isdisjoint(self._classes(user))
+
+    def _classes(self, user: Scope) -> set[str]:
+        """The names that may be classes which a scope knows: its own, and those of its kin."""
+        known = set(user.kin | user.uses)
+        for each in self._of_files[user.file]:
+            if each.kin & user.kin or not (each.is_function or each.names.isdisjoint(user.uses)):
+                known |= each.uses
+        return known
 
     def _know(self, one: Scope, other: Scope) -> bool:
         """Whether both are of one module, or one of their modules imports the other."""
@@ -297,28 +346,30 @@ def is_application(module: ModuleType) -> bool:
 
 
 def _scopes(
-    body: Iterable[ast.AST], file: str, owner: str | None = None
+    body: Iterable[ast.AST], file: str, kin: tuple[str, ...] = ()
 ) -> Iterator[tuple[Scope, ast.AST]]:
     """Each function, and each statement outside of one.
 
     A function with functions in it (a factory of an application) is read like a module.
     """
+    of_class = frozenset(kin)
     for node in body:
         if isinstance(node, ast.ClassDef):
-            yield from _scopes(node.body, file, node.name)
+            yield from _scopes(node.body, file, (node.name, *map(terminal, node.bases)))
         elif isinstance(node, _FUNCTIONS):
             # A call of a class's name is a call of its ``__init__`` and ``__call__``.
-            names = {node.name, owner} if owner and node.name.startswith("__") else {node.name}
+            names = {node.name, kin[0]} if kin and node.name.startswith("__") else {node.name}
+            made = Scope(file, names, of_class, is_function=True)
             if any(isinstance(each, _FUNCTIONS) for each in ast.walk(node) if each is not node):
-                yield Scope(file, names), node.args
+                yield made, node.args
                 yield from _scopes(node.body, file)
             else:
-                yield Scope(file, names), node
+                yield made, node
         elif any(isinstance(each, (*_FUNCTIONS, ast.ClassDef)) for each in ast.walk(node)):
             inner = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.stmt | _BLOCKS)]
-            yield from _scopes(inner, file, owner)
+            yield from _scopes(inner, file, kin)
         else:
-            yield Scope(file, {*_changed(node), *([owner] if owner else [])}), node
+            yield Scope(file, {*_changed(node), *kin[:1]}, of_class), node
 
 
 def _changed(node: ast.AST) -> Iterator[str]:
@@ -351,10 +402,12 @@ class _Reader(ast.NodeVisitor):
         elif isinstance(node, ast.List | ast.Set | ast.Tuple):
             self._keep(*node.elts)
             self._join(node.elts)
+            self._scope.handed.update(map(terminal, node.elts))
         elif isinstance(node, ast.IfExp):
             self._keep(node.body, node.orelse)
         elif isinstance(node, ast.Dict):
             self._keep(*node.keys, *node.values)
+            self._scope.handed.update(map(terminal, node.values))
         elif isinstance(node, _WITH_VALUE):
             self._keep(node.value)
         elif isinstance(node, ast.Subscript):
@@ -431,6 +484,9 @@ class _Reader(ast.NodeVisitor):
     def _note_call(self, node: ast.Call) -> None:
         """``column("price")`` names a column in the source."""
         name = terminal(node.func)
+        self._scope.called.add(name)
+        given = set(map(terminal, (*node.args, *(keyword.value for keyword in node.keywords))))
+        (self._scope.called if name in _CALLING else self._scope.handed).update(given)
         if name == "format":
             self._scope.formats.update({str(n): each for n, each in enumerate(node.args)})
             self._scope.formats.update({e.arg: e.value for e in node.keywords if e.arg})

@@ -38,6 +38,7 @@ from ringfence.boundary.sql.places import Places, TooMuchError, unquoted
 
 MOST_TOKENS: Final = 4_000  # of a statement that is no constant (CWE-407)
 _STEPS_OF_A_TRY: Final = 5  # what it costs to try one template, in tokens looked at
+_CHARACTERS_OF_A_STEP: Final = 500  # that are searched for a piece of a template
 _MOST_NESTED: Final = 6
 _WINDOW: Final = (4, 6)  # characters of a gap, and of the literal beside it
 _STRETCH: Final = 40  # characters of the literal behind a name
@@ -123,6 +124,7 @@ class Deriver:
     _root: Scope = field(init=False)
     _ends: dict[int, int] = field(init=False)  # the number of the token behind a character
     _items: dict[int, tuple[int, list[Part]] | None] = field(init=False, default_factory=dict)
+    _plain: str = field(init=False, default="")
     _depth: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -215,10 +217,12 @@ class Deriver:
 
     def _has_pieces(self, template: Template) -> bool:
         """Whether the statement has all the literals of the template, in their order."""
-        whole = _plain(self.text)
+        if not self._plain:
+            self._plain = _plain(self.text)
         at = 0
         for piece in map(_plain, template.text.split(HOLE)):
-            at = whole.find(piece, at)
+            self._places.spend(1 + len(self._plain) // _CHARACTERS_OF_A_STEP)
+            at = self._plain.find(piece, at)
             if at < 0:
                 return False
             at += len(piece)

@@ -29,12 +29,13 @@ from sqlalchemy.sql.compiler import Compiled
 
 from ringfence.boundary.request import inputs
 from ringfence.boundary.sql import context as contexts
+from ringfence.boundary.sql.guard import Sent
 from ringfence.boundary.sql.identifiers import GUARD, NAMED
 from ringfence.boundary.sql.lexer import Dialect
 from ringfence.boundary.sql.literals import Scope
 from ringfence.boundary.sql.sources import Sources, is_unquoted, sources
 from ringfence.core.codes import Layer
-from ringfence.core.exchange import Exchange, current, refusal
+from ringfence.core.exchange import Exchange, Slot, current, refusal
 from ringfence.core.seam import Seam
 from ringfence.core.settings import SqlGuard
 
@@ -53,6 +54,7 @@ _WHOLE: Final = re.compile(
     r"\s*(?:--|/\*|(?:select|insert|update|delete|with|values)\b)", re.IGNORECASE
 )
 
+_SENT: Final = Slot[Sent]("boundary.sent")
 _installed: Final[list[SqlGuard]] = []
 
 
@@ -130,7 +132,9 @@ JUDGE: Final = Seam[Callable[[str, ExecutionContext, Exchange], None]](Layer.BOU
 
 
 def _suspicion(statement: str, own: Sources | None, dialect: Dialect, exchange: Exchange) -> str:
-    sent = partial(inputs.text, exchange)
+    sent = exchange.state.get(_SENT)
+    if sent is None:
+        sent = exchange.state[_SENT] = Sent(partial(inputs.text, exchange))
     named = exchange.state.get(NAMED, frozenset())
     if own is None:
         found = GUARD.suspicion(statement, dialect, sent=sent, named=named, around=_around)

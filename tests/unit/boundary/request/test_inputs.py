@@ -1,9 +1,12 @@
 """What a client sent: as one text for the SQL guard, and string by string for the log."""
 
+import json
 from collections import deque
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ringfence.boundary.request import inputs
 from ringfence.boundary.request.body import Fields
@@ -15,6 +18,7 @@ from tests.unit.boundary.exchanges import HOST, exchange
 SLOTS: dict[str, Slot[Any]] = {
     "query": inputs.QUERY,
     "body": inputs.BODY,
+    "document": inputs.JSON,
     "messages": inputs.MESSAGES,
 }
 
@@ -122,16 +126,42 @@ def test_the_text_has_all_that_was_sent_in_lower_case() -> None:
         *("/path", "/path", "q=a%20b", "q=a b", "jar", "a=b", "note", "hi", "a.png")
     ]
     assert text(body=b"A,b")[-1] == "a,b"
-    assert text(body={"A": ["it's", 5, {"B": 'x "y"'}]})[-1] == (
-        '{"a": ["it\'s", 5, {"b": "x \\"y\\""}]}'
+    body = {"A": ["it's", 5, {"B": 'x "y"'}]}
+    assert text(body=body, document=json.dumps(body).encode())[-1] == (
+        '{"a": ["it\'s", 5, {"b": "x "y""}]}'
     )
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+def test_the_text_has_a_string_of_json_as_a_handler_reads_it(value: str) -> None:
+    """However it was escaped: a quote may come as its number."""
+    readable = json.dumps(value, ensure_ascii=False).encode()
+    escaped = "".join(f"\\u{unit:04x}" for unit in _utf_16(value))
+    for document in (readable, json.dumps(value).encode(), f'"{escaped}"'.encode()):
+        found = text(body=value, document=document)[-1].encode("utf-16", "surrogatepass")
+        assert f'"{value}"'.lower() in found.decode("utf-16")
+
+
+def _utf_16(value: str) -> list[int]:
+    data = value.encode("utf-16-le")
+    return [int.from_bytes(data[at : at + 2], "little") for at in range(0, len(data), 2)]
+
+
+def test_slashes_and_backslashes_of_json() -> None:
+    for document, value in (
+        (b'"a\\/b"', "a/b"),
+        (b'"a\\\\/b"', "a\\/b"),
+        (b'"\\\\u0027"', "\\u0027"),
+    ):
+        assert json.loads(document) == value
+        assert text(body=value, document=document)[-1] == f'"{value}"'
 
 
 def test_a_body_counts_although_the_text_was_asked_for_before_it_came() -> None:
     """A policy's loader runs first: a statement of its own may have the SQL guard look."""
     made = exchange(query=b"q=mug")
     assert "jar" not in inputs.text(made)
-    keep(made, {"body": {"note": "jar"}})
+    keep(made, {"body": {"note": "jar"}, "document": b'{"note": "jar"}'})
     assert "mug" in inputs.text(made)
     assert "jar" in inputs.text(made)
 

@@ -3,7 +3,7 @@
 import ast
 from textwrap import dedent
 
-from ringfence.boundary.sql.guard import Guard
+from ringfence.boundary.sql.guard import Guard, Sent
 from ringfence.boundary.sql.lexer import Dialect
 from ringfence.boundary.sql.literals import Literals
 
@@ -33,5 +33,5 @@ class Judge:
         """What is suspicious about ``text``, where the client has ``sent`` this."""
         joined = "\0".join(sent).lower()
         return self.guard.suspicion(
-            text, self.dialect, sent=lambda: joined, named=named, around=tuple
+            text, self.dialect, sent=Sent(lambda: joined), named=named, around=tuple
         )

@@ -1,11 +1,21 @@
 """What the SQL guard costs, and what it remembers. Work is counted, not timed (CWE-407)."""
 
+import json
+from collections import deque
+from contextlib import suppress
+
 import pytest
 
+from ringfence.boundary.request import inputs
+from ringfence.boundary.request.body import Fields
+from ringfence.boundary.request.strict_json import Json
+from ringfence.boundary.sql.guard import MOST_SEARCHED, Sent
 from ringfence.boundary.sql.lexer import Dialect, tokens
 from ringfence.boundary.sql.literals import Literals
 from ringfence.boundary.sql.places import MOST_STEPS, Places, TooMuchError
 from ringfence.boundary.sql.rule import MOST_TOKENS, Deriver
+from tests.growth import BEYOND_LINEAR, growth
+from tests.unit.boundary.exchanges import exchange
 from tests.unit.boundary.sql.source import Judge, literals
 
 SOURCE = """
@@ -69,6 +79,69 @@ def test_too_many_gaps_for_so_large_a_request_are_refused() -> None:
     text = "SELECT a FROM t WHERE " + " AND ".join(f"d = {n}" for n in range(40)) + " LIMIT 5"
     assert not judge(text, "x" * 1_000)
     assert judge(text, "x" * 1_000_000) == "spanned"
+
+
+def test_what_is_searched_for_one_request_is_bounded() -> None:
+    """CWE-407: many statements and a large body. Each statement alone is within the bound."""
+    sent = Sent(lambda: "x" * (MOST_SEARCHED // 4))
+    assert [sent.holds(["a", "a"]) for _ in range(5)] == [False] * 4 + [True]
+    assert Sent(lambda: "xa").holds(["a"])
+
+
+def test_a_stretch_is_found_in_json_within_a_value() -> None:
+    sent = Sent(lambda: '{"a": "x\\" or"}')
+    assert sent.holds(['x" or'])
+    assert not sent.holds(['y" or'])
+
+
+def test_the_pieces_of_a_template_are_looked_for_in_counted_steps() -> None:
+    """A statement that is long because of one string, and templates that begin alike."""
+    alike = "\n".join(
+        f"def f{n}(x): return f\"SELECT a FROM t WHERE b = '{{x}}' AND c{n} = 1\""
+        for n in range(99)
+    )
+    text = "SELECT a FROM t WHERE b = '" + "x" * 1_000_000 + "' AND c7 = 1"
+    found = tokens(text, Dialect.SQLITE, MOST_TOKENS)
+    assert found is not None
+    deriver = Deriver(text, found, Dialect.SQLITE, literals(alike), lambda *_: False)
+    with suppress(TooMuchError):
+        deriver.derive()
+    assert deriver.steps <= MOST_STEPS + 1 + len(text) // 500, "one look more than there may be"
+
+
+@pytest.mark.parametrize(
+    "value", [{"a": 1}, {"a": "it's"}, "\n", "/"], ids=["objects", "quotes", "escapes", "slashes"]
+)
+def test_the_text_of_a_body_of_many_small_values_takes_linear_time(value: Json) -> None:
+    """CWE-407: 80,000 small objects of JSON once took 50 ms for each look."""
+
+    def look(size: int) -> str:
+        made = exchange()
+        made.state[inputs.BODY] = [value]
+        made.state[inputs.JSON] = json.dumps([value] * size).encode()
+        return inputs.text(made)
+
+    assert growth(look, 5_000) < BEYOND_LINEAR
+
+
+def test_the_text_of_many_fields_takes_linear_time() -> None:
+    """CWE-407: a form, a query, headers and a message."""
+
+    def look(size: int) -> str:
+        made = exchange(query=b"a=%27&" * size, headers=[(b"x-a", b"'")] * size)
+        made.state[inputs.BODY] = Fields(pairs=[("a", "'")] * size)
+        made.state[inputs.MESSAGES] = deque(["'"] * size)
+        return inputs.text(made)
+
+    assert growth(look, 2_000) < BEYOND_LINEAR
+
+
+@pytest.mark.parametrize("sent", ["a", "x' and d ", "x' and d = 'y' limix "])
+def test_a_search_takes_linear_time(sent: str) -> None:
+    def search(size: int) -> bool:
+        return Sent(lambda: sent * size).holds(["x' and d = 'y' limit ", "aaaaab", "'x' and"])
+
+    assert growth(search, 3_000) < BEYOND_LINEAR
 
 
 def test_a_shape_is_known_by_its_strings_and_numbers(monkeypatch: pytest.MonkeyPatch) -> None:

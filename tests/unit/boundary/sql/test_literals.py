@@ -137,6 +137,55 @@ def test_which_scopes_are_near(one: str, other: str, *, are_near: bool) -> None:
     assert known.near(second, first) is are_near
 
 
+UNRELATED = """
+class Orders:
+    def sql(self): return "SELECT a FROM orders"
+    def shown(self): return self.sql()
+class Users:
+    def sql(self): return "SELECT b FROM users"
+    def get(self, q): return q.get("x")
+class OfOrders(Orders):
+    def more(self): return self.sql()
+def reads(orders: Orders): return orders.sql()
+def asks(request): return request.get("x")
+def routes(app): app.add(asks); app.add("/x", reads); return [asks, reads, helper]
+ROUTES = {"x": asks, "y": reads, "z": helper}
+repository = Users()
+def by_instance(): return repository.sql()
+def helper(): return 1
+def injected(h=Depends(helper)): return asks()
+"""
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_near"),
+    [
+        ("shown", "sql", True),
+        ("more", "sql", True),
+        ("reads", "sql", True),
+        ("by_instance", "sql", False),  # the first ``sql`` is of another class
+        ("asks", "get", False),
+        ("asks", "reads", False),
+        ("asks", "helper", True),  # ``injected`` uses both
+        ("reads", "helper", False),
+    ],
+)
+def test_a_list_of_handlers_and_a_common_name_make_nothing_near(
+    one: str, other: str, *, are_near: bool
+) -> None:
+    known = literals(UNRELATED)
+    (first, *_), (second, *_) = (known.scopes_at("module0.py", name) for name in (one, other))
+    assert known.near(first, second) is are_near
+
+
+def test_a_method_is_near_where_its_class_is_known() -> None:
+    known = literals(UNRELATED)
+    _, of_users = known.scopes_at("module0.py", "sql")
+    for name, are_near in (("by_instance", True), ("reads", False), ("shown", False)):
+        (scope,) = known.scopes_at("module0.py", name)
+        assert known.near(scope, of_users) is are_near, name
+
+
 @pytest.mark.parametrize(
     ("imports", "are_near"),
     [

@@ -329,3 +329,57 @@ def test_a_statement_that_only_one_template_can_have_made_needs_no_look_at_the_r
     judge = Judge("def f(x): return f\"SELECT a FROM t WHERE b = '{x}' AND c = {y}\"")
     text = "SELECT a FROM t WHERE b = 'x' AND c = 5"
     assert not judge(text, "b = 'x' and c = 5")
+
+
+# ------------------------------------------------------------------------- code that is not near
+
+ORDERS = """
+class Orders:
+    def sql(self, q): return f"SELECT a FROM orders WHERE note = '{q}'"
+"""
+USERS = """
+class Users:
+    def sql(self, q): return f" UNION SELECT secret FROM users WHERE name = '{q}'"
+"""
+ROUTES = """
+def routes(app):
+    app.add("/orders", Orders().sql)
+    app.add("/users", Users().sql)
+    return {"/orders": Orders.sql, "/users": Users.sql}
+"""
+BOTH = """
+def both(q): return Orders().sql(q) + Users().sql(q)
+"""
+
+
+def test_literals_of_unrelated_code_do_not_fit_into_a_hole() -> None:
+    """A client that knows the source sends them encoded: the request shows nothing of it."""
+    text = "SELECT a FROM orders WHERE note = 'x' UNION SELECT secret FROM users WHERE name = 'y'"
+    assert Judge(ORDERS + USERS + ROUTES)(text)
+    assert Judge(ORDERS, USERS, "import module0, module1" + ROUTES)(text)
+    assert not Judge(ORDERS + USERS + BOTH)(text)
+
+
+# ---------------------------------------------------------------------------------- a cursor
+
+CURSOR = """
+def page(cursor):
+    {check}
+    key, value = cursor
+    return f"SELECT id FROM t WHERE {{key}} > :v ORDER BY rank, id"
+"""
+
+
+def test_a_cursor_may_name_what_is_shown_or_what_the_code_has_checked() -> None:
+    """A client's cursor that names a column by which the statement sorts, and does not show.
+
+    That it sorts by it is no reason: what may be compared is read bit by bit. The code says which
+    names may come.
+    """
+    by_rank = "SELECT id FROM t WHERE rank > :v ORDER BY rank, id"
+    plain = Judge(CURSOR.format(check="pass"))
+    assert plain(by_rank, '{"rank": 5}')
+    assert not plain(by_rank.replace("rank >", "id >"), '{"id": 5}')
+    checked = Judge(CURSOR.format(check="if key not in ('rank', 'id'): raise ValueError"))
+    assert not checked(by_rank, '{"rank": 5}')
+    assert checked(by_rank.replace("rank >", "secret >"), '{"secret": 5}')
