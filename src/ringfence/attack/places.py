@@ -299,8 +299,12 @@ class Artefacts(Place):
     """What a deployment leaves lying about in a folder that is served."""
 
     what = "a folder of a deployment"
-    #: Paths, and what stands in the file.
-    paths: ClassVar[Mapping[str, str]]
+    #: Paths for which no policy was declared, and what stands in the file.
+    undeclared: ClassVar[Mapping[str, str]]
+    #: Paths in a folder that is public.
+    published: ClassVar[Mapping[str, str]]
+    #: Paths in it that lead out of it, by a link.
+    linked: ClassVar[Mapping[str, str]]
     #: A file that is there for everybody.
     public: ClassVar[str]
 
@@ -351,8 +355,8 @@ class Privilege(Place):
         """Take it away again."""
 
     @abstractmethod
-    async def may(self, ground: Ground, person: Person) -> bool:
-        """Whether somebody is let do what only the role may, judged by what came of it."""
+    async def may(self, ground: Ground, person: Person, other: Person) -> bool:
+        """Whether ``person`` may do to ``other`` what the role is for; it may end their session."""
 
 
 class Handover(Place):

@@ -24,7 +24,7 @@ class Payload:
 
     name: str
     strike: Strike
-    #: The control that it tests: a test deletes that control and sees the payload get through.
+    #: The control that it tests, if it is not the one that its attack names.
     control: str = ""
 
 
@@ -32,6 +32,8 @@ class Attack(ABC):
     """One attack of the catalogue, on one running application."""
 
     id: ClassVar[str]
+    #: What its payloads test: with that control deleted a test sees them get through.
+    control: ClassVar[str] = ""
     #: Codes of traces and events that explain why an attack failed that nobody refused.
     signs: ClassVar[frozenset[str]] = frozenset()
     #: The control acts where no request tells of it: who stopped it is found by elimination.

@@ -204,7 +204,7 @@ async def _tried(attack: Attack, payload: Payload) -> Tried:
     return Tried(
         name=payload.name,
         through=through,
-        control=payload.control,
+        control=payload.control or attack.control,
         failure=0 if attack.breaks else next(failures, 0),
         stopped_by=stopped_by,
         sent=tuple(sent),

@@ -60,6 +60,13 @@ class Site:
         self._passed.append(by)
         write_seconds(self.clock, sum(self._passed, timedelta()).total_seconds())
 
+    async def pass_by(self, time: timedelta) -> None:
+        """Wait for seconds to pass: at once where the application's clock can be moved."""
+        if self.clock is None:
+            await asyncio.sleep(time.total_seconds())
+        else:
+            self.later(time)
+
     async def signs(self, sent: Sequence[Sent]) -> list[Sign]:
         """What the application itself said of these requests."""
         for _ in range(100):

@@ -14,12 +14,12 @@ from ringfence.core.route import Entry
 
 _WELL_KNOWN: Final = ".well-known/"
 
-#: A segment that begins with a dot, or has the name of a backup, a dump, a database, or of what an
-#: editor keeps beside a file.
+#: A segment that begins with a dot and is not "." or "..", or has the name of a backup, a dump, a
+#: database, or of what an editor keeps beside a file.
 _LEFTOVER: Final = re.compile(
     r"""
     (?:\A|/)
-    (?: \.[^/]*
+    (?: \.(?!\.?(?:/|\Z))[^/]*
       | \#[^/]*\#
       | [^/]*~
       | [^/]*\.(?:bak|backup|old|orig|rej|save|tmp|sw[a-p])

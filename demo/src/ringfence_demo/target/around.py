@@ -30,14 +30,14 @@ CONTRACT: Final = "canary-file-contract"
 class Deployment(Artefacts):
     """The folder of the deployment, which ``hurried`` mounts; the public one; documentation."""
 
-    paths: ClassVar = {
+    undeclared: ClassVar = {
         **{f"/files/{name}": text for name, text in LEFT_BEHIND.items()},
         "/files/contract.txt": CONTRACT,
-        **{f"/static/{name}": text for name, text in LEFT_BEHIND.items()},
-        "/static/shared/contract.txt": CONTRACT,  # by a link
         "/openapi.json": "/debug/orders",
         "/docs": "openapi.json",
     }
+    published: ClassVar = {f"/static/{name}": text for name, text in LEFT_BEHIND.items()}
+    linked: ClassVar = {"/static/shared/contract.txt": CONTRACT}
     public = "/static/shop.css"
 
 

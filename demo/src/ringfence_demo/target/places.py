@@ -264,9 +264,9 @@ class ChangeOfRoles(Privilege):
     async def take(self, ground: Ground, person: Person) -> None:
         await self._set(ground, person, "user")
 
-    async def may(self, ground: Ground, person: Person) -> bool:
-        """Another one's roles are changed to what they are, so that nothing becomes of it."""
-        answer = await self._change(ground, person, await ground.attacker(), "user")
+    async def may(self, ground: Ground, person: Person, other: Person) -> bool:
+        """The other one's roles are changed to what they are."""
+        answer = await self._change(ground, person, other, "user")
         return yes_or_no(answer, no=(401, 404))
 
     async def _set(self, ground: Ground, person: Person, role: str) -> None:

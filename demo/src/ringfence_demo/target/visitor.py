@@ -122,7 +122,8 @@ class Visitor:
     async def roles_are_changed_by_root(self) -> None:
         somebody = await self.ground.person()
         admin = await ROLES.give(self.ground, somebody)
-        require(await ROLES.may(self.ground, admin), "a new role is worth nothing")
+        other = await self.ground.person()
+        require(await ROLES.may(self.ground, admin, other), "a new role is worth nothing")
 
     async def an_order_is_given_away(self) -> None:
         heir, canary = await self.ground.person(), self.ground.canary("present")

@@ -14,6 +14,7 @@ class DeadSessions(Attack):
     """Stopped: the next request with the token is refused."""
 
     id = "D01"
+    control = "an ended session, or an older version of an account, is refused"
     patient = True
 
     async def prepare(self) -> None:

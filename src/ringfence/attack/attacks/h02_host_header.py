@@ -7,6 +7,8 @@ from typing import Final
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
+HOST: Final = "the host is the site's own, and links lead to the configured origin"
+
 _EVIL: Final = "evil.example"
 
 
@@ -14,6 +16,7 @@ class HostHeader(Attack):
     """Stopped: the mail's link leads to the application, or there is no mail."""
 
     id = "H02"
+    control = "links lead to the configured origin"
     signs = frozenset({"link.built"})
 
     async def prepare(self) -> None:
@@ -31,7 +34,7 @@ class HostHeader(Attack):
         host = ("Host", _EVIL)
         forwarded = ("X-Forwarded-Host", _EVIL)
         return [
-            Payload("Host", partial(self._misleads, self.victims[0].login, host)),
+            Payload("Host", partial(self._misleads, self.victims[0].login, host), HOST),
             Payload("X-Forwarded-Host", partial(self._misleads, self.victims[1].login, forwarded)),
         ]
 

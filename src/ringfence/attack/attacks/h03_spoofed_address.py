@@ -22,6 +22,7 @@ class SpoofedAddress(Attack):
     """Stopped: the guesses end before the right one is judged; the owner still gets in."""
 
     id = "H03"
+    control = "an address is the peer's"
     signs = frozenset({"signin.limited"})
 
     async def prepare(self) -> None:

@@ -15,6 +15,7 @@ class IdentityHeader(Attack):
     """Stopped: whoever sends such a header is as anonymous as before."""
 
     id = "H04"
+    control = "who asks is what a token says"
 
     async def prepare(self) -> None:
         self.victim = await self.ground.person()

@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 from ringfence.attack.client import Headers, query
 from ringfence.attack.places import AdminAction, MethodOverride, Record, Thing
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
+METHODS: Final = "a path has its own methods, and a handler runs for the method that was judged"
+
 
 class MethodTampering(Attack):
     """Stopped: the record is still there, and so is the account."""
 
     id = "H06"
+    control = "a handler runs for the method that was judged"
 
     async def prepare(self) -> None:
         ground = self.ground
@@ -32,7 +36,9 @@ class MethodTampering(Attack):
             Payload("a change with a header", self._by_change),
         ]
         if self.accounts is not None:
-            payloads.append(Payload("GET of an account", partial(self._closes, self.accounts)))
+            payloads.append(
+                Payload("GET of an account", partial(self._closes, self.accounts), METHODS)
+            )
         return payloads
 
     async def _by_header(self) -> bool:

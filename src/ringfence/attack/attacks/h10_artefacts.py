@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 from ringfence.attack.places import Artefacts
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
+
+DECLARED: Final = "what has no policy is not served"
+NAMES: Final = "a public folder serves no leftovers"
+LINKS: Final = "no link leads out of a public folder"
 
 
 class ArtefactProbes(Attack):
@@ -22,8 +27,16 @@ class ArtefactProbes(Attack):
         require(answer.ok, f"what is public is not served: {answer.status}")
 
     def payloads(self) -> Sequence[Payload]:
-        found = self.artefacts.paths.items()
-        return [Payload(path, partial(self._reads, path, text)) for path, text in found]
+        places = (
+            (self.artefacts.undeclared, DECLARED),
+            (self.artefacts.published, NAMES),
+            (self.artefacts.linked, LINKS),
+        )
+        return [
+            Payload(path, partial(self._reads, path, text), control)
+            for paths, control in places
+            for path, text in paths.items()
+        ]
 
     async def _reads(self, path: str, text: str) -> bool:
         found = await self.ground.send("GET", path)

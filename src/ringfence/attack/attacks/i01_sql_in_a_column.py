@@ -11,6 +11,8 @@ from ringfence.attack.places import Record, SortColumn
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
+CATALOGUE: Final = "a statement holds the application's own literals, and reads no catalogue"
+
 #: ``{number}`` is a column of numbers, ``{guess}`` what the text in ``{column}`` may begin with.
 _BY_CASE: Final = "(CASE WHEN EXISTS ({question}) THEN {number} ELSE -{number} END)"
 _BY_PRODUCT: Final = (
@@ -34,6 +36,7 @@ class SqlInAColumn(Attack):
     """Stopped: the order of the list tells nothing about a record, nor about tables."""
 
     id = "I01"
+    control = "a statement holds the application's own literals"
 
     async def prepare(self) -> None:
         ground = self.ground
@@ -56,7 +59,7 @@ class SqlInAColumn(Attack):
             Payload("CASE over a text", partial(self._tells, note, self.canary)),
             Payload("arithmetic over a count", partial(self._tells, _BY_PRODUCT, self.canary)),
             Payload("an error, or none", partial(self._tells, failing, self.canary)),
-            Payload("CASE over the catalogue", partial(self._tells, tables, table)),
+            Payload("CASE over the catalogue", partial(self._tells, tables, table), CATALOGUE),
         ]
 
     async def _tells(self, expression: str, truth: str) -> bool:

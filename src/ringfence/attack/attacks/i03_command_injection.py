@@ -13,6 +13,7 @@ class CommandInjection(Attack):
     """Stopped: no marker is on disk, no other file comes back, no option gets to the program."""
 
     id = "I03"
+    control = "a program gets a list of arguments, of a declared shape"
 
     async def prepare(self) -> None:
         self.command = self.ground.place(CommandArgument)

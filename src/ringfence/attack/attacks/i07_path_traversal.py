@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 from ringfence.attack.places import FileName
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
+
+PATH: Final = "a path has one spelling, and a file's name stays below its folder"
+NAME: Final = "a file's name is drawn, and stays below its folder"
 
 
 class PathTraversal(Attack):
     """Stopped: no file of another folder comes back, and the victim's file stays as it was."""
 
     id = "I07"
+    control = "a file's name stays below its folder"
 
     async def prepare(self) -> None:
         ground = self.ground
@@ -38,7 +43,7 @@ class PathTraversal(Attack):
             Payload("an absolute path", partial(self._reads, str(absolute))),
             Payload("the victim's folder", self._reads_theirs),
             *self._in_the_path(),
-            Payload("a write to the victim's folder", self._writes),
+            Payload("a write to the victim's folder", self._writes, NAME),
         ]
 
     def _in_the_path(self) -> Sequence[Payload]:
@@ -51,7 +56,9 @@ class PathTraversal(Attack):
             "%2e%2e%2f in the path": "%2e%2e%2f",
             "%252e%252e%252f in the path": "%252e%252e%252f",
         }
-        return [Payload(name, partial(self._gets, start, climb)) for name, climb in names.items()]
+        return [
+            Payload(name, partial(self._gets, start, climb), PATH) for name, climb in names.items()
+        ]
 
     async def _gets(self, start: str, climb: str) -> bool:
         target = start + climb * self.files.up + self.files.secret_name

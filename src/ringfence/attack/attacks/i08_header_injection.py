@@ -10,9 +10,6 @@ from ringfence.attack.places import EchoedHeader
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
-#: The controls: both look for the ends of lines, one in the request and one in the answer.
-GRAMMAR: Final = "no header of an answer, and no parameter, holds a control character"
-
 _HEADER: Final = "x-injected"
 
 
@@ -20,6 +17,7 @@ class HeaderInjection(Attack):
     """Stopped: the answer has no header, no cookie and no body of the attacker's."""
 
     id = "I08"
+    control = "no header of an answer, and no parameter, holds a control character"
     signs = frozenset({"header.policed"})
 
     async def prepare(self) -> None:
@@ -33,10 +31,10 @@ class HeaderInjection(Attack):
 
     def payloads(self) -> Sequence[Payload]:
         return [
-            Payload("a header", partial(self._adds, "\r\n"), GRAMMAR),
-            Payload("a header, after a line feed alone", partial(self._adds, "\n"), GRAMMAR),
-            Payload("a cookie", self._sets_a_cookie, GRAMMAR),
-            Payload("the end of the head, and a page", self._answers, GRAMMAR),
+            Payload("a header", partial(self._adds, "\r\n")),
+            Payload("a header, after a line feed alone", partial(self._adds, "\n")),
+            Payload("a cookie", self._sets_a_cookie),
+            Payload("the end of the head, and a page", self._answers),
         ]
 
     async def _adds(self, ending: str) -> bool:

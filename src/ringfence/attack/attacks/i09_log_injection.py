@@ -17,6 +17,7 @@ class LogInjection(Attack):
     """
 
     id = "I09"
+    control = "a line of the log holds no control character"
     breaks = True
     silent = True  # what the log does to a text is told by no event of its own
 

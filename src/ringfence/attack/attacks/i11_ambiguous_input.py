@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 from urllib.parse import quote
 
 from ringfence.attack.places import JsonBody, SearchText
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
+
+NAMES: Final = "no name stands twice"
+FIT: Final = "a body fits what is declared"
+TYPE: Final = "a body is of a type that is read"
+ONCE: Final = "no parameter stands twice"
 
 
 class AmbiguousInput(Attack):
@@ -31,19 +37,27 @@ class AmbiguousInput(Attack):
         number = self.body.number
         disguised = "".join(f"\\u{ord(letter):04x}" for letter in number)
         endings = {
-            "one key twice": f'"{number}": 1, "{number}": {self.body.most // 2}',
-            "one key twice, escaped": f'"{number}": 1, "{disguised}": {self.body.most // 2}',
-            "a negative number": f'"{number}": -5',
-            "a number beyond the rule": f'"{number}": {self.body.most + 1}',
-            "true for a number": f'"{number}": true',
+            "one key twice": (f'"{number}": 1, "{number}": {self.body.most // 2}', NAMES),
+            "one key twice, escaped": (
+                f'"{number}": 1, "{disguised}": {self.body.most // 2}',
+                NAMES,
+            ),
+            "a negative number": (f'"{number}": -5', FIT),
+            "a number beyond the rule": (f'"{number}": {self.body.most + 1}', FIT),
+            "true for a number": (f'"{number}": true', FIT),
         }
         honest = f'"{number}": 1'
         payloads = [
-            *(Payload(name, partial(self._makes, ending)) for name, ending in endings.items()),
-            Payload("another type of content", partial(self._makes, honest, "text/plain")),
+            *(
+                Payload(name, partial(self._makes, ending), control)
+                for name, (ending, control) in endings.items()
+            ),
+            Payload("another type of content", partial(self._makes, honest, "text/plain"), TYPE),
         ]
         if self.search is not None:
-            payloads.append(Payload("one parameter twice", partial(self._pollutes, self.search)))
+            payloads.append(
+                Payload("one parameter twice", partial(self._pollutes, self.search), ONCE)
+            )
         return payloads
 
     async def _makes(self, ending: str, kind: str = "application/json") -> bool:

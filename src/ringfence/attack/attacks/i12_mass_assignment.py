@@ -13,6 +13,7 @@ class MassAssignment(Attack):
     """Stopped: the row, read again by its owner, holds nothing that is not the user's to set."""
 
     id = "I12"
+    control = "a body holds the declared fields only"
 
     async def prepare(self) -> None:
         ground = self.ground

@@ -4,12 +4,15 @@ import secrets
 from collections.abc import Awaitable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from ringfence.attack.client import bearer, query
 from ringfence.attack.people import COOKIE
 from ringfence.attack.places import Failure, Record
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
+
+SESSION: Final = "the log is redacted, and no handler sees the session's cookie"
 
 
 class SecretsInLogs(Attack):
@@ -20,6 +23,7 @@ class SecretsInLogs(Attack):
     """
 
     id = "M01"
+    control = "the log is redacted"
     breaks = True
     silent = True  # what a log leaves out is told by no event of its own
 
@@ -43,7 +47,7 @@ class SecretsInLogs(Attack):
         header, sent_in_query, failing = self._in_header, self._in_query, self._failing
         return [
             Payload("access token", partial(header, victim.access, bearer(victim.access))),
-            Payload("session", partial(header, victim.refresh, _cookie(victim.refresh))),
+            Payload("session", partial(header, victim.refresh, _cookie(victim.refresh)), SESSION),
             Payload("key of an API", partial(header, key, ("X-Api-Key", key))),
             Payload("password in a header", partial(header, basic, ("X-Password", basic))),
             Payload("password in a query", partial(sent_in_query, password, password=password)),

@@ -10,6 +10,8 @@ from ringfence.attack.places import RichText
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
+CLEAN: Final = "rich text is cleaned"
+
 _IMAGE: Final = "<img src=x onerror=alert('{word}')>"
 #: ``{word}`` is what a script says when it runs.
 _BODIES: Final[Mapping[str, str]] = {
@@ -41,6 +43,7 @@ class StoredXss(Attack):
     """Stopped: in a real Chromium no script runs, and the reader stays on the page."""
 
     id = "O02"
+    control = "rich text is cleaned, and a page runs no inline script"
     patient = True
     apart = True
     signs = frozenset({"html.sanitised"})
@@ -63,7 +66,7 @@ class StoredXss(Attack):
             *(Payload(name, partial(self._runs, body)) for name, body in _BODIES.items()),
             Payload("an image that fails, in the title", self._runs_from_the_title),
             Payload("an image that fails, in the writer's name", self._runs_from_the_name),
-            Payload("a page that leads away", self._leads_away),
+            Payload("a page that leads away", self._leads_away, CLEAN),
         ]
 
     async def _runs(self, body: str) -> bool:

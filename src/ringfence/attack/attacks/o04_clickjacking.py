@@ -9,8 +9,6 @@ from ringfence.attack.places import ActingPage
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
-FRAMES: Final = "an answer says who may frame it"
-
 _ACCOUNT: Final = "/auth/account"
 _FRAME: Final = '<iframe src="{address}"></iframe>'
 
@@ -19,6 +17,7 @@ class Clickjacking(Attack):
     """Stopped: in a real Chromium, no page of another origin shows a page of the application."""
 
     id = "O04"
+    control = "an answer says who may frame it, and no frame of another site gets one"
     patient = True
     apart = True
     silent = True  # the browser refuses, and tells nobody
@@ -40,12 +39,18 @@ class Clickjacking(Attack):
             "a frame in a sandbox": (_FRAME.replace(" ", " sandbox ", 1), self.page.path),
             "an object": ('<object data="{address}"></object>', self.page.path),
         }
-        return [
-            Payload(name, partial(self._shows, *tried), FRAMES) for name, tried in tries.items()
-        ]
+        return [Payload(name, partial(self._shows, *tried)) for name, tried in tries.items()]
 
     async def _shows(self, html: str, path: str) -> bool:
+        """Whether the page is in the frame. A refusal, and the browser's own page, are not."""
         address = self.client.address + path
+        answered = set[str]()
         async with self.around.browser.visit((KEY, self.client.key)) as visit:
-            await visit.page.goto(self.around.page(html.format(address=address)))
-            return any(frame.url == address for frame in visit.page.frames)
+            visit.page.on("response", lambda each: answered.add(each.url) if each.ok else None)
+            page = self.around.page(html.format(address=address))
+            return await visit.comes_to(
+                page,
+                lambda visit: (
+                    address in answered and any(frame.url == address for frame in visit.page.frames)
+                ),
+            )

@@ -13,6 +13,8 @@ from ringfence.attack.people import COOKIE, refresh_token, with_cookie
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
+TYPE: Final = "a request comes from the site's own pages, with JSON"
+
 _FORM: Final = ("Content-Type", "application/x-www-form-urlencoded")
 _TEXT: Final = ("Content-Type", "text/plain")
 #: Of a page that a neighbour serves: a form, a text, and one whose browser tells its origin only.
@@ -41,6 +43,7 @@ class Csrf(Attack):
     """Stopped: the victim is still signed in, and not signed in as somebody else."""
 
     id = "O05"
+    control = "a request that changes something comes from the site's own pages"
 
     async def prepare(self) -> None:
         self.victim, self.attacker = await self.ground.person(), await self.ground.attacker()
@@ -55,7 +58,7 @@ class Csrf(Attack):
     def payloads(self) -> Sequence[Payload]:
         return [
             *(Payload(name, partial(self._signs_out, head)) for name, head in _HEADS.items()),
-            Payload("a sign-in as the attacker", self._signs_in),
+            Payload("a sign-in as the attacker", self._signs_in, TYPE),
         ]
 
     async def _signs_out(self, head: Sequence[tuple[str, str]]) -> bool:

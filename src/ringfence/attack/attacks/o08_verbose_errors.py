@@ -25,6 +25,7 @@ class VerboseErrors(Attack):
     """Stopped: the answer to each failure is a problem with an id, and nothing of the inside."""
 
     id = "O08"
+    control = "an error says its id only"
     breaks = True
     signs = frozenset({"server.error", "error.scrubbed"})
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from ringfence.attack.answer import Answer
@@ -9,7 +10,9 @@ from ringfence.attack.people import refresh_token, with_cookie
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
-_GRACE_SECONDS: Final = 10.0  # a lost answer is repeated as long
+GRACE: Final = "a lost answer is repeated for ten seconds"
+
+_GRACE: Final = timedelta(seconds=10.5)  # a lost answer is repeated for ten
 _PARALLEL: Final = 8
 
 
@@ -20,6 +23,7 @@ class RefreshReuse(Attack):
     """
 
     id = "U07"
+    control = "a spent token ends its family"
     patient = True
 
     async def prepare(self) -> None:
@@ -37,7 +41,7 @@ class RefreshReuse(Attack):
     def payloads(self) -> Sequence[Payload]:
         return [
             Payload("after the successor was used", self._after_use),
-            Payload("after ten seconds", self._after_grace),
+            Payload("after ten seconds", self._after_grace, GRACE),
         ]
 
     async def _after_use(self) -> bool:
@@ -49,7 +53,7 @@ class RefreshReuse(Attack):
     async def _after_grace(self) -> bool:
         stolen = self.late.refresh
         second = await self._owner_renews(stolen)
-        await asyncio.sleep(_GRACE_SECONDS + 0.5)
+        await self.ground.site.pass_by(_GRACE)
         return await self._lives(stolen, second)
 
     async def _lives(self, stolen: str, newest: str) -> bool:

@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final
 
 from ringfence.attack.places import Starts
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
-
-STRONG: Final = "no secret is missing or known to everybody"
 
 
 class WeakCredentials(Attack):
@@ -18,6 +15,7 @@ class WeakCredentials(Attack):
     """
 
     id = "U19"
+    control = "no secret is missing or known to everybody"
     patient = True
     silent = True  # there is no request that could tell of it
 
@@ -34,9 +32,7 @@ class WeakCredentials(Attack):
 
     def payloads(self) -> Sequence[Payload]:
         weak = self.starts.weak.items()
-        return [
-            Payload(name, partial(self._starts, name, changed), STRONG) for name, changed in weak
-        ]
+        return [Payload(name, partial(self._starts, name, changed)) for name, changed in weak]
 
     async def _starts(self, name: str, changed: Mapping[str, str]) -> bool:
         said = self.said[name]

@@ -12,6 +12,7 @@ class BolaRead(Attack):
     """Stopped: the answer is, but for its request id, that on something which does not exist."""
 
     id = "Z01"
+    control = "ownership is judged"
 
     async def prepare(self) -> None:
         ground = self.ground

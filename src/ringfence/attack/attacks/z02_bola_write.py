@@ -1,16 +1,20 @@
 """Z02: change and delete what belongs to somebody else."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from ringfence.attack.places import Record, Thing
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
+
+SESSIONS: Final = "a session is ended by its account"
 
 
 class BolaWrite(Attack):
     """Stopped: the owner finds the record as it was."""
 
     id = "Z02"
+    control = "ownership is judged"
 
     async def prepare(self) -> None:
         ground = self.ground
@@ -29,7 +33,7 @@ class BolaWrite(Attack):
         return [
             Payload(f"change of {self.records.name}", self._changes),
             Payload(f"DELETE of {self.records.name}", self._deletes),
-            Payload("DELETE of a session", self._signs_out),
+            Payload("DELETE of a session", self._signs_out, SESSIONS),
         ]
 
     async def _changes(self) -> bool:

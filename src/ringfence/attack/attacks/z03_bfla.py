@@ -13,6 +13,7 @@ class Bfla(Attack):
     """Stopped: the victim is still signed in, and can sign in."""
 
     id = "Z03"
+    control = "roles are judged"
 
     async def prepare(self) -> None:
         ground = self.ground

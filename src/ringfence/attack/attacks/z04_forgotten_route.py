@@ -13,6 +13,7 @@ class ForgottenRoute(Attack):
     """Stopped: neither a stranger nor somebody signed in learns that the route is there."""
 
     id = "Z04"
+    control = "what was not read at the start is not served"
 
     async def prepare(self) -> None:
         ground = self.ground

@@ -21,11 +21,13 @@ class StalePrivilege(Attack):
         ground = self.ground
         self.privilege, self.records = ground.place(Privilege), ground.place(Record)
         self.handover = ground.offered(Handover)
-        self.somebody, self.heir = await ground.person(), await ground.person()
+        self.somebody, self.heir, self.other = [await ground.person() for _ in range(3)]
 
     async def twin(self) -> None:
         person = await self.privilege.give(self.ground, self.somebody)
-        require(await self.privilege.may(self.ground, person), "a new role is worth nothing")
+        require(
+            await self.privilege.may(self.ground, person, self.other), "a new role is worth nothing"
+        )
         await self.privilege.take(self.ground, person)
         if self.handover is not None:
             owner = await self.ground.again(self.somebody)
@@ -42,9 +44,11 @@ class StalePrivilege(Attack):
 
     async def _uses_the_role(self) -> bool:
         person = await self.privilege.give(self.ground, self.somebody)
-        require(await self.privilege.may(self.ground, person), "a new role is worth nothing")
+        require(
+            await self.privilege.may(self.ground, person, self.other), "a new role is worth nothing"
+        )
         await self.privilege.take(self.ground, person)
-        return await self.privilege.may(self.ground, person)
+        return await self.privilege.may(self.ground, person, self.other)
 
     async def _reads_on(self, handover: Handover) -> bool:
         owner, canary = await self.ground.again(self.somebody), self.ground.canary("note")
