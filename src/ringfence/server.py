@@ -13,6 +13,7 @@ ATTACKS H01, H08.
 """
 
 import asyncio
+import re
 import secrets
 import signal
 import threading
@@ -29,14 +30,16 @@ from uvicorn.server import HANDLED_SIGNALS
 
 from ringfence.core.asgi import ASGIApp
 from ringfence.core.codes import CODES, public
-from ringfence.output import csp, problem
-from ringfence.output.headers import CSP, NO_STORE, REQUEST_ID, TWO_YEARS, Header, fixed
+from ringfence.output.bare import bare
+from ringfence.output.headers import TWO_YEARS, Header, fixed
 
 #: Of the whole head: more than the boundary reads, which says so to whom it can.
 _HEAD_BYTES: Final = 65_536
 _HEAD_SECONDS: Final = 10.0
 _MESSAGE_BYTES: Final = 1_048_576  # of a WebSocket
 _MESSAGES_WAITING: Final = 4  # of a WebSocket, until the application takes them
+_KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")  # of a handshake: 16 bytes
+
 _GRACEFUL_SECONDS: Final = 10
 
 
@@ -173,6 +176,15 @@ class StrictHttp(HttpToolsProtocol):
             self._judge_target()
         super().on_headers_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Refuse a handshake that the WebSocket library would answer in its own words."""
+        named = dict(self.scope["headers"])
+        versions, key = named.get(b"sec-websocket-version"), named.get(b"sec-websocket-key", b"")
+        if versions != b"13" or not _KEY.fullmatch(key):  # RFC 6455 section 4.1
+            self.send_400_response("no handshake")
+        else:
+            super().handle_websocket_upgrade()
+
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's words; ours are the code's
         """Refuse what the parser gave up on."""
         self._stop_waiting()
@@ -180,19 +192,10 @@ class StrictHttp(HttpToolsProtocol):
             self.transport.close()  # in the middle of an answer there is no place for another one
             return
         code = CODES[self._code]
-        request_id = secrets.token_hex(12)
-        body = problem.body(code, request_id)
-        headers = [
-            *problem.headers(code),
-            (b"content-length", b"%d" % len(body)),
-            *self.own_headers,
-            (CSP, csp.policy(csp.API)),
-            NO_STORE,
-            (REQUEST_ID, request_id.encode()),
-            (b"connection", b"close"),
-        ]
+        headers, body = bare(code, secrets.token_hex(12), self.own_headers)
         lines = [b"HTTP/1.1 %d %s" % (code.status, public(code).title.encode())]
         lines += [name + b": " + value for name, value in headers]
+        lines.append(b"connection: close")
         self.transport.write(b"\r\n".join([*lines, b"", body]))
         self.transport.close()
 

@@ -58,6 +58,37 @@ async def test_a_newer_link_stops_the_older_one(rig: Rig, purpose: Purpose) -> N
     assert await links.find(digest("other login"), purpose, NOW) is not None
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["Alice", "Alice"], "Alice"),
+        (["Alice", "A Thief"], ""),
+        (["A Thief", "Alice"], ""),
+        (["Alice", "A Thief", "A Thief"], ""),
+        (["Alice", ""], ""),
+    ],
+)
+async def test_a_name_that_is_disputed_is_nobodys(
+    rig: Rig, names: list[str], expected: str
+) -> None:
+    """Issue 9, A: whoever asked last named the account of whoever proved the mailbox."""
+    for number, name in enumerate(names):
+        await rig.stores.links.add(replace(link(f"{number}", "sign-up"), name=name))
+    found = await rig.stores.links.find(digest(f"{len(names) - 1}"), "sign-up", NOW)
+    assert found is not None
+    assert found.name == expected
+
+
+async def test_a_name_that_was_asked_for_long_ago_disputes_nothing(rig: Rig) -> None:
+    first = replace(link("first", "sign-up"), name="A Thief")
+    await rig.stores.links.add(first)
+    again = replace(link("again", "sign-up"), name="Alice", created_at=first.expires_at)
+    await rig.stores.links.add(replace(again, expires_at=first.expires_at + SECOND))
+    found = await rig.stores.links.find(digest("again"), "sign-up", first.expires_at)
+    assert found is not None
+    assert found.name == "Alice"
+
+
 async def test_a_sign_up_is_redeemed_once_of_fifty(rig: Rig) -> None:
     """Ledger 23; ASVS 6.5.1."""
     await rig.stores.links.add(link("up", "sign-up"))

@@ -172,6 +172,28 @@ async def test_a_refusal_of_the_server_is_a_problem_with_an_id_and_the_headers_o
     assert "server" not in headers
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("Sec-WebSocket-Version: 13",),
+        ("Sec-WebSocket-Version: 8", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="),
+        ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: short"),
+    ],
+)
+async def test_a_handshake_that_is_none_is_refused_as_everything_is(
+    headers: tuple[str, ...],
+) -> None:
+    """API.md: every response carries ``X-Request-Id``, which the library would not send."""
+    upgrade = ["Connection: Upgrade", "Upgrade: websocket", *headers, "", ""]
+    seen = Seen()
+    async with served(seen) as talk:
+        answer = await talk(b"GET /ws " + HEAD + "\r\n".join(upgrade).encode())
+    status, found, body = parsed(answer)
+    assert (status, json.loads(body)["code"]) == (400, "head.malformed")
+    assert json.loads(body)["request_id"] == found["x-request-id"]
+    assert not seen.scopes
+
+
 async def test_a_head_has_an_end() -> None:
     """ATTACKS H08: a head of 64 KiB is read, one byte more is not."""
     seen = Seen()

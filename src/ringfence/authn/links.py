@@ -46,7 +46,11 @@ class LinkStore(Protocol):
     """What links need of a database; every adapter passes ``tests/contract``."""
 
     async def add(self, link: Link) -> None:
-        """Add a link; older ones of the same purpose and login stop working."""
+        """Add a link; older ones of the same purpose and login stop working.
+
+        A name in which it differs from one that still worked is dropped: anybody may ask for a
+        sign-up, and the owner of the mailbox must not get a name that a stranger chose.
+        """
         ...
 
     async def find(self, digest: bytes, purpose: Purpose, now: datetime) -> Link | None:

@@ -22,10 +22,16 @@ class Authz:
     seams: Seams = NO_SEAMS
 
     def __init__(
-        self, routes: Routes, own: Iterable[Entry], finders: Mapping[type, Finder]
+        self,
+        routes: Routes,
+        own: Iterable[Entry],
+        finders: Mapping[type, Finder],
+        *,
+        production: bool = False,
     ) -> None:
         self._routes = routes
         self._own: Final = tuple(own)
+        self._production: Final = production
         self._finders: Final = dict(finders)
         self._plans: dict[Entry, Plan] = {}
         self._folders: dict[Entry, int] = {}  # by what serves a folder, where its names begin
@@ -62,6 +68,8 @@ class Authz:
             and open to nobody.
         """
         survey = self._routes.read()
+        if self._production and any(app.debug for app in survey.tree.applications):
+            survey.problems.append("debug=True: errors would be shown with their source")
         plans: dict[Entry, Plan] = {}
         entries = [*self._own, *survey.entries]
         for entry in entries:

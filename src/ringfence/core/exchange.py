@@ -74,6 +74,7 @@ class Exchange:
         "inputs",
         "match",
         "now",
+        "over",
         "principal",
         "refusals",
         "request_id",
@@ -111,6 +112,7 @@ class Exchange:
         self.inputs: list[str] = []  # boundary: all that the client sent, where a crash is told
         self.began = 0.0  # monitoring: seconds on a clock that does not jump
         self.status = 0  # monitoring: of the answer, once it has begun
+        self.over = False  # whether the request has ended; its tasks may go on
         self.traces: list[Code] = []  # what controls did by construction
         kept: dict[Any, Any] = {}
         self.state: State = kept  # what modules keep with the request, such as a database session
@@ -166,9 +168,14 @@ def trace(code: str) -> None:
 
 
 def refusal(code: str, **facts: str | int) -> Refused:
-    """A refusal for a handler. It is logged even if the handler catches it and goes on."""
+    """A refusal for a handler. It is logged even if the handler catches it and goes on.
+
+    So is that of a task which outlives its request: nobody would ask for it any more.
+    """
     refused = Refused(code, facts=facts)
     exchange = current.get()
-    if exchange is not None and len(exchange.refusals) < _MOST_REFUSALS:
+    if exchange is not None and exchange.over:
+        exchange.sink.emit(exchange.event(code, {**facts, "answered": "nobody: it was over"}))
+    elif exchange is not None and len(exchange.refusals) < _MOST_REFUSALS:
         exchange.refusals.append(refused)
     return refused

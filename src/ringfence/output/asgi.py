@@ -15,6 +15,11 @@ from ringfence.output.guard import Guard, respond
 from ringfence.output.headers import fixed
 from ringfence.output.site import Site, own
 
+#: What is left to a socket: it is closed.
+_SOCKET: Final = "websocket"
+#: The answer to a handshake that is refused (ASGI's extension of this name).
+_DENIAL: Final = "websocket.http.response"
+
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 #: RFC 6455 7.4.1: 1008 is "policy violation", for a refusal; 1011 is for an unexpected crash.
@@ -69,28 +74,36 @@ class Output:
     async def answer(self, exchange: Exchange, refused: Refused, send: Send | Guard) -> None:
         """Answer a refusal, unless the client has seen the start of another answer."""
         bare, free = _bare(send)
-        if exchange.scope["type"] == "websocket":
+        kind = _kind(exchange)
+        if kind == _SOCKET or (not free and exchange.scope["type"] == "websocket"):
             await _close(bare, _POLICY_VIOLATED)
         elif free:
             headers = problem.headers(
                 refused.code, retry_after=refused.retry_after, allow=refused.allow
             )
-            await respond(bare, self._site, exchange, public(refused.code), headers)
+            await respond(bare, self._site, exchange, public(refused.code), headers, kind=kind)
 
     async def answer_crash(self, exchange: Exchange, _error: Exception, send: Send | Guard) -> None:
         """Answer an unforeseen exception: with an id, never with its words."""
         bare, free = _bare(send)
-        if exchange.scope["type"] == "websocket":
+        kind = _kind(exchange)
+        if kind == _SOCKET or (not free and exchange.scope["type"] == "websocket"):
             await _close(bare, _UNEXPECTED)
         elif free:
-            await respond(
-                bare, self._site, exchange, CODES["server.error"], (problem.CONTENT_TYPE,)
-            )
+            code, headers = CODES["server.error"], (problem.CONTENT_TYPE,)
+            await respond(bare, self._site, exchange, code, headers, kind=kind)
 
 
 def _bare(send: Send | Guard) -> tuple[Send, bool]:
     """The server's ``send``, and whether an answer can still be given with it."""
     return (send.send, send.discard()) if isinstance(send, Guard) else (send, True)
+
+
+def _kind(exchange: Exchange) -> str:
+    """How an answer can be given: to a handshake only where the server knows how."""
+    if exchange.scope["type"] != "websocket":
+        return "http.response"
+    return _DENIAL if _DENIAL in exchange.scope.get("extensions", ()) else _SOCKET
 
 
 async def _close(send: Send, code: int) -> None:

@@ -32,7 +32,7 @@ from ringfence.core.ownership import Resource
 from ringfence.core.policy import level_needed
 from ringfence.core.route import Entry
 from ringfence.core.seam import Seam, compose
-from ringfence.core.settings import Settings
+from ringfence.core.settings import Environment, Settings
 from ringfence.monitoring import asgi as monitoring
 from ringfence.monitoring.metrics import Metrics
 from ringfence.network import asgi as network
@@ -87,7 +87,8 @@ def _authn(parts: Parts) -> authn.Authn:
 
 
 def _authz(parts: Parts) -> authz.Authz:
-    return authz.Authz(parts.routes, parts.own, parts.finders)
+    production = parts.settings.environment is Environment.PRODUCTION
+    return authz.Authz(parts.routes, parts.own, parts.finders, production=production)
 
 
 #: Who implements each layer.

@@ -9,6 +9,7 @@ import os
 from asyncio import CancelledError, current_task
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import chain
 from os import urandom
 from typing import Any, Final
@@ -20,34 +21,30 @@ from ringfence.authn.mail import Mailer
 from ringfence.authz.resources import Finder, Loaded, ResourceLoader
 from ringfence.authz.starlette import Routes, Survey
 from ringfence.core.asgi import ASGIApp, Receive, Scope, Send
-from ringfence.core.codes import Layer
+from ringfence.core.codes import CODES, Layer
 from ringfence.core.errors import ConfigurationError, Refused
 from ringfence.core.exchange import NO_SEAMS, SCOPE_KEY, Exchange, Seams, current
 from ringfence.core.limit import Limit
 from ringfence.core.policy import Policy
 from ringfence.core.route import Entry
 from ringfence.core.settings import Environment, Settings, parse
-from ringfence.stack.conversation import Conversation
+from ringfence.output.bare import bare
+from ringfence.output.headers import Header, fixed
+from ringfence.stack.conversation import Conversations
 from ringfence.stack.explain import explain
 from ringfence.stack.layers import GUARDED, Check, Clock, Factory, Layers, Plan
 from ringfence.stack.lifespan import Lifespan, refused, say
 from ringfence.stack.protocols import Answering, Declared, Monitoring
 from ringfence.storage import Stores
 
-_STARTING: Final = (
-    {
-        "type": "http.response.start",
-        "status": 503,
-        "headers": [(b"content-type", b"text/plain"), (b"retry-after", b"1")],
-    },
-    {"type": "http.response.body", "body": b"The service is starting.\n"},
-)
-
 #: A body that took no longer is treated like one that came with its head.
 _A_MOMENT: Final = timedelta(milliseconds=100)
 
 #: Until another process, or this one again, answers.
 _ANEW: Final = timedelta(seconds=2)
+
+#: Until a start is over.
+_SOON: Final = timedelta(seconds=1)
 
 _ID_BYTES: Final = 12
 _IDS_IN_STOCK: Final = 64
@@ -116,6 +113,7 @@ class Ringfence:
         self._checks: tuple[Check, ...] = ()
         self._own: Mapping[Entry, ASGIApp] = {}
         self._seams: Seams = NO_SEAMS
+        self._conversations: Conversations | None = None
         self._ids: list[str] = []
 
     # ------------------------------------------------------------------------------- a request
@@ -127,7 +125,7 @@ class Ringfence:
             return
         layers = self._layers
         if layers is None:
-            await _not_started(scope, send)
+            await self._not_started(scope, send)
             return
         exchange = Exchange(
             scope,
@@ -144,6 +142,7 @@ class Ringfence:
         finally:
             current.reset(token)
             layers.monitoring.ended(exchange)
+            exchange.over = True
             if exchange.refusals:
                 layers.monitoring.swallowed(exchange)
             scope.pop(SCOPE_KEY, None)  # no cycle: the exchange is gone with the request
@@ -197,10 +196,10 @@ class Ringfence:
         own = self._own.get(exchange.entry) if exchange.entry is not None else None
         if own is not None:
             exchange.scope["path_params"] = dict(exchange.match.parameters)
-        if exchange.scope["type"] == "websocket" and exchange.principal is not None:
-            await Conversation(exchange, layers.authn, self._clock).run(self.app, receive, send)
-            return
-        await (own or self.app)(exchange.scope, receive, send)
+        if own is None and exchange.principal is not None and self._conversations is not None:
+            await self._conversations.run(exchange, self.app, receive, send)
+        else:
+            await (own or self.app)(exchange.scope, receive, send)
         if not send.started:
             await send.finish()  # an error that was held back, or nothing at all
 
@@ -217,6 +216,29 @@ class Ringfence:
             wait = judge(exchange)
             if wait is not None:
                 await wait
+
+    async def _not_started(self, scope: Scope, send: Send) -> None:
+        """The answer to every request until the table is built: nothing is served yet."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1013})  # try again later
+            return
+        code = CODES["service.starting"]
+        headers, body = bare(code, self._request_id(), self._fixed, retry_after=_SOON)
+        await send({"type": "http.response.start", "status": code.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    @cached_property
+    def _fixed(self) -> tuple[Header, ...]:
+        """The headers of every answer; of settings that stop the start, those by TLS."""
+        try:
+            settings = self.settings()
+        except ConfigurationError:
+            settings = Settings()
+        return fixed(
+            secure=settings.secure,
+            max_age=settings.hsts_max_age,
+            subdomains=settings.hsts_subdomains,
+        )
 
     # ----------------------------------------------------------------------- the start, the end
 
@@ -237,7 +259,7 @@ class Ringfence:
                 last = await lifespan.run(self.app, scope, startup, receive, send)
             finally:
                 self._layers = None
-                await layers.close()
+                await self._end(layers)
         await say(last, send)
 
     async def start(self) -> None:
@@ -258,13 +280,19 @@ class Ringfence:
         """Finish what is under way, and let go of the stores."""
         layers, self._layers = self._layers, None  # nothing is answered any more
         if layers is not None:
-            await layers.close()
+            await self._end(layers)
+
+    async def _end(self, layers: Layers) -> None:
+        if self._conversations is not None:
+            await self._conversations.close()
+        await layers.close()
 
     def _seal(self, layers: Layers) -> None:
         """Read the routes, and restrict the process from here on (``Layers.start``)."""
         layers.start()
         self._checks, self._own = layers.checks, layers.service.handlers
         self._seams = layers.seams
+        self._conversations = Conversations(layers.authn, self._clock)
         self._layers = layers
 
     def settings(self) -> Settings:
@@ -284,7 +312,12 @@ class Ringfence:
 
     def survey(self) -> Survey:
         """The boundary as it would be, with every problem; nothing is opened or started."""
-        return self._plan.survey(self._settings or Settings())
+        settings = self._settings
+        if settings is None:
+            named = os.environ.get("RINGFENCE_ENV", "")
+            known = named in [*Environment]
+            settings = Settings(environment=Environment(named) if known else Environment.PRODUCTION)
+        return self._plan.survey(settings)
 
     async def explain(self, who: str, method: str, path: str) -> dict[str, Any]:
         """Why a request would be decided as it is: see ``explain``; the stack has been started."""
@@ -336,12 +369,3 @@ async def _close(exchange: Exchange, monitor: Monitoring) -> None:
             await close()
         except Exception as error:  # noqa: BLE001  # the next one is closed all the same
             monitor.crashed(exchange, error)
-
-
-async def _not_started(scope: Scope, send: Send) -> None:
-    """The answer to every request until the table is built: nothing is served yet."""
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1013})  # try again later
-        return
-    for message in _STARTING:
-        await send(dict(message))

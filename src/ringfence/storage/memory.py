@@ -256,6 +256,9 @@ class MemoryLinks:
         self._tables = tables
 
     async def add(self, link: Link) -> None:
+        before = self._tables.links.get((link.purpose, link.login))
+        if before is not None and before.name != link.name and link.created_at < before.expires_at:
+            link = replace(link, name="")
         self._tables.links[link.purpose, link.login] = link
 
     async def find(self, digest: bytes, purpose: Purpose, now: datetime) -> Link | None:

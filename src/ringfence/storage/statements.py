@@ -136,7 +136,9 @@ PUT_LINK: Final = Change(
     "INSERT INTO links (digest, purpose, login, name, created_us, expires_us)"
     " VALUES ($1, $2, $3, $4, $5, $6)"
     " ON CONFLICT (purpose, login) DO UPDATE SET digest = excluded.digest,"
-    " name = excluded.name, created_us = excluded.created_us, expires_us = excluded.expires_us"
+    " name = CASE WHEN links.name = excluded.name OR links.expires_us <= excluded.created_us"
+    " THEN excluded.name ELSE '' END,"
+    " created_us = excluded.created_us, expires_us = excluded.expires_us"
 )
 USABLE_LINK: Final = Query(rows.LINK + " WHERE digest = $1 AND purpose = $2 AND expires_us > $3")
 LOCK_USABLE_LINK: Final = Query(

@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI, WebSocket
+from fastapi.responses import StreamingResponse
 
 from ringfence import allow, signed_in
 from ringfence.authn.accounts import Account
 from ringfence.core.asgi import Message
 from ringfence.core.codes import Layer
+from ringfence.stack import conversation
 from ringfence.storage import Stores, open_stores
 from ringfence.storage.keys import load_or_create
 from tests.attack.authz.guarded import Site, guarded
@@ -35,7 +38,33 @@ def chat() -> FastAPI:
             await socket.send_text("tick")
             await asyncio.sleep(0)
 
+    @app.get("/events")
+    @allow(signed_in)
+    async def events() -> StreamingResponse:
+        async def told() -> AsyncIterator[str]:
+            yield "data: first\n\n"
+            await asyncio.Event().wait()
+            yield "data: never\n\n"
+
+        return StreamingResponse(told(), media_type="text/event-stream")
+
+    @app.get("/export")
+    @allow(signed_in)
+    async def export() -> StreamingResponse:
+        async def lines() -> AsyncIterator[str]:
+            while True:
+                yield "a line\n"
+                await asyncio.sleep(0)
+
+        return StreamingResponse(lines(), media_type="text/plain")
+
     return app
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is silent is looked at often."""
+    monkeypatch.setattr(conversation, "_EVERY_SECONDS", 0.01)
 
 
 class Talk:
@@ -134,6 +163,65 @@ async def test_with_authn_off_the_conversation_goes_on(tmp_path: Path, path: str
         talk.task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await talk.task
+
+
+async def test_a_socket_on_which_nothing_is_said_ends_with_its_session(tmp_path: Path) -> None:
+    """Issue 9, A: whoever waits for the client's next message did not notice."""
+    stores = await signed_up(tmp_path)
+    async with guarded(chat(), tmp_path, stores=stores) as site:
+        talk = Talk(site, "/echo")
+        talk.say("before")
+        assert await talk.hear() == "before"
+        await sign_out(stores)
+        assert await talk.end() == "websocket.close 1008"
+
+
+class Listener:
+    """A client of a streamed answer."""
+
+    def __init__(self, site: Site, path: str) -> None:
+        self.heard: asyncio.Queue[Message] = asyncio.Queue()
+        self._said: asyncio.Queue[Message] = asyncio.Queue()
+        token = site.bearer("alice")["authorization"].encode()
+        scope = {
+            "type": "http", "method": "GET", "path": path, "raw_path": path.encode(),
+            "query_string": b"", "client": ("203.0.113.7", 1), "root_path": "", "scheme": "http",
+            "headers": [(b"host", b"test.example"), (b"authorization", token)],
+            "asgi": {"spec_version": "2.4"},
+        }  # fmt: skip
+        self.task = asyncio.create_task(site.guard(scope, self._said.get, self.heard.put))
+
+    async def first(self) -> Message:
+        """The first piece of the body."""
+        assert (await self.heard.get())["status"] == 200
+        return await self.heard.get()
+
+
+@pytest.mark.parametrize("path", ["/events", "/export"])
+async def test_an_answer_that_goes_on_ends_with_the_session(tmp_path: Path, path: str) -> None:
+    """Issue 9, A: server-sent events went on, silent or not. The answer is not whole."""
+    stores = await signed_up(tmp_path)
+    async with guarded(chat(), tmp_path, stores=stores) as site:
+        client = Listener(site, path)
+        assert (await client.first())["more_body"]
+        await sign_out(stores)
+        await client.task
+        while not client.heard.empty():
+            assert (await client.heard.get())["more_body"]
+        assert '"code":"token.revoked"' in (tmp_path / "log").read_text()
+
+
+async def test_with_authn_off_events_go_on(tmp_path: Path) -> None:
+    stores = await signed_up(tmp_path)
+    async with guarded(chat(), tmp_path, off=[Layer.AUTHN], stores=stores) as site:
+        client = Listener(site, "/export")
+        await client.first()
+        await sign_out(stores)
+        for _ in range(20):
+            assert (await client.heard.get())["more_body"]
+        client.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await client.task
 
 
 def careless() -> FastAPI:
