@@ -319,9 +319,10 @@ class Catalogue:
         return await self.raw(f"SELECT id FROM products WHERE {conditions}")
 
     @allow(public)
-    async def careless_length(self, n: str) -> list[Any]:
-        wide: Any = n
-        return await self.found(sa.select(sa.cast(PRODUCTS.c.name, sa.String(wide))))
+    async def careless_precision(self, n: str) -> list[Any]:
+        precision: Any = n
+        exact = sa.cast(PRODUCTS.c.name, sa.Numeric(precision, asdecimal=False))
+        return await self.found(sa.select(sa.type_coerce(exact, sa.String)))
 
     @allow(public)
     async def careless_function(self, f: str) -> list[Any]:

@@ -176,7 +176,7 @@ ATTACKS: Final = {
         f"careless_changed?how=every second&q={''.join(c + 'x' for c in UNION)}"
     ),
     "a column in a number's place": "careless_number?q=price",
-    "a type's length": "careless_length?n=1)), ((SELECT note FROM orders WHERE id=1",
+    "a type's precision": "careless_precision?n=1)), ((SELECT note FROM orders WHERE id=1",
     "a function": "careless_function?f=unicode",
     "a label": "careless_label?name=x, (SELECT note FROM orders WHERE id=1) AS y",
     "what was vouched for, elsewhere": "careless_beside_identifier?sort=user_id&v=user_id",
@@ -202,7 +202,7 @@ async def test_a_member_of_json_as_a_column_to_set(shop: Site, naked: Site, name
 HARMLESS: Final[dict[str, Callable[[str], str]]] = {
     "careless_id": lambda v: f"careless_id?v={v}",
     "careless_changed": lambda v: f"careless_changed?q={v}",
-    "careless_length": lambda v: f"careless_length?n={v}",
+    "careless_precision": lambda v: f"careless_precision?n={v}",
     "careless_label": lambda v: f"careless_label?name=a{v}",
     "careless_beside_identifier": lambda v: f"careless_beside_identifier?sort=user_id&v={v}",
 }

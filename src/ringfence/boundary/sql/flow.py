@@ -93,6 +93,15 @@ def terminal(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
+def _choices(annotation: ast.expr | None) -> Iterator[ast.expr]:
+    """What an annotation may choose from: ``Literal["a", "b"]``, an enumeration, or a name."""
+    for each in ast.walk(annotation) if annotation is not None else ():
+        if isinstance(each, ast.Name) or (
+            isinstance(each, ast.Subscript) and terminal(each.value) == "Literal"
+        ):
+            yield each
+
+
 class _Binder(ast.NodeVisitor):
     """Notes what each name is bound to, and who calls what."""
 
@@ -136,8 +145,8 @@ class _Binder(ast.NodeVisitor):
         for number, each in enumerate([*places, *node.args.kwonlyargs]):
             argument = name, number - skipped, each.arg
             inner.bindings[each.arg].append(_Binding(inner, argument=argument))
-            if each.annotation is not None:
-                inner.bindings[each.arg].append(_Binding(self._names, each.annotation))
+            for said in _choices(each.annotation):
+                inner.bindings[each.arg].append(_Binding(self._names, said))
         defaults = [
             *zip(reversed(places), reversed(node.args.defaults), strict=False),
             *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True),
@@ -163,7 +172,8 @@ class _Binder(ast.NodeVisitor):
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
             self._bind(node.target, node.value)
-        self._names.bind(node.target, node.annotation)
+        for said in _choices(node.annotation):
+            self._names.bind(node.target, said)
         self.generic_visit(node)
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> None:

@@ -27,6 +27,7 @@ _MOST_ALIKE: Final = 64  # shapes with one beginning
 #: Characters that are searched for one request (CWE-407): of what it sent, once for each stretch.
 MOST_SEARCHED: Final = 10_000_000
 _NUMBER: Final = r"[-+]?[0-9]{1,30}(?:\.[0-9]{1,30})?"
+_NUMBERS: Final = rf"{_NUMBER}(?:, ?{_NUMBER})*+"
 _STRING: Final = r"[^'\0]*+(?:''[^'\0]*+)*+"
 _PLAIN_STRING: Final = r"[^'\\\0]*"
 _NO_SHAPES: Final[dict[str, list[re.Pattern[str]]]] = {}
@@ -233,7 +234,7 @@ class Guard:
         derivation: Derivation,
         windows: tuple[str, ...],
     ) -> None:
-        varies = any(part.kind in ("string", "number") for part in derivation.parts)
+        varies = any(part.kind in ("string", "number", "list") for part in derivation.parts)
         if len(text) > _LONGEST_REMEMBERED:
             return
         if scopes is None and derivation.is_alone and varies:
@@ -274,8 +275,8 @@ def _shape(text: str, derivation: Derivation, dialect: Dialect) -> re.Pattern[st
             closing = text.index("'", end) + 1
             pieces += re.escape(text[at:start]), string, re.escape(text[end:closing]), "(?!')"
             at = closing
-        elif kind == "number" and before in (" ", "(") and after in (" ", ")", "", "\n"):
-            pieces += re.escape(text[at:start]), _NUMBER
+        elif kind in ("number", "list") and before in (" ", "(") and after in (" ", ")", "", "\n"):
+            pieces += re.escape(text[at:start]), _NUMBER if kind == "number" else _NUMBERS
             at = end
     return re.compile("".join([*pieces, re.escape(text[at:])]))
 

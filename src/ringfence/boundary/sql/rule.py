@@ -70,8 +70,8 @@ class Part(NamedTuple):
 
     start: int  # characters
     end: int
-    #: Of a gap: "string", "number", "name", "code"; else "template", "constant", or "own": what the
-    #: source itself puts into a hole.
+    #: Of a gap: "string", "number", "list" of numbers, "name", "code"; else "template", "constant",
+    #: or "own": what the source itself puts into a hole.
     kind: str
 
 
@@ -333,7 +333,7 @@ class Deriver:
                 while places.text(end) == "," and (after := self._number(end + 1)) > end + 1:
                     end = after
                     if places.takes_list(at, end):
-                        ends.append((end, "code"))
+                        ends.append((end, "list"))
         elif places.kind(at) == "param" or places.text(at) == "(":
             ends.extend((each, "code") for each in self._rows(at))
         elif places.takes_direction(at) and places.text(at) in ("asc", "desc"):

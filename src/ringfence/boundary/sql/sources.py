@@ -16,7 +16,7 @@ Source: SQLAlchemy, "SQL Compilation Caching" and ``HasCacheKey``.
 
 import enum
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Final, NamedTuple, cast
@@ -40,6 +40,13 @@ from sqlalchemy.sql.sqltypes import TableValueType
 from sqlalchemy.sql.visitors import iterate
 from sqlalchemy.types import TypeEngine
 
+#: Before SQLAlchemy 2.1 these have no key, and neither has a statement with one.
+_CONFLICTS: Final = (
+    postgresql_dml.OnConflictDoNothing,
+    postgresql_dml.OnConflictDoUpdate,
+    sqlite_dml.OnConflictDoNothing,
+    sqlite_dml.OnConflictDoUpdate,
+)
 #: These write no text of their own.
 _SILENT: Final[frozenset[type]] = frozenset(
     {
@@ -71,10 +78,7 @@ _SILENT: Final[frozenset[type]] = frozenset(
         elements.TypeClause,
         elements.TypeCoerce,
         elements.UnaryExpression,
-        postgresql_dml.OnConflictDoNothing,
-        postgresql_dml.OnConflictDoUpdate,
-        sqlite_dml.OnConflictDoNothing,
-        sqlite_dml.OnConflictDoUpdate,
+        *_CONFLICTS,
         selectable.Alias,
         selectable.CTE,
         selectable.CompoundSelect,
@@ -189,18 +193,23 @@ class _Reader:
             raise _UnknownError
         if isinstance(getattr(statement, "table", None), _MAKING):
             return
-        key = statement._generate_cache_key()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as above
-        if key is not None and not _has_lambda(key.key):
-            self.read(key.key, statement)
-            return
+        is_conflict = type(statement) in _CONFLICTS
+        if not is_conflict:
+            key = statement._generate_cache_key()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as above
+            if key is not None and not _has_lambda(key.key):
+                self.read(key.key, statement)
+                return
         pending: list[object] = [each for each in iterate(statement) if each is not statement]
-        if isinstance(statement, dml.Insert):
-            for rows in statement._multi_values:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as above
-                pending += [value for row in rows for value in _values(row)]
+        held = vars(cast("object", statement))
+        if is_conflict:
+            pending += _elements(held)
+            self.texts.update(_strings(held, is_unquoted))
+        elif isinstance(statement, dml.Insert):
+            pending += _elements((held.get("_multi_values"), held.get("_post_values_clause")))
+            self.texts.update(_strings([held.get(name) for name in _TEXT_ATTRIBUTES]))
         else:
-            names = _TEXT_ATTRIBUTES if _is_silent(type(statement)) else vars(statement).keys()
-            for name in names:
-                self.texts.update(_strings(getattr(statement, name, None)))
+            names = _TEXT_ATTRIBUTES if _is_silent(type(statement)) else held.keys()
+            self.texts.update(_strings([held.get(name) for name in names]))
         for each in pending:
             if isinstance(each, ClauseElement):
                 self.walk(each)
@@ -351,13 +360,22 @@ def _values(row: object) -> Iterator[object]:
         yield from cast("Iterable[object]", row)
 
 
-def _strings(value: object) -> Iterator[str]:
+def _strings(value: object, wanted: Callable[[object], bool] = lambda _: True) -> Iterator[str]:
     if isinstance(value, str):
-        if type(value) is str or is_unquoted(value):  # no label of SQLAlchemy's own
+        # No label of SQLAlchemy's own.
+        if (type(value) is str or is_unquoted(value)) and wanted(value):
             yield str(value)
     elif isinstance(value, tuple | list | dict | set):
         for each in _values(cast("object", value)):
-            yield from _strings(each)
+            yield from _strings(each, wanted)
+
+
+def _elements(value: object) -> Iterator[ClauseElement]:
+    if isinstance(value, ClauseElement):
+        yield value
+    elif isinstance(value, tuple | list | dict):
+        for each in _values(cast("object", value)):
+            yield from _elements(each)
 
 
 def is_unquoted(name: object) -> bool:

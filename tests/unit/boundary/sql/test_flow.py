@@ -82,6 +82,13 @@ def test_what_identifier_gives_may_not_stand_in_another_hole() -> None:
     assert judge("UPDATE t SET owner = :v WHERE owner = owner AND owner > :w", named=named)
 
 
+@pytest.mark.parametrize(
+    "annotation", ["'secret'", "Annotated[str, 'secret']", "Annotated[str, Query('secret')]"]
+)
+def test_a_text_in_an_annotation_flows_nowhere(annotation: str) -> None:
+    assert Judge(f"def f(x: {annotation}): return f'SELECT {{x}} FROM t'")("SELECT secret FROM t")
+
+
 def test_names_of_unrelated_modules_do_not_flow() -> None:
     one = "def f(obj): return f'SELECT {obj.field} FROM t'"
     assert Judge(one, "class A:\n    field = 'secret'")("SELECT secret FROM t")

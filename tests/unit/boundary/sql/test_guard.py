@@ -168,6 +168,17 @@ def test_the_shape_of_a_number_lets_no_comment_begin() -> None:
         assert judge(f"SELECT a FROM t WHERE {wrong} AND d = 1")
 
 
+def test_a_list_of_numbers_has_a_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = Judge("def f(x): return f'SELECT a FROM t WHERE b IN ({x}) AND c = 1'")
+    statement = "SELECT a FROM t WHERE b IN ({}) AND c = 1"
+    assert not judge(statement.format("1, 2"))
+    monkeypatch.setattr(Literals, "starting", lambda *_: [])
+    for listed in ("3", "4, -5,6.5", ", ".join(map(str, range(500)))):
+        assert not judge(statement.format(listed))
+    for listed in ("", "1,", ",1", "1, a", "1 2", "1) OR (1", "1--", "1,\n2", "1,(2)"):
+        assert judge(statement.format(listed))
+
+
 ONE_HANDLER = """
 def one(k, q): return f"SELECT a FROM t WHERE k = '{k}' AND n = '{q}'"
 """

@@ -18,6 +18,7 @@ from sqlalchemy.types import UserDefinedType
 from ringfence.boundary.sql.sources import Sources, sources
 
 RAW: Final[Any] = "1) OR (1=1"
+WRITES_LENGTHS: Final = not sa.__version__.startswith("2.0.")
 UNQUOTED: Final = quoted_name("a FROM t; DROP TABLE t --", quote=False)
 T: Final = sa.table("t", sa.column("a"), sa.column("b"))
 A: Final[sa.ColumnElement[Any]] = T.c.a
@@ -86,11 +87,9 @@ ON_BOTH: Final[dict[str, Any]] = {
     "a prefix of a DELETE": sa.delete(T).prefix_with(RAW),
     "a suffix of a CTE": sa.select(sa.select(T).cte("c").suffix_with(RAW)),
     "a function that is not to be quoted": sa.select(getattr(sa.func, UNQUOTED)(A)),
-    "the length of a string": cast(sa.String(RAW)),
     "a precision": cast(sa.Numeric(RAW)),
     "a scale": cast(sa.Numeric(10, RAW)),
     "a decimal's scale": cast(sa.DECIMAL(10, RAW)),
-    "a length of CHAR": cast(sa.CHAR(RAW)),
     "a type of an application's own": cast(Spelled(RAW)),
     "an element of an application's own": sa.select(Transparent(RAW)),
     "one that holds it within": sa.select(Transparent({"x": RAW})),
@@ -105,6 +104,11 @@ ON_BOTH: Final[dict[str, Any]] = {
     "an unquoted CTE": sa.select(sa.select(T).cte(UNQUOTED)),
     "an unquoted collation": sa.select(A.collate(UNQUOTED)),
 }
+#: Before 2.1, SQLAlchemy took numbers alone for these.
+LENGTHS: Final[dict[str, Any]] = {
+    "the length of a string": cast(sa.String(RAW)),
+    "a length of CHAR": cast(sa.CHAR(RAW)),
+}
 ON_SQLITE: Final[dict[str, Any]] = {
     "an unquoted column of a conflict": sqlite.insert(table_of()).on_conflict_do_nothing(
         index_elements=[UNQUOTED]
@@ -113,7 +117,7 @@ ON_SQLITE: Final[dict[str, Any]] = {
 ON_POSTGRESQL: Final[dict[str, Any]] = {
     "the fields of an interval": cast(postgresql.INTERVAL(fields=RAW)),
     "a float's precision": cast(sa.FLOAT(RAW)),
-    "an array of a type": cast(postgresql.ARRAY(sa.String(RAW))),
+    "an array of a type": cast(postgresql.ARRAY(sa.Numeric(RAW))),
     "a field to extract": sa.select(sa.extract(RAW, A)),
     "an unquoted column of a conflict": postgresql.insert(table_of()).on_conflict_do_nothing(
         index_elements=[UNQUOTED]
@@ -129,7 +133,7 @@ def compiled(statement: Any, dialect: sa.Dialect) -> Any:
 CASES: Final = {
     f"{name}, {dialect.name}": (statement, dialect)
     for dialect, some in ((sqlite.dialect(), ON_SQLITE), (postgresql.dialect(), ON_POSTGRESQL))
-    for name, statement in (ON_BOTH | some).items()
+    for name, statement in (ON_BOTH | some | (LENGTHS if WRITES_LENGTHS else {})).items()
 }
 
 
@@ -141,6 +145,15 @@ def test_what_is_written_raw_is_text_of_the_application(
     assert RAW in str(found) or str(UNQUOTED) in str(found), "nothing was injected"
     own = sources(found)
     assert own is None or {RAW, str(UNQUOTED)} & (own.texts | own.functions)
+
+
+@pytest.mark.parametrize("statement", LENGTHS.values(), ids=LENGTHS)
+def test_a_length_that_is_no_number_is_text_or_an_error(statement: Any) -> None:
+    if WRITES_LENGTHS:
+        assert RAW in str(compiled(statement, postgresql.dialect()))
+    else:
+        with pytest.raises(TypeError):
+            compiled(statement, postgresql.dialect())
 
 
 DDL: Final[dict[str, Any]] = {
