@@ -85,6 +85,12 @@ def declared(resources: Iterable[Resource]) -> list[Row]:
     return found
 
 
+def unscoped(reasons: Iterable[str]) -> list[Row]:
+    """Why rows are read and written that are not the caller's, as one row."""
+    formula = " | ".join(f'unscoped("{reason}")' for reason in sorted(set(reasons)))
+    return [Row("UNSCOPED", "rows", formula, "", {"authz": formula})] if formula else []
+
+
 def write_lock(table: Iterable[Row]) -> str:
     """The text of ``boundaries.lock``: sorted, so that a diff shows what changed."""
     lines = {(row.path, row.method): _said(row) for row in reversed(list(table))}

@@ -32,6 +32,7 @@ class Survey:
     problems: list[str] = field(default_factory=list[str])
     tree: Tree = field(default_factory=Tree)
     resources: tuple[Resource, ...] = ()  # what is declared about rows
+    reasons: tuple[str, ...] = ()  # why rows of others are read and written
     whole: set[Entry] = field(default_factory=set[Entry])  # of which every name is served
 
 

@@ -21,6 +21,7 @@ from ringfence.authz.boundaries import (
     declared,
     read_lock,
     rows,
+    unscoped,
     write_lock,
 )
 from ringfence.authz.starlette import Routes
@@ -110,7 +111,8 @@ def _survey(app: Any) -> tuple[list[Row], list[str]]:  # noqa: ANN401  # any ASG
         survey = Routes(app, {}).read()
     else:
         raise ConfigurationError("APP is neither guarded nor an application with routes to read")
-    return [*rows(survey.entries), *declared(survey.resources)], survey.problems
+    table = [*rows(survey.entries), *declared(survey.resources), *unscoped(survey.reasons)]
+    return table, survey.problems
 
 
 def _read(lock: Path) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -28,7 +29,6 @@ from ringfence.core.codes import CODES, Layer
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange, Seams
-from ringfence.core.ownership import Resource
 from ringfence.core.policy import level_needed
 from ringfence.core.route import Entry
 from ringfence.core.seam import Seam, compose
@@ -204,7 +204,7 @@ class Plan:
 
     routes: Routes
     finders: Mapping[type, Finder]
-    resources: tuple[Resource, ...] = ()  # what is declared, for the boundary map
+    databases: tuple[protocols.Declared, ...] = ()  # the application's
     clock: Clock
     stores: Stores | None = None
     mailer: Mailer | None = None
@@ -241,7 +241,12 @@ class Plan:
         service = _service(parts, _authn(parts).flows, parts.stores.ping)
         layer = _authz(replace(parts, own=tuple(service.handlers)))
         problems = layer.build().problems
-        return Survey([*layer.entries], problems, resources=self.resources)
+        return Survey(
+            [*layer.entries],
+            problems,
+            resources=tuple(chain.from_iterable(each.resources for each in self.databases)),
+            reasons=tuple(chain.from_iterable(each.reasons for each in self.databases)),
+        )
 
     def _parts(self, settings: Settings, stores: Stores, keys: KeyRing) -> Parts:
         metrics = Metrics() if settings.metrics else None

@@ -30,6 +30,11 @@ class Declared(Protocol):
         ...
 
     @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why some of its rows are read and written whosever they are."""
+        ...
+
+    @property
     def finders(self) -> Mapping[type, Finder]:
         """How each class that is declared is found."""
         ...

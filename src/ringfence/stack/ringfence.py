@@ -10,7 +10,6 @@ from asyncio import CancelledError, current_task
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from itertools import chain
 from os import urandom
 from typing import Any, Final
 
@@ -103,7 +102,7 @@ class Ringfence:
         self._plan: Final = Plan(
             routes=Routes(app, policies or {}, whole_folders, limits),
             finders=_finders(databases, resources or {}),
-            resources=tuple(chain.from_iterable(each.resources for each in databases)),
+            databases=databases,
             clock=clock,
             stores=stores,
             mailer=mailer,

@@ -20,6 +20,7 @@ from ringfence.core.route import Entry
 from ringfence.service import sessions
 from ringfence.stack import protocols
 from ringfence.stack.layers import Parts
+from ringfence.storage.application.engines import ENGINE, Engines
 
 
 class CarelessAuthz:
@@ -89,5 +90,14 @@ def _anybodys(_session: object, _principal: object) -> None:
     """Anybody may end any session (ATTACKS Z02)."""
 
 
+def _plain(engines: Engines[Any]) -> Any:  # noqa: ANN401  # one of the two
+    """Every session sees every row (ATTACKS Z01, Z02)."""
+    return engines.plain
+
+
 #: What this layer puts in the place of guarded implementations.
-SEAMS: Final[Seams] = {confirm.CONFIRMATION: _any_route, sessions.OWNERSHIP: _anybodys}
+SEAMS: Final[Seams] = {
+    confirm.CONFIRMATION: _any_route,
+    sessions.OWNERSHIP: _anybodys,
+    ENGINE: _plain,
+}

@@ -5,23 +5,29 @@ which is changed. The session is opened when it is first asked for, and closed w
 request; what the handler did not commit is rolled back.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from ringfence.authz.resources import Finder
+from ringfence.core.errors import ConfigurationError
 from ringfence.core.exchange import Slot, current
 from ringfence.core.ownership import Resource
+from ringfence.core.policy import Relation
+from ringfence.storage.application.engines import ENGINE, Engines, scope
 from ringfence.storage.application.finder import ModelFinder
 from ringfence.storage.application.ownership import Declarations
+from ringfence.storage.application.sessions import PinnedSession
 
 
 class Database:
-    """An engine whose sessions follow the requests.
+    """An engine whose sessions follow the requests, and see the caller's rows only.
 
     Args:
-        engine: The application's.
+        engine: The application's. It is scoped from here on: without a request, or without
+            ``unscoped``, it reads and writes no rows that are declared.
         resources: Whose the rows of its classes are.
 
     Raises:
@@ -31,7 +37,10 @@ class Database:
     def __init__(self, engine: AsyncEngine, resources: Iterable[Resource] = ()) -> None:
         self.engine: Final = engine
         self.declarations: Final = Declarations(resources)
-        self._session: Final = Slot[AsyncSession]("database.session")
+        plain = scope(engine.sync_engine, self.declarations.tables)
+        self._engines: Final = Engines(engine, AsyncEngine(plain))
+        self._sessions: Final = Slot[dict[AsyncEngine, AsyncSession]]("database.sessions")
+        self._unscoped: Final[list[Unscoped]] = []
 
     async def __call__(self) -> AsyncIterator[AsyncSession]:
         """The session of the current request; for FastAPI, ``Depends(database)``."""
@@ -41,17 +50,43 @@ class Database:
         """The session of the current request.
 
         Raises:
-            LookupError: No request of Ringfence is under way: open a session of your own.
+            LookupError: No request of Ringfence is under way: see ``unscoped``.
         """
+        return self._session(ENGINE.current()(self._engines))
+
+    def _session(self, engine: AsyncEngine) -> AsyncSession:
         exchange = current.get()
         if exchange is None:
-            raise LookupError("no request is under way")
-        session = exchange.state.get(self._session)
+            raise LookupError("no request is under way: see Database.unscoped")
+        sessions = exchange.state.setdefault(self._sessions, {})
+        session = sessions.get(engine)
         if session is None:
-            session = AsyncSession(self.engine, expire_on_commit=False)
-            exchange.state[self._session] = session
+            session = sessions[engine] = AsyncSession(
+                engine, sync_session_class=PinnedSession, expire_on_commit=False
+            )
             exchange.closing.append(session.close)
         return session
+
+    def unscoped(self, *, reason: str) -> "Unscoped":
+        """Sessions that see everybody's rows, for what needs more than the caller's.
+
+            REPORT = database.unscoped(reason="monthly report")
+
+            async with REPORT() as session: ...
+
+        Declared beside the application, so that it stands in ``boundaries.lock``. Each session is
+        an event. Scripts and tasks declare theirs, too.
+
+        Raises:
+            ConfigurationError: No reason; or a request is under way, so that it is in no lock.
+        """
+        if not reason.strip() or '"' in reason:
+            raise ConfigurationError("unscoped: say why, in words without quotation marks")
+        if current.get() is not None:
+            raise ConfigurationError(f"unscoped({reason}): declare it beside the application")
+        made = Unscoped(self._engines.plain, reason)
+        self._unscoped.append(made)
+        return made
 
     @property
     def resources(self) -> tuple[Resource, ...]:
@@ -59,10 +94,37 @@ class Database:
         return self.declarations.resources
 
     @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why rows are read and written that are not the caller's."""
+        return tuple(dict.fromkeys(each.reason for each in self._unscoped))
+
+    @property
     def finders(self) -> Mapping[type, Finder]:
         """How ``owner()`` finds what is declared."""
         dialect = self.engine.dialect.name
         return {
-            kind: ModelFinder(rows, self.session, dialect)
+            kind: ModelFinder(rows, self._session_for, dialect)
             for kind, rows in self.declarations.items()
         }
+
+    def _session_for(self, relation: Relation) -> AsyncSession:
+        """Where a row is looked up; a stranger to it is let in by a role, and not by its owner."""
+        anybodys = relation is Relation.STRANGER
+        return self._session(self._engines.plain) if anybodys else self.session()
+
+
+class Unscoped:
+    """Opens sessions that see everybody's rows."""
+
+    def __init__(self, engine: AsyncEngine, reason: str) -> None:
+        self._engine: Final = engine
+        self.reason: Final = reason
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncGenerator[AsyncSession]:
+        """A session until the end of the block; it commits what it is told to commit."""
+        exchange = current.get()
+        if exchange is not None:
+            exchange.sink.emit(exchange.event("ownership.unscoped", {"reason": self.reason}))
+        async with AsyncSession(self._engine, expire_on_commit=False) as session:
+            yield session

@@ -24,7 +24,9 @@ _KEYS: Final = (int, str, UUID)
 class ModelFinder:
     """Finds rows of one class by their primary key, in the session of the request."""
 
-    def __init__(self, rows: Rows, session: Callable[[], AsyncSession], dialect: str) -> None:
+    def __init__(
+        self, rows: Rows, session: Callable[[Relation], AsyncSession], dialect: str
+    ) -> None:
         self._rows: Final = rows
         self._session: Final = session
         self._columns: Final = rows.mapper.primary_key
@@ -54,7 +56,7 @@ class ModelFinder:
         if statement is None:
             statement = self._statements[relations] = self._statement(relations)
         try:
-            row = (await self._session().execute(statement, values)).one_or_none()
+            row = (await self._session(relations[0]).execute(statement, values)).one_or_none()
         except (DBAPIError, PoolTimeoutError, OSError) as error:
             raise StoreError("application", type(error).__name__) from error
         if row is None:

@@ -6,16 +6,28 @@ database in a view or a policy.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
-from sqlalchemy import Column, ColumnElement, FromClause, Table, and_, or_, select, true, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    and_,
+    false,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.inspection import inspect
 from sqlalchemy.orm import Mapper, RelationshipProperty
 
 from ringfence.core.errors import ConfigurationError
-from ringfence.core.ownership import Attribute, Resource, Shares
+from ringfence.core.ownership import Attribute, Members, Resource, Shares
 from ringfence.core.policy import Relation
 
 #: Pairs of a column and the one that it leads to, in another table.
@@ -32,7 +44,7 @@ class Rows:
 
     mapper: Mapper[Any]
     table: Table
-    resource: Resource | None
+    resource: Resource | None = None
     parent: "Rows | None" = None
     link: Link = ()
 
@@ -47,6 +59,34 @@ class Rows:
         if self.parent is not None:
             return self.parent.owned
         return self.resource is not None and self.resource.owner is not None
+
+    @property
+    def owner(self) -> Column[Any] | None:
+        """The column with the subject to whom a row belongs."""
+        resource = self.resource
+        return _column(resource.owner) if resource is not None and resource.owner else None
+
+    @property
+    def everybodys(self) -> bool:
+        """Whether anybody may read every row."""
+        if self.resource is None:
+            return self.parent is not None and self.parent.everybodys
+        return self.resource.read == "public"
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody makes new rows."""
+        return False
+
+    @property
+    def above(self) -> Iterator[tuple["Rows", Link, Relation]]:
+        """The rows of which a new row needs one, and how whoever makes it must stand to that."""
+        if self.parent is not None:
+            yield self.parent, self.link, Relation.EDITOR
+        resource = self.resource
+        if resource is not None and resource.tenant is not None and resource.members is not None:
+            members = MemberRows.of(resource.members)
+            yield members, ((_column(resource.tenant), members.tenant),), Relation.OWNER
 
     def related(
         self, relation: Relation, subject: ColumnElement[Any], rows: FromClause | None = None
@@ -93,8 +133,7 @@ class Rows:
         resource = self.resource
         if resource is None or resource.tenant is None or resource.members is None:
             return true()
-        of, who = _column(resource.members.tenant), _column(resource.members.subject)
-        tenants = select(of).where(who == subject)
+        tenants = MemberRows.of(resource.members).tenants(subject)
         return rows.c[_column(resource.tenant).key].in_(tenants)
 
     def _shared(
@@ -116,6 +155,69 @@ class Rows:
         yield key[0].in_(granted) if len(key) == 1 else tuple_(*key).in_(granted)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MemberRows(Rows):
+    """A table of members: they see each other, and nobody makes himself one."""
+
+    tenant: Column[Any] = field(kw_only=True)
+    who: Column[Any] = field(kw_only=True)
+
+    @classmethod
+    def of(cls, members: Members) -> Self:
+        """The rows of a table that is declared with a tenant."""
+        tenant, who = _column(members.tenant), _column(members.subject)
+        mapper, table = _mapped(members.tenant.class_)
+        return cls(mapper, table, tenant=tenant, who=who)
+
+    @property
+    def closed(self) -> bool:
+        """As of ``Rows``."""
+        return True
+
+    def tenants(self, subject: ColumnElement[Any]) -> Select[Any]:
+        """The tenants of ``subject``."""
+        return select(self.tenant).where(self.who == subject)
+
+    def related(
+        self, relation: Relation, subject: ColumnElement[Any], rows: FromClause | None = None
+    ) -> ColumnElement[bool]:
+        """As of ``Rows``; whose a row is, is whose membership it is."""
+        rows = self.table if rows is None else rows
+        match relation:
+            case Relation.STRANGER:
+                return true()
+            case Relation.VIEWER:
+                return rows.c[self.tenant.key].in_(self.tenants(subject))
+            case Relation.EDITOR:
+                return false()
+            case Relation.OWNER:
+                return rows.c[self.who.key] == subject
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShareRows(Rows):
+    """A table of shares: the owner of the shared row writes it, and those named in it see it."""
+
+    who: Column[Any] = field(kw_only=True)
+
+    @property
+    def above(self) -> Iterator[tuple[Rows, Link, Relation]]:
+        """As of ``Rows``: whoever could share what is shared with him would promote himself."""
+        if self.parent is not None:
+            yield self.parent, self.link, Relation.OWNER
+
+    def related(
+        self, relation: Relation, subject: ColumnElement[Any], rows: FromClause | None = None
+    ) -> ColumnElement[bool]:
+        """As of ``Rows``."""
+        rows = self.table if rows is None else rows
+        if relation is Relation.STRANGER:
+            return true()
+        shared = self._as_parent(Relation.OWNER, subject, rows)
+        named = rows.c[self.who.key] == subject
+        return or_(named, shared) if relation is Relation.VIEWER else shared
+
+
 class Declarations(Mapping[type, Rows]):
     """All that is declared for one database, by class.
 
@@ -131,9 +233,13 @@ class Declarations(Mapping[type, Rows]):
             raise ConfigurationError(f"Resource({name}): declared twice")
         for resource in self.resources:
             self._resolve(resource, ())
-        #: The rows of every table that holds some, those of subclasses too.
+        #: The rows of every table that holds some: of subclasses too, of members and of shares.
         self.tables: Final[Mapping[Table, Rows]] = {
-            rows.table: rows for rows in chain.from_iterable(map(_tables, self._by_class.values()))
+            rows.table: rows
+            for rows in (
+                *chain.from_iterable(map(_beside, self._by_class.values())),
+                *chain.from_iterable(map(_tables, self._by_class.values())),
+            )
         }
 
     def __getitem__(self, kind: type) -> Rows:
@@ -202,6 +308,17 @@ def _leading(pairs: Iterable[tuple[Any, Any]], target: Mapper[Any] | None) -> Li
     if target is not None and {other for _, other in link} != {*target.primary_key}:
         raise ConfigurationError(f"{link[0][0]}: does not lead to the key of {target.local_table}")
     return link
+
+
+def _beside(rows: Rows) -> Iterator[Rows]:
+    """The tables that say who has a part in ``rows``; what is declared of them comes first."""
+    resource = rows.resource
+    if resource is not None and resource.members is not None:
+        yield MemberRows.of(resource.members)
+    if resource is not None and resource.shares is not None:
+        shares, link = resource.shares, linked(resource.shares.row, rows.mapper)
+        mapper, table = _mapped(shares.row.class_)
+        yield ShareRows(mapper, table, None, rows, link, who=_column(shares.subject))
 
 
 def _tables(rows: Rows) -> Iterator[Rows]:

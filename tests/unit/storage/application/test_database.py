@@ -2,15 +2,17 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import enumerate as enumerate_threads
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import String, event
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import String, delete, event, select, update
+from sqlalchemy.exc import StatementError
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -19,6 +21,7 @@ from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange, current
 from ringfence.core.ownership import Resource
 from ringfence.core.policy import Relation
+from ringfence.core.principal import Principal
 from ringfence.storage.application.database import Database
 
 
@@ -71,9 +74,21 @@ class Nowhere:
     def emit(self, event: Event) -> None: ...
 
 
+class Told:
+    def __init__(self, told: list[Event]) -> None:
+        self.told = told
+
+    def emit(self, event: Event) -> None:
+        self.told.append(event)
+
+
 @asynccontextmanager
 async def request() -> AsyncGenerator[Exchange]:
-    exchange = Exchange({}, request_id="r", now=datetime.now(UTC), sink=Nowhere())
+    now = datetime.now(UTC)
+    exchange = Exchange({}, request_id="r", now=now, sink=Nowhere())
+    exchange.principal = Principal(
+        subject="alice", session="s", authenticated_at=now, expires_at=now + timedelta(minutes=15)
+    )
     token = current.set(exchange)
     yield exchange
     current.reset(token)
@@ -87,8 +102,8 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
     database = Database(engine, OWNED)
-    async with request():
-        database.session().add_all(
+    async with database.unscoped(reason="the test's rows")() as session:
+        session.add_all(
             [
                 Order(id=17, user_id="alice"),
                 Order(id=0, user_id="bob"),
@@ -97,7 +112,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
                 Ticket(id=TICKET, user_id="alice"),
             ]
         )
-        await database.session().commit()
+        await session.commit()
     yield database
     await engine.dispose()
 
@@ -146,7 +161,7 @@ async def test_one_query_finds_it(database: Database) -> None:
     async with request():
         assert await found(database, Order, "17")
     (statement,) = asked
-    assert "orders.id = ? AND orders.user_id = ?" in statement
+    assert statement.endswith("WHERE orders.id = ? AND orders.user_id = ?")
 
 
 @pytest.mark.parametrize(
@@ -258,3 +273,71 @@ async def test_a_pool_that_is_exhausted_is_a_store_error(tmp_path: Path) -> None
             await found(database, Order, "1")
     assert raised.value.facts["reason"] == "TimeoutError"
     await engine.dispose()
+
+
+async def test_outside_of_a_request_nothing_is_read_and_nothing_written(database: Database) -> None:
+    """Issue 10, 3: at the start, in tasks and in scripts it fails closed."""
+    for statement in (select(Order), update(Order).values(note="x"), delete(Order)):
+        async with AsyncSession(database.engine) as session:
+            with pytest.raises(StatementError, match=r"say database\.unscoped"):
+                await session.execute(statement)
+
+
+async def test_whoever_says_why_sees_all_rows_and_it_is_an_event(database: Database) -> None:
+    report = database.unscoped(reason="monthly report")
+    async with request() as exchange:
+        told: list[Event] = []
+        exchange.sink = Told(told)
+        assert len((await database.session().scalars(select(Order))).all()) == 1
+        async with report() as session:
+            assert len((await session.scalars(select(Order))).all()) == 2
+        assert [(each.code.name, each.facts) for each in told] == [
+            ("ownership.unscoped", {"reason": "monthly report"})
+        ]
+    assert database.reasons == ("the test's rows", "monthly report")
+
+
+@pytest.mark.parametrize("reason", ["", " ", 'a "quoted" one'])
+def test_a_reason_is_words(reason: str) -> None:
+    database = Database(create_async_engine("sqlite+aiosqlite://"), OWNED)
+    with pytest.raises(ConfigurationError, match="say why"):
+        database.unscoped(reason=reason)
+
+
+async def test_a_reason_that_is_in_no_lock_is_none(database: Database) -> None:
+    async with request():
+        with pytest.raises(ConfigurationError, match="beside the application"):
+            database.unscoped(reason="because")
+
+
+async def test_nobody_signed_in_sees_no_rows(database: Database) -> None:
+    async with request() as exchange:
+        exchange.principal = None
+        assert (await database.session().scalars(select(Order))).all() == []
+
+
+async def test_a_session_that_is_kept_serves_no_other_request(database: Database) -> None:
+    """What it has loaded it would hand out without a query, to somebody else."""
+    async with request():
+        kept = database.session()
+        assert await kept.get(Order, 17)
+        async with request():
+            for reads in (kept.get(Order, 17), kept.scalars(select(Order))):
+                with pytest.raises(LookupError, match="belongs to the request"):
+                    await reads
+
+
+def test_an_engine_belongs_to_one_database() -> None:
+    engine = create_async_engine("sqlite+aiosqlite://")
+    Database(engine, OWNED)
+    with pytest.raises(ConfigurationError, match="one Database"):
+        Database(engine, OWNED)
+
+
+async def test_the_text_of_a_statement_is_made_once_for_everybody(database: Database) -> None:
+    """Ledger 37: nothing of the first caller stays in a statement that is cached."""
+    for subject, seen in (("alice", 1), ("bob", 1), ("carol", 0)):
+        async with request() as exchange:
+            assert exchange.principal is not None
+            exchange.principal = replace(exchange.principal, subject=subject)
+            assert len((await database.session().scalars(select(Order))).all()) == seen
