@@ -75,6 +75,29 @@ def test_a_request_that_is_refused_for_good_is_not_sent_for_ever(
     assert len(sent) == 2
 
 
+def test_every_sign_in_is_listed_however_many_pages_they_are(
+    visitor: Callable[..., Visitor],
+) -> None:
+    """Issue 9, A: whoever had more than fifty saw fifty, and could not end the others."""
+    visitor().sign_in(ALICE)
+    page = visitor().sign_in(ALICE)
+    devices = """async () => {
+      const { Session } = await import("/auth/static/ringfence.js");
+      const session = new Session();
+      await session.resume();
+      return (await session.devices()).map((device) => device.id);
+    }"""
+    whole = page.evaluate(devices)
+
+    def one_at_a_time(route: Route) -> None:
+        url = route.request.url
+        route.continue_(url=f"{url}{'&' if '?' in url else '?'}limit=1")
+
+    page.route(re.compile(r"/auth/sessions(\?|$)"), one_at_a_time)
+    assert page.evaluate(devices) == whole
+    assert len(whole) >= 2
+
+
 def test_a_server_that_cannot_be_reached_ends_no_sign_in(
     visitor: Callable[..., Visitor],
 ) -> None:

@@ -22,6 +22,11 @@ export interface Device {
   readonly address: string;
 }
 
+interface Devices {
+  readonly items: readonly Device[];
+  readonly next: string | null;
+}
+
 interface Access {
   readonly token: string;
   readonly expiresAt: number; // milliseconds since 1970, so that tabs can share it
@@ -140,10 +145,16 @@ export class Session {
     });
   }
 
-  /** The user's own sign-ins. */
+  /** All of the user's own sign-ins; the server gives them in pages. */
   async devices(): Promise<readonly Device[]> {
-    const response = await accepted(this.fetch(new URL("sessions", SERVICE)));
-    return ((await response.json()) as { items: Device[] }).items;
+    const found: Device[] = [];
+    const url = new URL("sessions", SERVICE);
+    for (;;) {
+      const page = (await (await accepted(this.fetch(url))).json()) as Devices;
+      found.push(...page.items);
+      if (page.next === null) return found;
+      url.searchParams.set("after", page.next);
+    }
   }
 
   /** End one of the user's own sign-ins; it is refused on its next request. */
