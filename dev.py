@@ -12,6 +12,7 @@ reads five files and goes straight to the demo.
 import hashlib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 if sys.version_info < (3, 11):
@@ -47,10 +48,19 @@ OLDEST_TESTS = (
 #: side stand on the same one.
 BENCH_OVERRIDE = "sqlalchemy[asyncio]>=2.1\n"
 
-#: Chromium for the browser tests, what Playwright's driver links to, git for those of `check`, and
-#: logrotate for the examples.
-PROGRAMS = ("chromium", "git", "logrotate")
-INSTALL = ("apt-get", "install", "-y", "--no-install-recommends", *PROGRAMS, "libatomic1")
+#: Chromium for the browser tests, what Playwright's driver links to, git for those of `check`,
+#: logrotate and systemd-analyze for the examples; each with its package.
+PROGRAMS = {
+    "chromium": "chromium",
+    "git": "git",
+    "logrotate": "logrotate",
+    "systemd-analyze": "systemd",
+}
+PACKAGES = (*PROGRAMS.values(), "libatomic1")
+INSTALL = ("apt-get", "install", "-y", "--no-install-recommends", *PACKAGES)
+
+#: The mark of what proves the whole: the ablation, controls that are deleted, the bench.
+PROOF = "proof"
 
 #: How pip, uv and npm say that there is no network.
 UNREACHABLE = ("Failed to establish", "NameResolution", "dns error", "tcp connect", "EAI_AGAIN")
@@ -63,7 +73,7 @@ usage: python3 dev.py COMMAND [ARGUMENT…]
   attack [--ablate] [--only ID,…] [--html FILE] [-v]
                 `ringfence attack --demo`, and the programs that it needs
   test          everything that CI asks: lint, types, the web build, all tests;
-                it takes about 7 minutes
+                it takes about 6 minutes on two cores, and says how far it is
   test ARG…     pytest alone, with these arguments
   oldest [ARG…] pytest with the oldest version of each dependency (.venv-oldest)
   lint          ruff and the import contracts
@@ -102,20 +112,34 @@ def attack(arguments: list[str]) -> None:
 
 
 def test(arguments: list[str]) -> None:
-    """Run the checks, then become pytest, so that its closing line is the last one.
+    """Become pytest with these arguments; or run all that CI asks, in two lines side by side.
 
-    The import contracts are not run here: ``tests/architecture`` runs them.
+    Many tests wait more than they work, so that two lines keep two cores busy. The import contracts
+    are not run here: ``tests/architecture`` runs them.
     """
     prepare("dev")
     prepare_web()
-    if not arguments:
-        prepare_programs()
-        ruff()
-        types([])
-        compare_web()
-        prepare_oldest()
-        step("oldest versions", OLDEST / "bin/python", "-m", "pytest", "-q", *OLDEST_TESTS)
-    become(PYTHON, "-m", "pytest", *arguments)
+    if arguments:
+        become(PYTHON, "-m", "pytest", *arguments)
+    prepare_programs()
+    prepare_oldest()
+    ruff()
+    side_by_side(lambda: pytest("tests", f"not {PROOF}"), prove)
+
+
+def prove() -> None:
+    """Run what proves the whole, and what needs no tests of its own."""
+    pytest("proof", PROOF)
+    step("types, Python", VENV / "bin/basedpyright")
+    npm("types, TypeScript", "run", "check")
+    compare_web()
+    step("oldest versions", OLDEST / "bin/python", "-m", "pytest", "-q", *OLDEST_TESTS)
+
+
+def pytest(name: str, marks: str) -> None:
+    """Run the tests that these marks choose; now and then a line says how far it is."""
+    chosen = ("-m", marks, "-p", "tests.progress", "--progress", name)
+    step(name, PYTHON, "-m", "pytest", "-q", *chosen, watched=True)
 
 
 def oldest(arguments: list[str]) -> None:
@@ -326,7 +350,7 @@ def prepare_programs() -> None:
             f"The tests need {', '.join(PROGRAMS)}. As root:\n"
             f"  apt-get update && {' '.join(INSTALL)}\n"
             "All other tests run without them:\n"
-            '  python3 dev.py test -m "not browser and not git and not logrotate"'
+            '  python3 dev.py test -m "not browser and not git and not logrotate and not systemd"'
         )
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     step("package lists", "apt-get", "update", environment=quiet)
@@ -412,6 +436,16 @@ def npm(label: str, *arguments: str) -> None:
     step(label, wheel / "bin/node", cli, *arguments, folder=WEB, environment=environment)
 
 
+def side_by_side(*lines: Callable[[], None]) -> None:
+    """Run these at the same time, each to its end; raises ``Failed`` with what failed in any."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(len(lines)) as threads:
+        ended = [threads.submit(line) for line in lines]
+    if errors := [error for each in ended if (error := each.exception())]:
+        raise Failed("\n\n".join(map(str, errors)))
+
+
 def step(
     label: str,
     *command: str | Path,
@@ -419,12 +453,18 @@ def step(
     folder: Path = ROOT,
     environment: dict[str, str] | None = None,
     hint: str = "",
+    watched: bool = False,
 ) -> None:
-    """Run a command; one line says how it went, its own words are shown if it failed."""
+    """Run a command; one line says how it went, its own words are shown if it failed.
+
+    Of one that is ``watched``, standard error is shown at once, and its last line in the end.
+    """
     import subprocess
+    import threading
     import time
 
-    live = sys.stdout.isatty()
+    alone = threading.current_thread() is threading.main_thread()
+    live = sys.stdout.isatty() and alone
     if live:
         print(f"  … {label}", end="", flush=True)
     started = time.monotonic()
@@ -434,16 +474,18 @@ def step(
         cwd=folder,
         env=os.environ | (environment or {}),
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=None if watched else subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
         check=False,
     )
     seconds = time.monotonic() - started
     mark = "✗" if result.returncode else "✓"
-    print("\r" if live else "", f"  {mark} {label:<28}{seconds:6.1f} s", sep="", flush=True)
+    said = result.stdout.strip()
+    closing = f"  {said.rpartition(chr(10))[2]}" if watched else ""
+    line = f"  {mark} {label:<28}{seconds:6.1f} s{closing}"
+    print(f"\r{line}" if live else line, flush=True)
     if result.returncode:
-        said = result.stdout.strip()
         if any(word in said for word in UNREACHABLE):
             hint = "No package index was reached: this needs a network, or an index of your own."
         raise Failed(f"{said}\n\n{hint or f'{label}: failed'}")

@@ -9,7 +9,7 @@ import pytest
 from bench import __main__ as bench
 from bench.measure import SMOKE, Section
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof(20)
 
 
 @pytest.mark.parametrize("name", bench.SECTIONS)

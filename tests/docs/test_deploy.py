@@ -16,10 +16,6 @@ UNIT = ROOT / "examples/ringfence.service"
 INSTALLED = "/opt/ringfence/bin/ringfence"
 HERE = str(Path(sys.executable).with_name("ringfence"))
 
-systemd = pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None, reason="systemd is not on this machine"
-)
-
 
 def unit(folder: Path, *, without: str = "") -> Path:
     """The unit with this checkout's program; a unit is verified under its own name."""
@@ -34,7 +30,7 @@ def analyze(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@systemd
+@pytest.mark.systemd
 def test_systemd_understands_every_line_of_the_unit(tmp_path: Path) -> None:
     done = analyze("verify", unit(tmp_path))
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
@@ -43,7 +39,7 @@ def test_systemd_understands_every_line_of_the_unit(tmp_path: Path) -> None:
     assert "ProtectHouse" in analyze("verify", broken).stderr
 
 
-@systemd
+@pytest.mark.systemd
 def test_the_unit_leaves_little_to_whoever_takes_the_service_over(tmp_path: Path) -> None:
     rate = ("security", "--offline=true", "--threshold=20")  # of 100
     assert analyze(*rate, unit(tmp_path)).returncode == 0

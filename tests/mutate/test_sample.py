@@ -15,10 +15,11 @@ from mutate.selection import by_name
 from mutate.state import State, known
 from mutate.trials import Trials, cores
 
+pytestmark = [pytest.mark.mutants, pytest.mark.proof(20)]
+
 SAMPLE: Final = 20
 
 
-@pytest.mark.mutants
 def test_who_noticed_that_a_control_was_gone_notices_again(tmp_path: Path) -> None:
     noticed = known()
     candidates = [mutant for mutant in catalogue() if mutant.name in noticed]
@@ -28,7 +29,6 @@ def test_who_noticed_that_a_control_was_gone_notices_again(tmp_path: Path) -> No
     assert [m.name for m in chosen if not state.results[m.name].noticed] == []
 
 
-@pytest.mark.mutants
 def test_a_test_that_does_not_look_notices_nothing(tmp_path: Path) -> None:
     """The positive control of the one above: a deletion alone is no failure."""
     (mutant,) = [m for m in catalogue() if m.name.startswith("stack/ringfence.py _close: no ")]

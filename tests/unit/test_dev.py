@@ -4,6 +4,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 
@@ -113,6 +114,32 @@ def test_a_step_that_works_says_so_in_one_line(
 ) -> None:
     dev.step("a step", sys.executable, "-c", "print('noise')")
     assert capsys.readouterr().out.startswith("  ✓ a step")
+
+
+def test_the_last_line_of_a_watched_step_is_shown_and_its_errors_at_once(
+    dev: ModuleType, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program = "import sys; print('noise'); print('12 passed'); print('half-way', file=sys.stderr)"
+    dev.step("tests", sys.executable, "-c", program, watched=True)
+    said = capfd.readouterr()
+    assert said.out.startswith("  ✓ tests")
+    assert said.out.endswith("  12 passed\n")
+    assert said.err == "half-way\n"
+
+
+def test_what_runs_side_by_side_runs_to_its_end_and_all_that_failed_is_said(
+    dev: ModuleType,
+) -> None:
+    both, ended = threading.Barrier(2, timeout=30), list[str]()
+
+    def fails(why: str) -> None:
+        both.wait()  # nobody comes further alone
+        ended.append(why)
+        raise dev.Failed(why)
+
+    with pytest.raises(dev.Failed, match="no tea\n\nno cups"):
+        dev.side_by_side(lambda: fails("no tea"), lambda: fails("no cups"))
+    assert sorted(ended) == ["no cups", "no tea"]
 
 
 def test_the_installer_is_taken_from_the_lock_with_its_hashes(dev: ModuleType) -> None:

@@ -54,6 +54,8 @@ PEOPLE: Final = (
     Person("Admin", frozenset({"admin"})),
     Person("Root", frozenset({"admin", "superadmin"})),
 )
+_AT_ONCE: Final = 8  # accounts that are made at a time
+_SOMEBODY: Final = Person("Pat", frozenset({"user"}))
 
 #: Name, description, price in cents, colour of the picture.
 PRODUCTS: Final = (
@@ -80,7 +82,8 @@ def first_start(
         folder: Where the shop keeps its files.
         databases: Where its rows are.
         settings: Ringfence's.
-        prepared: Further accounts: by login what a browser makes of the password, in base64url.
+        prepared: By login what a browser makes of the password, in base64url: these accounts, and
+            those of ``PEOPLE`` among them, cost no Argon2id.
 
     Raises:
         ConfigurationError, StoreError: The accounts' database cannot be used.
@@ -101,15 +104,44 @@ async def _seed(
     engine = create_async_engine(databases.shop_owner)
     await stores.start()
     try:
-        await seed_shop(engine, folder, await seed_accounts(stores, settings))
-        await _seed_prepared(stores, settings, prepared)
+        await seed_shop(engine, folder, await seed_accounts(stores, settings, prepared))
     finally:
         await engine.dispose()
         await stores.close()
 
 
-async def seed_accounts(stores: Stores, settings: Settings) -> dict[Person, str]:
-    """Make the accounts; returns the id of each."""
+async def seed_accounts(
+    stores: Stores, settings: Settings, prepared: Mapping[str, str]
+) -> dict[Person, str]:
+    """Make the accounts; returns the id of each of ``PEOPLE``."""
+    verifiers = await _verifiers(stores, settings, prepared)
+    people = {each.login: each for each in PEOPLE}
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def make(login: str) -> str:
+        person, now = people.get(login, _SOMEBODY), datetime.now(UTC)
+        account = Account(
+            id=new_id(secrets.token_bytes),
+            login=login,
+            login_verified_at=now,
+            created_at=now,
+            name=person.name,
+            roles=person.roles,
+            verifier=verifiers[login],
+        )
+        async with gate:
+            if not await stores.accounts.create(account):  # by a start that did not get further
+                account = await stores.accounts.find_by_login(login) or account
+        return account.id
+
+    ids = dict(zip(verifiers, await asyncio.gather(*map(make, verifiers)), strict=True))
+    return {person: ids[login] for login, person in people.items()}
+
+
+async def _verifiers(
+    stores: Stores, settings: Settings, prepared: Mapping[str, str]
+) -> dict[str, StoredVerifier]:
+    """By login, what is kept of each password. Where its client key is given, nothing is hashed."""
     keys = load_or_create(settings.keys)
     pool = HashingPool(HashingLimits(patience=timedelta(minutes=5)))  # however slow this machine
     passwords = Passwords(
@@ -120,43 +152,19 @@ async def seed_accounts(stores: Stores, settings: Settings) -> dict[Person, str]
         peppers=keys.peppers,
         derivations=stores.derivations,
     )
-    now = datetime.now(UTC)
-    made = await asyncio.gather(*(passwords.make(each.login, PASSWORD) for each in PEOPLE))
+    unprepared = [each.login for each in PEOPLE if each.login not in prepared]
+    made = await asyncio.gather(*(passwords.make(login, PASSWORD) for login in unprepared))
     pool.close()
-    ids: dict[Person, str] = {}
-    for person, verifier in zip(PEOPLE, made, strict=True):
-        account = Account(
-            id=new_id(secrets.token_bytes),
-            login=person.login,
-            login_verified_at=now,
-            created_at=now,
-            name=person.name,
-            roles=person.roles,
-            verifier=verifier,
+    pepper = max(keys.peppers)
+    given = {
+        login: StoredVerifier(
+            digest=digest(keys.peppers[pepper], urlsafe_b64decode(f"{key}=")),
+            pepper=pepper,
+            kdf=str(ARGON2ID),
         )
-        if not await stores.accounts.create(account):  # by a start that did not get further
-            account = await stores.accounts.find_by_login(person.login) or account
-        ids[person] = account.id
-    return ids
-
-
-async def _seed_prepared(stores: Stores, settings: Settings, prepared: Mapping[str, str]) -> None:
-    """Make accounts without Argon2id: what it would make of their passwords is given."""
-    peppers, now = load_or_create(settings.keys).peppers, datetime.now(UTC)
-    pepper = max(peppers)
-
-    def account(login: str, key: str) -> Account:
-        kept = digest(peppers[pepper], urlsafe_b64decode(f"{key}="))
-        return Account(
-            id=new_id(secrets.token_bytes),
-            login=login,
-            login_verified_at=now,
-            created_at=now,
-            name="Pat",
-            verifier=StoredVerifier(digest=kept, pepper=pepper, kdf=str(ARGON2ID)),
-        )
-
-    await asyncio.gather(*(stores.accounts.create(account(*each)) for each in prepared.items()))
+        for login, key in prepared.items()
+    }
+    return given | dict(zip(unprepared, made, strict=True))
 
 
 async def seed_shop(engine: AsyncEngine, folder: DataFolder, ids: dict[Person, str]) -> None:

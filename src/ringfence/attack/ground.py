@@ -105,9 +105,9 @@ class Ground:
         """Somebody with an account who means no good: one for all attacks on this site."""
         return await self.site.attacker(self.address())
 
-    async def seeded(self, login: str, password: str) -> Person:
-        """An account that was there before, signed in."""
-        return await self.site.people.seeded(login, password, self.address())
+    async def of_the_target(self, login: str) -> Person:
+        """Somebody whom the target itself knows, with roles of their own, signed in."""
+        return await self.site.people.of_the_target(login, self.address())
 
     async def again(self, person: Person) -> Person:
         """The same person, signed in once more, from somewhere new."""

@@ -6,6 +6,7 @@ attack that only needs somebody takes one whose account the target had before, i
 
 import asyncio
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -53,9 +54,8 @@ class People:
     client: Client
     mailbox: Mailbox
     origin: str
+    known: Mapping[str, Account] = field(default_factory=dict[str, Account])  # by login
     prepared: list[Account] = field(default_factory=list[Account])  # whom nobody has been yet
-    _seeded: dict[str, Account] = field(default_factory=dict[str, Account])
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def fresh(self, source: str) -> Person:
         """Somebody new, signed in from ``source``; nobody may know their password."""
@@ -72,12 +72,9 @@ class People:
         password = await self._prove(token, source)
         return await self.sign_in(await self._account(login, password, source))
 
-    async def seeded(self, login: str, password: str, source: str) -> Person:
-        """An account that was there before, signed in from ``source``."""
-        async with self._lock:
-            if login not in self._seeded:
-                self._seeded[login] = await self._account(login, password, source)
-        return await self.sign_in(replace(self._seeded[login], address=source))
+    async def of_the_target(self, login: str, source: str) -> Person:
+        """Somebody whom the target itself knows, with roles of their own, signed in."""
+        return await self.sign_in(replace(self.known[login], address=source))
 
     async def sign_in(self, account: Account) -> Person:
         """Sign somebody in, as a browser does."""

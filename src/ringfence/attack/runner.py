@@ -22,8 +22,9 @@ from ringfence.attack.site import Site
 from ringfence.attack.target import Start, Target
 from ringfence.attack.unproven import SURPRISES, UnavailableError, UnprovenError, reason
 
-#: Sites at a time, and attacks at a time on each of them: enough to keep two cores busy.
-_SITES: Final = 3
+#: Sites at a time, by the database beside each, and attacks at a time on each of them: enough to
+#: keep two cores busy, and not so many that a store gives up.
+_SITES: Final = {"sqlite": 3, "postgres": 2}
 _ATTACKS: Final = 4
 
 #: The second byte of the addresses from which honest visitors, and the first attack, come.
@@ -64,6 +65,7 @@ class Order:
     attacks: Sequence[str]
     configurations: Sequence[Configuration]
     database: str = "sqlite"
+    honest: bool = True  # whether honest use is tried as well; each attack has its own
     told: Told = field(default_factory=Nobody)
 
 
@@ -87,7 +89,7 @@ async def run(order: Order) -> Matrix:
             place = Path(folder)
             place.chmod(0o711)  # noqa: ASYNC240  # each site may run as somebody else where we are root
             everything = [(each, order.attacks) for each in order.configurations]
-            await _round(order, everything, around, place, results, benign=True)
+            await _round(order, everything, around, place, results, benign=order.honest)
             matrix = _matrix(order, results)
             further = _further(matrix)
             order.told.more(sum(len(attacks) for _, attacks in further))
@@ -129,7 +131,7 @@ async def _round(
     *,
     benign: bool,
 ) -> None:
-    gate = asyncio.Semaphore(_SITES)
+    gate = asyncio.Semaphore(_SITES[order.database])
 
     async def one(configuration: Configuration, attacks: Sequence[str]) -> None:
         start = Start(

@@ -15,7 +15,7 @@ from ringfence.attack.plan import Payload
 from ringfence_demo.target import TARGET
 from tests.attack.ablation.sabotage import SABOTAGES, WEAKER_POLICY, cut
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.proof(70)
 
 SHOP = "ringfence_demo.guarded:app"
 LOCK = Path(__file__).parents[3] / "demo/boundaries.lock"
@@ -23,7 +23,9 @@ LOCK = Path(__file__).parents[3] / "demo/boundaries.lock"
 
 async def attack(attack_id: str, configurations: Sequence[Configuration]) -> Matrix:
     return await runner.run(
-        runner.Order(target=TARGET, attacks=[attack_id], configurations=configurations)
+        runner.Order(
+            target=TARGET, attacks=[attack_id], configurations=configurations, honest=False
+        )
     )
 
 

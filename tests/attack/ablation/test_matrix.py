@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser]
+pytestmark = [pytest.mark.proof(200), pytest.mark.browser]
 
 #: The eighteen of the first version; more may come, none may go.
 FIRST = {
@@ -50,10 +50,13 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("report") / "report.html"
 
 
-@pytest.fixture(scope="module")
-def found(page: Path) -> Any:
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+)
+def found(request: pytest.FixtureRequest, page: Path) -> Any:
     program = "import sys; from ringfence.cli import main; sys.exit(main())"
     words = ["attack", "--demo", "--ablate", "--json", "--html", str(page)]
+    words += ["--database", request.param]
     done = subprocess.run(
         [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False
     )

@@ -286,7 +286,11 @@ def test_expired_tokens_leave_the_memory_when_another_one_comes() -> None:
 
 
 def test_a_remembered_token_takes_no_more_than_is_counted() -> None:
-    """Measured: the bound of bytes is one of memory."""
+    """Measured: the bound of bytes is one of memory.
+
+    Counted is what this file and that of the tokens allocate: what libraries keep between calls,
+    and other threads meanwhile, is no part of a token.
+    """
     several = [issued(NOON - n * SECOND) for n in range(200)]
     verifier = remembering()
     verifier.examine(several[0], NOON)
@@ -295,11 +299,16 @@ def test_a_remembered_token_takes_no_more_than_is_counted() -> None:
         for token in several:
             own = f"{token[:-1]}{token[-1]}"  # a text of its own, as each request brings one
             verifier.remember(own, verifier.examine(own, NOON), NOON)
-        taken, _ = tracemalloc.get_traced_memory()
+        snapshot = tracemalloc.take_snapshot()
     finally:
         tracemalloc.stop()
+    own_files = [
+        tracemalloc.Filter(inclusive=True, filename_pattern=file)
+        for file in (__file__, tokens.__file__)
+    ]
+    taken = sum(trace.size for trace in snapshot.filter_traces(own_files).traces)
     assert len(verifier._verified) == len(several)
-    assert taken <= verifier._verified_bytes
+    assert 0.8 * verifier._verified_bytes < taken <= verifier._verified_bytes
 
 
 def test_removing_a_key_ends_its_tokens_at_once() -> None:

@@ -33,7 +33,6 @@ from ringfence.attack.places import (
     Upload,
 )
 from ringfence.attack.unproven import require
-from ringfence_demo.seed import PASSWORD
 from ringfence_demo.target.around import AROUND, CONTRACT
 
 _NOBODYS: Final = 2_000_000_000  # an id that nothing has
@@ -103,10 +102,10 @@ class Accounts(AdminAction):
         return f"/users/{victim.subject}"
 
     async def highest(self, ground: Ground) -> Person:
-        return await ground.seeded("root@example.com", PASSWORD)
+        return await ground.of_the_target("root@example.com")
 
     async def lesser(self, ground: Ground) -> Person:
-        return await ground.seeded("admin@example.com", PASSWORD)
+        return await ground.of_the_target("admin@example.com")
 
 
 class Search(SearchText):

@@ -16,6 +16,7 @@ from ringfence.attack.process import process
 from ringfence.attack.relay import relay
 from ringfence.attack.site import Site
 from ringfence.attack.target import Check, Start
+from ringfence_demo.seed import PEOPLE
 from ringfence_demo.target.places import PLACES
 from ringfence_demo.target.visitor import READS, Visitor
 
@@ -44,9 +45,11 @@ class Shop:
         folder = start.place / start.configuration.name
         folder.mkdir(mode=0o711)
         data, log, traces = folder / "data", folder / "events.jsonl", folder / "traces.jsonl"
-        mail, key, prepared = data / "mail", secrets.token_hex(16), _people()
+        mail, key = data / "mail", secrets.token_hex(16)
+        known = {each.login: _account(each.login) for each in PEOPLE}
+        prepared = [_account(f"p{secrets.token_hex(6)}@example.net") for _ in range(_PREPARED)]
         people, clock = folder / "people.json", folder / "clock"
-        people.write_text(json.dumps({each.login: each.key for each in prepared}))
+        people.write_text(json.dumps({a.login: a.key for a in (*known.values(), *prepared)}))
         words = ["--port", "0", "--data", str(data), "--traces", str(traces)]
         words += ["--database", start.database, "--people", str(people)]
         words += ["--clock", str(clock)]
@@ -74,19 +77,11 @@ class Shop:
                 database=start.database,
                 places=PLACES,
                 client=client,
-                people=People(client, Mailbox(mail), origin, prepared),
+                people=People(client, Mailbox(mail), origin, known, prepared),
                 around=start.around,
             )
 
 
-def _people() -> list[Account]:
-    """People whose password nobody knows; what a browser would make of it is enough to sign in."""
-    return [
-        Account(
-            login=f"p{secrets.token_hex(6)}@example.net",
-            password="",
-            key=client_key.guess(),
-            address="",
-        )
-        for _ in range(_PREPARED)
-    ]
+def _account(login: str) -> Account:
+    """Nobody knows its password: what a browser would make of one is enough to sign in."""
+    return Account(login=login, password="", key=client_key.guess(), address="")
