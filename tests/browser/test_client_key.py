@@ -274,9 +274,9 @@ def test_the_page_says_that_a_key_is_being_derived(visitor: Callable[..., Visito
 
     page.route("**/derive.js", hold)
     fill_in_sign_in(page, ADMIN, PASSWORD)
-    expect(page.get_by_role("status")).to_have_text(
-        "Deriving a key from your password, on this device…"
-    )
+    expect(page.get_by_role("status")).to_have_text("Turning your password into a key…")
+    busy = page.get_by_role("button", name="Sign in")
+    expect(busy).to_have_css("color", "rgba(0, 0, 0, 0)")  # under the ring, with the mouse on it
     expect(page.locator("[data-deriving]")).to_be_visible()
     held[0].continue_()
     expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()

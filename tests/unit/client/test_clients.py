@@ -11,8 +11,10 @@ import httpx2
 import pytest
 
 from ringfence.authn.accounts import Account
+from ringfence.authn.derivation import Derivation
 from ringfence.client import AsyncClient, Client, KdfRefused, Problem
 from ringfence.core.errors import ConfigurationError
+from tests.unit.authn.credentials import CHEAPEST
 from tests.unit.authn.flows import NOON
 from tests.unit.service.harness import ORIGIN, House
 
@@ -91,6 +93,7 @@ def make(request: pytest.FixtureRequest) -> Make:
 @pytest.fixture
 async def carol(house: House, make: Make) -> AsyncIterator[tuple[Any, Wire]]:
     """A client of Carol, who has an account and is not signed in."""
+    await house.stores.derivations.put(Derivation(current=CHEAPEST))
     account = Account(
         id="carol",
         login=LOGIN,

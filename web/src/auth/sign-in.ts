@@ -22,7 +22,7 @@ export function signIn(): void {
 }
 
 const STEPS: Readonly<Record<Step, string>> = {
-  deriving: "Deriving a key from your password, on this device…",
+  deriving: "Turning your password into a key…",
   sending: "Signing in…",
 };
 
