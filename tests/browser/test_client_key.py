@@ -91,6 +91,22 @@ def test_a_wrong_password_is_refused_and_is_not_sent_either(
     assert body.keys() == {"login", "client_key"}
 
 
+def test_a_change_sends_the_key_of_the_current_password_and_the_new_one_in_full(
+    visitor: Callable[..., Visitor],
+) -> None:
+    admin = visitor()
+    page = admin.sign_in(ADMIN, then="/auth/account")
+    admin.expect_refusal("/auth/password/change")
+    sent = listen(page)
+    page.get_by_label("Current password").fill(WRONG)
+    page.get_by_label("New password").fill("quince lantern drifts nearby")
+    page.get_by_role("button", name="Change the password").click()
+    expect(page.get_by_text("This is not your current password.")).to_be_visible()
+    (body,) = bodies(sent, "/auth/password/change")
+    assert body.keys() == {"current_key", "new"}
+    assert len(urlsafe_b64decode(body["current_key"] + "=")) == 32
+
+
 WITHOUT = {
     "a worker": "delete globalThis.Worker",
     "Trusted Types for it": "globalThis.trustedTypes?.createPolicy('ringfence', {})",

@@ -19,7 +19,7 @@ from ringfence.authn.limits import Charge, charge, give_back
 from ringfence.authn.links import LinkStore
 from ringfence.authn.mail import Mailer
 from ringfence.authn.opaque import Random
-from ringfence.authn.signin import Proofs
+from ringfence.authn.signin import Credentials, Proofs, proven
 from ringfence.authn.signup import Makes
 from ringfence.core.errors import Refused
 
@@ -63,11 +63,14 @@ class Recovery:
             raise Refused("link.invalid")
         return account
 
-    async def change(self, account: Account, current: str, new: str, now: datetime) -> Account:
+    async def change(
+        self, account: Account, current: Credentials, new: str, now: datetime
+    ) -> Account:
         """Replace a password by who knows it. Knowing it gives back what a guess costs.
 
-        ``account`` is compared as it was read. What is done to it while the passwords are hashed
-        (a reset, "sign out everywhere", another change) holds, and this change is refused.
+        ``current`` is the password of now, or its key. ``account`` is compared as it was read. What
+        is done to it while the passwords are hashed (a reset, "sign out everywhere", another
+        change) holds, and this change is refused.
 
         Raises:
             Refused: ``signin.limited``; ``credentials.invalid``: ``current`` is wrong; what is
@@ -76,9 +79,7 @@ class Recovery:
         guess = Charge(f"change:{account.id}", self.budgets.change_account)
         change = Charge(f"changes:{account.id}", self.budgets.changes)
         await charge(self.counters, "signin.limited", [guess, change], now)
-        if not await self.passwords.matches(
-            account.login, current, account.verifier, reserved=True
-        ):
+        if not await proven(self.passwords, current, account.verifier, reserved=True):
             raise Refused("credentials.invalid", facts={"account": account.id})
         await give_back(self.counters, [guess], now)
         verifier = await self.passwords.make(account.login, new)

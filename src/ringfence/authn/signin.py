@@ -113,7 +113,7 @@ class SignIn:
         if account is not None and account.disabled_at is not None:
             account = None
         stored = account.verifier if account is not None and attempt.open else None
-        matched = await self._matches(credentials, stored)
+        matched = await proven(self.proofs, credentials, stored)
         if account is None or not matched:
             raise await self._failure(attempt)
         await self._settle(attempt)
@@ -131,14 +131,6 @@ class SignIn:
             return [_extended(counters[0], now, self.budgets.known_for)], None
 
         await self.counters.update([key], change)
-
-    async def _matches(self, credentials: Credentials, stored: StoredVerifier | None) -> bool:
-        if credentials.client_key is not None:
-            return await self.proofs.matches_keys(
-                credentials.client_key, credentials.next_key, stored
-            )
-        password = credentials.password or ""
-        return await self.proofs.matches(credentials.login, password, stored)
 
     async def _move(self, account: Account, credentials: Credentials) -> None:
         """Store the password that was proven with the parameters that come next, if any do."""
@@ -229,6 +221,24 @@ class SignIn:
         wait = await self.counters.update(keys, change)
         if wait is not None:
             raise Refused("signin.limited", retry_after=wait, facts={"login": attempt.login})
+
+
+async def proven(
+    proofs: Proofs,
+    credentials: Credentials,
+    stored: StoredVerifier | None,
+    *,
+    reserved: bool = False,
+) -> bool:
+    """Whether ``credentials`` prove what is stored. ``reserved``: who asks is signed in.
+
+    Raises:
+        Refused: ``hashing.busy``.
+    """
+    if credentials.client_key is not None:
+        return await proofs.matches_keys(credentials.client_key, credentials.next_key, stored)
+    password = credentials.password or ""
+    return await proofs.matches(credentials.login, password, stored, reserved=reserved)
 
 
 def _keys(login: str, place: str) -> list[str]:

@@ -81,7 +81,10 @@ class AccountHandlers:
         account = await self.flows.accounts.find(call.principal.subject)
         if account is None or account.disabled_at is not None:
             raise Refused("token.revoked")
-        changed = await self.flows.recovery.change(account, message.current, message.new, call.now)
+        current = wire.credentials(
+            account.login, message.current, message.current_key, message.next_key
+        )
+        changed = await self.flows.recovery.change(account, current, message.new, call.now)
         call.note("password.changed")
         site = call.site(self.origin)
         self.courier.offer(call.exchange, lambda: self.flows.recovery.tell(changed, site))

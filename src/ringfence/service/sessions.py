@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from msgspec import UNSET
 from starlette.responses import Response
 
 from ringfence.authn import opaque
@@ -15,7 +14,6 @@ from ringfence.authn.flows import Flows
 from ringfence.authn.limits import Charge, address_key, charge
 from ringfence.authn.login import normalise
 from ringfence.authn.sessions import MOST, Grant, Place, Session
-from ringfence.authn.signin import Credentials
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
 from ringfence.core.policy import allow, public, signed_in
@@ -57,15 +55,8 @@ class SessionHandlers:
     async def sign_in(self, call: Call) -> Response:
         """``POST /auth/sign-in``."""
         message = await call.message(wire.SignIn)
-        if (message.password is UNSET) == (message.client_key is UNSET):
-            raise Refused("body.invalid")
-        if message.client_key is UNSET and message.next_key is not UNSET:
-            raise Refused("body.invalid")
-        credentials = Credentials(
-            login=normalise(message.login),
-            password=None if message.password is UNSET else message.password,
-            client_key=None if message.client_key is UNSET else wire.client_key(message.client_key),
-            next_key=None if message.next_key is UNSET else wire.client_key(message.next_key),
+        credentials = wire.credentials(
+            normalise(message.login), message.password, message.client_key, message.next_key
         )
         account = await self.flows.signin.verify(credentials, call.client, call.now)
         return await begun(self.flows, call, account)

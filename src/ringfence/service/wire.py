@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ringfence.authn.sessions import Place
+from ringfence.authn.signin import Credentials
 from ringfence.core.errors import Refused
 from ringfence.core.secret import MASK
 
@@ -57,10 +58,12 @@ class SignIn(_Secretive, frozen=True, forbid_unknown_fields=True):
 
 
 class PasswordChange(_Secretive, frozen=True, forbid_unknown_fields=True):
-    """Of a password change."""
+    """Of a password change: the new one in full, and the current one or its key."""
 
-    current: str
     new: str
+    current: str | UnsetType = UNSET
+    current_key: str | UnsetType = UNSET
+    next_key: str | UnsetType = UNSET
 
 
 class Kdf(Struct, frozen=True):
@@ -160,6 +163,27 @@ def decode(body: bytes, kind: type[MessageT]) -> MessageT:
         raise Refused("body.invalid", facts={"reason": str(error)}) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refused("body.malformed") from error
+
+
+def credentials(
+    login: str,
+    password: str | UnsetType,
+    client_key_: str | UnsetType,
+    next_key: str | UnsetType,
+) -> Credentials:
+    """What proves who ``login`` is: a password, or a key, and beside a key the one that comes next.
+
+    Raises:
+        Refused: ``body.invalid``: both, none, or keys that are none.
+    """
+    if (password is UNSET) == (client_key_ is UNSET) or (client_key_ is UNSET and next_key):
+        raise Refused("body.invalid")
+    return Credentials(
+        login=login,
+        password=None if password is UNSET else password,
+        client_key=None if client_key_ is UNSET else client_key(client_key_),
+        next_key=None if next_key is UNSET else client_key(next_key),
+    )
 
 
 def client_key(text: str) -> bytes:

@@ -12,6 +12,7 @@ from ringfence.authn.budgets import Budgets
 from ringfence.authn.recovery import Recovery
 from ringfence.authn.refresh import RefreshToken
 from ringfence.authn.sessions import Session
+from ringfence.authn.signin import Credentials
 from ringfence.core.errors import Refused
 from ringfence.storage import Stores, open_stores
 from ringfence_demo.careless.authn import ReusableLinks, Uncounted
@@ -28,6 +29,10 @@ from tests.unit.authn.flows import (
 
 SITE = "https://shop.example"
 NEW = "granite lantern walks slowly"
+
+
+def by(password: str) -> Credentials:
+    return Credentials(login=ALICE, password=password)
 
 
 @dataclass
@@ -130,7 +135,7 @@ async def test_a_disabled_account_is_not_recovered(desk: Desk) -> None:
 
 
 async def test_a_change_ends_every_session(desk: Desk) -> None:
-    changed = await desk.recovery.change(await desk.alice(), PASSWORD, NEW, NOON)
+    changed = await desk.recovery.change(await desk.alice(), by(PASSWORD), NEW, NOON)
     assert changed.token_version == 1
     assert await desk.stores.sessions.of_account("alice") == []
 
@@ -165,7 +170,7 @@ class Uncompared:
 
 async def reset_during_a_change(desk: Desk, thief: Recovery, passwords: Paused) -> None:
     """Whoever knows the old password changes it; the owner resets it before that is hashed."""
-    change = asyncio.create_task(thief.change(await desk.alice(), PASSWORD, "x" * 15, NOON))
+    change = asyncio.create_task(thief.change(await desk.alice(), by(PASSWORD), "x" * 15, NOON))
     await passwords.hashing.wait()
     await desk.recovery.ask(ALICE, SITE, NOON)
     await desk.recovery.reset(desk.mailbox.token(), NEW, NOON)
@@ -200,7 +205,8 @@ async def test_of_six_parallel_changes_from_one_password_one_succeeds(desk: Desk
     passwords = Paused()
     recovery = replace(desk.recovery, passwords=passwords)
     changes = [
-        asyncio.create_task(recovery.change(alice, PASSWORD, f"{NEW} {n}", NOON)) for n in range(6)
+        asyncio.create_task(recovery.change(alice, by(PASSWORD), f"{NEW} {n}", NOON))
+        for n in range(6)
     ]
     await passwords.hashing.wait()
     passwords.go_on.set()
@@ -211,7 +217,7 @@ async def test_of_six_parallel_changes_from_one_password_one_succeeds(desk: Desk
 
 async def test_a_change_needs_the_current_password(desk: Desk) -> None:
     with pytest.raises(Refused, match="credentials.invalid"):
-        await desk.recovery.change(await desk.alice(), "wrong", NEW, NOON)
+        await desk.recovery.change(await desk.alice(), by("wrong"), NEW, NOON)
     assert (await desk.alice()).token_version == 0
 
 
@@ -219,10 +225,10 @@ async def test_a_stolen_token_buys_no_guesses_at_the_password(desk: Desk) -> Non
     alice = await desk.alice()
     for _ in range(100):
         with pytest.raises(Refused):
-            await desk.recovery.change(alice, "wrong", NEW, NOON)
+            await desk.recovery.change(alice, by("wrong"), NEW, NOON)
     assert desk.passwords.compared == 10
     with pytest.raises(Refused, match="signin.limited"):
-        await desk.recovery.change(alice, PASSWORD, NEW, NOON)
+        await desk.recovery.change(alice, by(PASSWORD), NEW, NOON)
 
 
 async def test_with_the_layer_off_a_stolen_token_buys_any_number_of_guesses(desk: Desk) -> None:
@@ -231,7 +237,7 @@ async def test_with_the_layer_off_a_stolen_token_buys_any_number_of_guesses(desk
     desk.recovery = replace(desk.recovery, counters=Uncounted())
     for _ in range(100):
         with pytest.raises(Refused, match="credentials.invalid"):
-            await desk.recovery.change(alice, "wrong", NEW, NOON)
+            await desk.recovery.change(alice, by("wrong"), NEW, NOON)
     assert desk.passwords.compared == 100
 
 
@@ -239,11 +245,11 @@ async def test_who_knows_the_current_password_uses_up_no_guesses(desk: Desk) -> 
     for n in range(10):
         with pytest.raises(Refused, match="password.too_short"):
             await desk.recovery.change(
-                await desk.alice(), PASSWORD if n == 0 else f"{NEW} {n - 1}", "short", NOON
+                await desk.alice(), by(PASSWORD if n == 0 else f"{NEW} {n - 1}"), "short", NOON
             )
         alice = await desk.alice()
         current = PASSWORD if n == 0 else f"{NEW} {n - 1}"
-        await desk.recovery.change(alice, current, f"{NEW} {n}", NOON)
+        await desk.recovery.change(alice, by(current), f"{NEW} {n}", NOON)
 
 
 async def test_the_owner_is_told(desk: Desk) -> None:
@@ -259,7 +265,7 @@ async def changes(desk: Desk) -> int:
     done, current = 0, PASSWORD
     for number in range(50):
         try:
-            await desk.recovery.change(await desk.alice(), current, f"{NEW} {number}", NOON)
+            await desk.recovery.change(await desk.alice(), by(current), f"{NEW} {number}", NOON)
         except Refused as refused:
             assert refused.code.name == "signin.limited"  # noqa: PT017  # some of them are
             continue

@@ -10,7 +10,7 @@ from ringfence.authn.keys import Keys
 from ringfence.core.codes import Layer
 from ringfence.service.wire import base64url
 from tests.unit.authn.flows import ALICE, PASSWORD, Mailbox
-from tests.unit.service.harness import COOKIE, ORIGIN, House, Visitor, bearer, opened
+from tests.unit.service.harness import CLIENT_KEY, COOKIE, ORIGIN, House, Visitor, bearer, opened
 
 CAROL = "carol@example.com"
 NEW = "granite lantern walks slowly"
@@ -238,6 +238,38 @@ async def test_a_change_needs_the_current_password(house: House, visitor: Visito
     refused = await visitor.post("/auth/password/change", body, **bearer(token))
     assert (refused.status_code, code(refused)) == (401, "credentials.invalid")
     assert (await visitor.http.get("/auth/me", headers=bearer(token))).status_code == 200
+
+
+async def test_the_key_of_the_current_password_is_enough_for_a_change(
+    house: House, visitor: Visitor
+) -> None:
+    """The new password comes in full, so that it is judged; the old one need not come at all."""
+    token = await visitor.sign_in()
+    wrong = {"current_key": base64url(bytes(32)), "new": NEW}
+    refused = await visitor.post("/auth/password/change", wrong, **bearer(token))
+    assert (refused.status_code, code(refused)) == (401, "credentials.invalid")
+    right = {"current_key": base64url(CLIENT_KEY), "new": NEW}
+    changed = await visitor.post("/auth/password/change", right, **bearer(token))
+    assert changed.status_code == 200
+    body = {"login": ALICE, "password": NEW}
+    assert (await Visitor(house).post("/auth/sign-in", body)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        {},
+        {"current": PASSWORD, "current_key": base64url(CLIENT_KEY)},
+        {"current": PASSWORD, "next_key": base64url(CLIENT_KEY)},
+        {"current_key": "short"},
+    ],
+    ids=str,
+)
+async def test_a_change_is_proven_in_one_way(visitor: Visitor, proof: dict[str, str]) -> None:
+    token = await visitor.sign_in()
+    body = {**proof, "new": NEW}
+    refused = await visitor.post("/auth/password/change", body, **bearer(token))
+    assert (refused.status_code, code(refused)) == (422, "body.invalid")
 
 
 @pytest.mark.parametrize(

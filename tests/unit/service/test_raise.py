@@ -10,7 +10,7 @@ from ringfence.authn.derivation import SETTLED_AFTER, Derivation
 from ringfence.authn.verifier import ARGON2ID, Argon2Parameters
 from ringfence.service.wire import base64url
 from tests.unit.authn.flows import ALICE, NOON
-from tests.unit.service.harness import CLIENT_KEY, House, Visitor
+from tests.unit.service.harness import CLIENT_KEY, House, Visitor, bearer
 
 NEXT_KEY = b"n" * 32
 DEARER = Argon2Parameters(memory_kib=131_072, passes=3, lanes=4)
@@ -104,6 +104,19 @@ async def test_when_the_raise_is_over_the_new_key_is_the_key(
     assert (await visitor.http.get("/auth/config")).json()["kdf"]["m"] == 131_072
     assert await sign_in(visitor, {"login": ALICE, "client_key": NEXT}) == 200
     assert await sign_in(visitor, OLD) == 401
+
+
+async def test_a_change_takes_the_key_that_the_password_was_stored_with(
+    house: House, visitor: Visitor
+) -> None:
+    await begin(house)
+    signed_in = await visitor.post("/auth/sign-in", BOTH)  # moves
+    token = bearer(signed_in.json()["access_token"])
+    keys = {"current_key": KEY, "new": "granite lantern walks slowly"}
+    assert (await visitor.post("/auth/password/change", keys, **token)).status_code == 401
+    keys["next_key"] = NEXT
+    assert (await visitor.post("/auth/password/change", keys, **token)).status_code == 200
+    assert (await stored(house)).kdf == str(DEARER)
 
 
 @pytest.mark.parametrize(

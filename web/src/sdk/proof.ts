@@ -7,9 +7,12 @@ import { Problem } from "./problem";
 /** What a sign-in is doing now. Deriving takes from a quarter of a second to some seconds. */
 export type Step = "deriving" | "sending";
 
-type Proof =
-  | { readonly client_key: string; readonly next_key?: string }
-  | { readonly password: string };
+/** A key and perhaps the next one, or the password. */
+interface Proof {
+  readonly client_key?: string;
+  readonly next_key?: string;
+  readonly password?: string;
+}
 
 interface Prelogin {
   readonly kdf: Kdf;
@@ -45,7 +48,7 @@ export async function enter(login: string, password: string, proof: Proof): Prom
     return await call("sign-in", { body: { login, ...proof } });
   } catch (error) {
     const wrong = error instanceof Problem && error.code === "credentials.invalid";
-    if (!wrong || "password" in proof || !(await passwordIsTried())) throw error;
+    if (!wrong || proof.password !== undefined || !(await passwordIsTried())) throw error;
     return call("sign-in", { body: { login, password } });
   }
 }

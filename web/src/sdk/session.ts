@@ -137,9 +137,16 @@ export class Session {
     this.#leave();
   }
 
-  /** Change the password. This browser stays signed in; every other sign-in ends. */
+  /**
+   * Change the password. This browser stays signed in; every other sign-in ends.
+   *
+   * The new password is sent in full, so that the server can judge it; of the current one the key.
+   */
   async changePassword(current: string, next: string): Promise<void> {
-    const body = { current, new: next };
+    if (this.#user === null) throw new Problem("token.missing", 401, "Sign in first.");
+    const { client_key: key, next_key, password } = await prove(this.#user.login, current);
+    const proof = key === undefined ? { current: password } : { current_key: key, next_key };
+    const body = { ...proof, new: next };
     await this.#asUser(async (bearer) => {
       await this.#adopt(await call("password/change", { body, bearer }));
     });
