@@ -102,6 +102,18 @@ def _choices(annotation: ast.expr | None) -> Iterator[ast.expr]:
             yield each
 
 
+def arguments(node: ast.expr) -> dict[str, ast.expr]:
+    """What ``%`` is given on its right, by number or by name."""
+    match node:
+        case ast.Tuple():
+            return {str(number): each for number, each in enumerate(node.elts)}
+        case ast.Dict():
+            named = zip(node.keys, node.values, strict=True)
+            return {str(k.value): v for k, v in named if isinstance(k, ast.Constant)}
+        case _:
+            return {"0": node}
+
+
 class _Binder(ast.NodeVisitor):
     """Notes what each name is bound to, and who calls what."""
 
@@ -191,8 +203,8 @@ class _Binder(ast.NodeVisitor):
     def visit_Compare(self, node: ast.Compare) -> None:
         """``if name in FIELDS``, ``if name == "price"``: then it is one of these."""
         for operator, each in zip(node.ops, node.comparators, strict=True):
-            is_element = isinstance(operator, ast.In | ast.NotIn)
-            self._names.bind(node.left, each, is_element=is_element)
+            said = _Binding(self._names, each, isinstance(operator, ast.In | ast.NotIn))
+            self._names.bindings[_said(node.left)].append(said)
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
@@ -206,7 +218,7 @@ class _Binder(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
-        for each in (node.left, node.right):
+        for each in (node.left, *arguments(node.right).values()):
             self._flow.names_of[each] = self._names
         self.generic_visit(node)
 
@@ -225,6 +237,11 @@ class _Binder(ast.NodeVisitor):
                 self._names.bind(value, values, is_element=True)
             case _:
                 self._names.bind(target, iterated, is_element=True)
+
+
+def _said(node: ast.expr) -> str:
+    """How an expression is written: a name, ``query["sort"]``, ``filters.sort``."""
+    return node.id if isinstance(node, ast.Name) else ast.unparse(node)
 
 
 class _Follower:
@@ -263,6 +280,8 @@ class _Follower:
             case ast.Subscript():
                 inner = node.slice if terminal(node.value) == "Literal" else node.value
                 yield from self.elements(inner, names)
+                for binding in names.bindings.get(_said(node), ()):
+                    yield from self._bound(binding)
             case ast.Call():
                 yield from self._called(node, names)
             case _:
@@ -271,6 +290,9 @@ class _Follower:
     def _named(self, node: ast.Name | ast.Attribute, names: Names) -> Iterator[str]:
         for binding in self._bindings(node, names):
             yield from self._bound(binding)
+        if isinstance(node, ast.Attribute):  # it was compared
+            for binding in names.bindings.get(_said(node), ()):
+                yield from self._bound(binding)
         if isinstance(node, ast.Attribute) and node.attr == "value":  # of an enumeration
             yield from self.values(node.value, names)
 

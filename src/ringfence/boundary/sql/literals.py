@@ -29,10 +29,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from ringfence.boundary.sql.flow import Flow, Hole, terminal
+from ringfence.boundary.sql.flow import Flow, Hole, arguments, terminal
 from ringfence.boundary.sql.lexer import HOLE, Dialect, Token, tokens
 
-_PERCENT: Final = re.compile(r"%(?:\(\w+\))?[-+ #0]*[\d.]*[sdifr]")
+_PERCENT: Final = re.compile(r"%(?:\((\w+)\))?[-+ #0]*[\d.]*[sdifr]")
 _BRACES: Final = re.compile(r"(?<!\{)\{([\w.\[\]]*)(?:![rsa])?(?::[^{}]*)?\}(?!\})")
 _FIRST: Final = re.compile(rf"[\s{HOLE}]*([\w$]+|[^\s\w{HOLE}])")
 _MOST_TOKENS: Final = 2_000  # of a template
@@ -58,6 +58,8 @@ class Scope:
         names: What it is called.
         kin: Its class and the bases of that; empty outside of classes.
         is_function: No assignment.
+
+    ``formats`` has the arguments of ``format``, and with a ``%`` before those of that operator.
     """
 
     __slots__ = ("called", "file", "formats", "handed", "is_function", "kin", "names", "uses")
@@ -77,7 +79,7 @@ class Scope:
         self.uses: Final[set[str]] = set()
         self.called: Final[set[str]] = set()
         self.handed: Final[set[str]] = set()  # to a call, or into a container
-        self.formats: Final[dict[str, ast.expr]] = {}  # arguments of ``format``
+        self.formats: Final[defaultdict[str, list[ast.expr]]] = defaultdict(list)
 
     def runs(self, other: "Scope") -> bool:
         """Whether it uses the other one, and does not only list it beside others."""
@@ -124,11 +126,13 @@ class Template:
         """What the source puts into the first hole of one of its tokens."""
         number = bisect_left(self._places, token.start)
         if number not in self._filled:
-            node = self._holes[number] if number < len(self._holes) else ""
-            node = self.scope.formats.get(node) if isinstance(node, str) else node
-            if self._flow is None or node is None:
-                return Hole()
-            self._filled[number] = self._flow.hole(node)
+            put = self._holes[number] if number < len(self._holes) else ""
+            nodes = self.scope.formats.get(put, ()) if isinstance(put, str) else (put,)
+            found = [self._flow.hole(node) for node in nodes] if self._flow is not None else []
+            self._filled[number] = Hole(
+                frozenset[str]().union(*(hole.values for hole in found)),
+                is_vouched=any(hole.is_vouched for hole in found),
+            )
         return self._filled[number]
 
 
@@ -220,7 +224,9 @@ class Literals:
         if HOLE not in text:
             self.constants.add(text)
             if "%" in text and (filled := _PERCENT.sub(HOLE, text)) != text:
-                self._index(filled.replace("%%", "%"), scope)
+                said = enumerate(_PERCENT.findall(text))
+                names = [f"%{name or number}" for number, name in said]
+                self._index(filled.replace("%%", "%"), scope, names)
             if "{" in text and (filled := _BRACES.sub(HOLE, text)) != text:
                 names = [each or str(n) for n, each in enumerate(_BRACES.findall(text))]
                 self._index(filled.replace("{{", "{").replace("}}", "}"), scope, names)
@@ -441,6 +447,9 @@ class _Reader(ast.NodeVisitor):
         self._template(node)
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
+        if isinstance(node.op, ast.Mod):
+            for key, each in arguments(node.right).items():
+                self._scope.formats[f"%{key}"].append(each)
         if isinstance(node.op, ast.Add) and any(map(_is_text, _terms(node))):
             self._template(node)
         else:
@@ -488,8 +497,10 @@ class _Reader(ast.NodeVisitor):
         given = set(map(terminal, (*node.args, *(keyword.value for keyword in node.keywords))))
         (self._scope.called if name in _CALLING else self._scope.handed).update(given)
         if name == "format":
-            self._scope.formats.update({str(n): each for n, each in enumerate(node.args)})
-            self._scope.formats.update({e.arg: e.value for e in node.keywords if e.arg})
+            for number, argument in enumerate(node.args):
+                self._scope.formats[str(number)].append(argument)
+            for keyword in node.keywords:
+                self._scope.formats[keyword.arg or ""].append(keyword.value)
         if name in _NAMING:
             for each in (*node.args, *(keyword.value for keyword in node.keywords)):
                 if isinstance(each, ast.Constant) and isinstance(each.value, str):

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ringfence import allow, public, sql_files
 from ringfence.core.codes import Layer
 from tests.attack.authz.guarded import Site, guarded
-from tests.attack.boundary.styles import core, texts
+from tests.attack.boundary.styles import core, more, texts
 from tests.attack.boundary.styles.tables import ONLY, STYLES
 
-OF: Final = (core, texts)
+OF: Final = (core, more, texts)
 
 
 def cases(database: str) -> list[tuple[str, str]]:

@@ -19,6 +19,16 @@ FLOWS = {
     "a set that is sorted": "x = {'z', 'y'}\n    return f'SELECT {\", \".join(sorted(x))} FROM t'",
     "a sum": "x = 'z'\n    return 'SELECT ' + x + ' FROM t'",
     "a format": "return 'SELECT {x} FROM t'.format(x='z')",
+    "a percent": "return 'SELECT %s FROM t' % 'z'",
+    "several percents": "return 'SELECT %s FROM %s' % ('z', 't')",
+    "a named percent": "return 'SELECT %(x)s FROM t' % {'x': 'z'}",
+    "one of two formats": (
+        "x, y = 'SELECT {} FROM t'.format('z'), 'SELECT {} FROM u'.format('y')\n    return x, y"
+    ),
+    "a checked element": (
+        "if q['x'] not in ('z', 'y'): raise E\n    return f'SELECT {q[\"x\"]} FROM t'"
+    ),
+    "a checked attribute": "if q.x not in ('z', 'y'): raise E\n    return f'SELECT {q.x} FROM t'",
     "an argument": "return g('z')\ndef g(x):\n    return f'SELECT {x} FROM t'",
     "a named argument": "return g(x='z')\ndef g(*, x=1):\n    return f'SELECT {x} FROM t'",
     "a default argument": "return g()\ndef g(x='z'):\n    return f'SELECT {x} FROM t'",
