@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import ringfence
-from ringfence import fastapi
+from ringfence import client, fastapi
 from ringfence.boundary.processes import commands
 from ringfence.core import policy
 
@@ -73,6 +73,10 @@ UNNAMED: dict[str, object] = {
 def test_every_public_name_is_the_thing_of_that_name(name: str) -> None:
     thing = getattr(ringfence, name)
     assert thing is UNNAMED[name] if name in UNNAMED else thing.__name__ == name
+
+
+def test_the_public_names_of_the_client_are_these() -> None:
+    assert client.__all__ == ["AsyncClient", "Client", "KdfRefused", "Problem"]
 
 
 def test_a_name_that_is_not_public_is_an_attribute_error() -> None:

@@ -27,7 +27,9 @@ class SqlDerivations:
             row = await self._database.one(statements.DERIVATION)
             self._known = Derivation() if row is None else _derivation(row)
             self._read_at = now
-        return replace(self._known, settled=settled(self._known.raised_at, now))
+        if not self._known.settled and settled(self._known.raised_at, now):
+            self._known = replace(self._known, settled=True)
+        return self._known
 
     async def put(self, derivation: Derivation) -> None:
         await self._database.perform(_put(derivation))

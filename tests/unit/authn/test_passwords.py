@@ -203,6 +203,27 @@ async def test_while_the_cost_is_raised_both_sets_match() -> None:
     assert not await old.matches(ALICE, PASSWORD, renewed)
 
 
+async def test_two_keys_are_one_guess_at_the_one_that_is_stored() -> None:
+    """Else each attempt of a raise would try two passwords, for one unit of the limits."""
+    raised, hashing = passwords(CHEAPEST, DEARER)
+    key, following = b"k" * 32, b"f" * 32
+
+    def stored(of: bytes, parameters: Argon2Parameters) -> StoredVerifier:
+        digest = verifier.digest(Secret(b"p" * 32), of)
+        return StoredVerifier(digest=digest, pepper=1, kdf=str(parameters))
+
+    waiting, moved = stored(key, CHEAPEST), stored(following, DEARER)
+    for found in (waiting, moved):
+        assert await raised.matches_keys(key, following, found)
+        assert not await raised.matches_keys(following, key, found)
+    assert await raised.matches_keys(key, None, waiting)
+    assert not await raised.matches_keys(key, None, moved)
+    assert not await raised.matches_keys(key, following, None)
+    calm, _ = passwords(CHEAPEST)
+    assert not await calm.matches_keys(following, key, waiting)
+    assert hashing.jobs == []
+
+
 async def test_until_each_process_knows_of_a_raise_new_passwords_are_made_as_before() -> None:
     """Else a process that knows nothing yet would ask the owner for the other key alone."""
     begun, _ = passwords(CHEAPEST, DEARER, settled=False)
