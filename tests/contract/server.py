@@ -25,7 +25,7 @@ from ringfence.storage.migrate import migrate
 from ringfence.storage.postgres.migrate import ROLE
 
 TABLES = (
-    "accounts, verifiers, sessions, refresh_tokens, links, counters, revocations,"
+    "accounts, verifiers, sessions, refresh_tokens, links, outbox, counters, revocations,"
     " key_fingerprints, derivation"
 )
 PASSWORD = "only in tests"

@@ -276,8 +276,9 @@ async def test_the_application_role_may_not(postgres: Server, statement: str) ->
 
 
 def to_the_first_revision(url: str) -> None:
-    """Undo 0003 and 0002, so that what is left is a database as the version before has made it."""
+    """Undo 0004 to 0002, so that what is left is a database as the first version has made it."""
     for statement in (
+        "DROP TABLE outbox",
         "DROP TABLE derivation",
         "DROP TABLE key_fingerprints",
         "DROP INDEX ix_sessions_alive",
@@ -310,8 +311,7 @@ async def test_a_database_of_the_version_before_is_upgraded_by_command(postgres:
         first = await signed_in(stores)
     owner = await connect(postgres.owner_url)
     try:
-        await owner.execute("DROP TABLE derivation")
-        await owner.execute("DROP TABLE key_fingerprints")
+        await owner.execute("DROP TABLE key_fingerprints, derivation, outbox")
         await owner.execute("DROP INDEX ix_sessions_alive")
         await owner.execute("UPDATE alembic_version SET version_num = '0001'")
         await owner.execute(

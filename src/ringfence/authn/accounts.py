@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from ringfence.authn.outbox import Errand
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredVerifier:
@@ -56,9 +58,17 @@ class AccountStore(Protocol):
         ...
 
     async def set_verifier(
-        self, account_id: str, verifier: StoredVerifier, token_version: int, now: datetime
+        self,
+        account_id: str,
+        verifier: StoredVerifier,
+        token_version: int,
+        now: datetime,
+        *,
+        tell: Errand | None = None,
     ) -> Account | None:
         """Replace the password: bumps ``token_version`` and revokes every session.
+
+        ``tell`` is added to the outbox in the same transaction.
 
         A reset link that was mailed before stops working too. None, and nothing written, if the
         account is gone, disabled, or has another ``token_version`` by then: a person who knew the

@@ -12,6 +12,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 from ringfence.authn import opaque
 from ringfence.authn.accounts import Account, StoredVerifier
 from ringfence.authn.opaque import Random
+from ringfence.authn.outbox import Telling
 from ringfence.core.errors import Refused
 
 Purpose: TypeAlias = Literal["sign-up", "reset"]
@@ -62,9 +63,16 @@ class LinkStore(Protocol):
         ...
 
     async def redeem_reset(
-        self, digest: bytes, verifier: StoredVerifier, now: datetime
+        self,
+        digest: bytes,
+        verifier: StoredVerifier,
+        now: datetime,
+        *,
+        tell: Telling | None = None,
     ) -> Account | None:
         """Spend the link and do ``AccountStore.set_verifier`` for the account of its login.
+
+        ``tell`` makes the errand that is added to the outbox in the same transaction.
 
         None, and nothing written, if the link is spent or expired, or the account is gone or
         disabled.

@@ -19,6 +19,7 @@ from ringfence.authn.limits import Charge, charge, give_back
 from ringfence.authn.links import LinkStore
 from ringfence.authn.mail import Mailer
 from ringfence.authn.opaque import Random
+from ringfence.authn.outbox import Errand, Telling
 from ringfence.authn.signin import Credentials, Proofs, proven
 from ringfence.authn.signup import Makes
 from ringfence.core.errors import Refused
@@ -50,21 +51,29 @@ class Recovery:
         letter = mail.reset_password(site, links.address(site, "reset", token))
         await self.mailer.send(login, letter.subject, letter.text)
 
-    async def reset(self, token: str, password: str, now: datetime) -> Account:
-        """Set the password of the link's account.
+    async def reset(
+        self, token: str, password: str, now: datetime, *, tell: Telling | None = None
+    ) -> Account:
+        """Set the password of the link's account; ``tell`` makes the errand to tell its owner.
 
         Raises:
             Refused: ``link.invalid``; what is wrong with the password, and the link still works.
         """
         link = await links.find(self.links, token, "reset", now)
         verifier = await self.passwords.make(link.login, password)
-        account = await self.links.redeem_reset(link.digest, verifier, now)
+        account = await self.links.redeem_reset(link.digest, verifier, now, tell=tell)
         if account is None:
             raise Refused("link.invalid")
         return account
 
     async def change(
-        self, account: Account, current: Credentials, new: str, now: datetime
+        self,
+        account: Account,
+        current: Credentials,
+        new: str,
+        now: datetime,
+        *,
+        tell: Errand | None = None,
     ) -> Account:
         """Replace a password by who knows it. Knowing it gives back what a guess costs.
 
@@ -83,12 +92,14 @@ class Recovery:
             raise Refused("credentials.invalid", facts={"account": account.id})
         await give_back(self.counters, [guess], now)
         verifier = await self.passwords.make(account.login, new)
-        changed = await self.accounts.set_verifier(account.id, verifier, account.token_version, now)
+        changed = await self.accounts.set_verifier(
+            account.id, verifier, account.token_version, now, tell=tell
+        )
         if changed is None:
             raise Refused("token.revoked", facts={"account": account.id})
         return changed
 
-    async def tell(self, account: Account, site: str) -> None:
+    async def tell(self, login: str, site: str) -> None:
         """Tell the owner by mail. Runs after the answer has left."""
         letter = mail.password_changed(site)
-        await self.mailer.send(account.login, letter.subject, letter.text)
+        await self.mailer.send(login, letter.subject, letter.text)

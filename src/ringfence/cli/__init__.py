@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "users": "create, list and change accounts, and end their sessions",
         "limits": "list and clear the limits that are in use",
         "kdf": "raise what deriving a key costs, and see who has moved",
+        "mail": "list, retry and drop mail that waits",
         "keys": "rotate the keys of the installation",
         "migrate": "bring the database up to date",
         "backup": "copy the database while the service runs",

@@ -9,12 +9,13 @@ from ringfence.authn.flows import Flows
 from ringfence.authn.limits import Charge, address_key, charge
 from ringfence.authn.login import normalise
 from ringfence.authn.opaque import digest, pseudonym
+from ringfence.authn.outbox import Errand
 from ringfence.core.errors import Refused
 from ringfence.core.policy import allow, public, signed_in
 from ringfence.core.secret import Secret
 from ringfence.service import wire
 from ringfence.service.call import Call, nothing
-from ringfence.service.courier import ERRANDS, Courier, Errand
+from ringfence.service.courier import ERRANDS, Courier
 from ringfence.service.sessions import begun, granted
 
 
@@ -37,7 +38,7 @@ class AccountHandlers:
         login = normalise(message.login)
         name = await self._charge_mail(call, "signup", login)
         site = call.site(self.origin)
-        await self._later(call, lambda: self.flows.signup.ask(login, message.name, site, call.now))
+        await self._later(self.courier.errand("sign-up", login, site, call.exchange, message.name))
         call.note("signup.asked", login=name)
         return nothing(HTTPStatus.ACCEPTED)
 
@@ -58,7 +59,7 @@ class AccountHandlers:
         login = normalise(message.login)
         name = await self._charge_mail(call, "recovery", login)
         site = call.site(self.origin)
-        await self._later(call, lambda: self.flows.recovery.ask(login, site, call.now))
+        await self._later(self.courier.errand("reset", login, site, call.exchange))
         call.note("password.reset_asked", login=name)
         return nothing(HTTPStatus.ACCEPTED)
 
@@ -67,11 +68,16 @@ class AccountHandlers:
         """``POST /auth/password/reset``: every session ends, and none begins."""
         message = await call.message(wire.NewPassword)
         await self._charge_link(call, "recovery", message.token)
-        account = await self.flows.recovery.reset(message.token, message.password, call.now)
+        site = call.site(self.origin)
+        account = await self.flows.recovery.reset(
+            message.token,
+            message.password,
+            call.now,
+            tell=lambda login: self.courier.errand("changed", login, site, call.exchange),
+        )
+        self.courier.poke()
         await self.flows.signin.remember(account.login, call.client, call.now)
         call.note("password.reset", subject=account.id)
-        site = call.site(self.origin)
-        self.courier.offer(call.exchange, lambda: self.flows.recovery.tell(account, site))
         return nothing(HTTPStatus.NO_CONTENT)
 
     @allow(signed_in)
@@ -84,15 +90,21 @@ class AccountHandlers:
         current = wire.credentials(
             account.login, message.current, message.current_key, message.next_key
         )
-        changed = await self.flows.recovery.change(account, current, message.new, call.now)
-        call.note("password.changed")
         site = call.site(self.origin)
-        self.courier.offer(call.exchange, lambda: self.flows.recovery.tell(changed, site))
+        changed = await self.flows.recovery.change(
+            account,
+            current,
+            message.new,
+            call.now,
+            tell=self.courier.errand("changed", account.login, site, call.exchange),
+        )
+        self.courier.poke()
+        call.note("password.changed")
         return granted(await self.flows.sessions.begin(changed, call.device, call.now))
 
-    async def _later(self, call: Call, errand: Errand) -> None:
+    async def _later(self, errand: Errand) -> None:
         """Do what depends on the account, so that the answer does not show that it was done."""
-        await ERRANDS.current()(self.courier, call.exchange, errand)
+        await ERRANDS.current()(self.courier, errand)
 
     async def _charge_mail(self, call: Call, topic: str, login: str) -> str:
         """Charge a mail to the address and to the mailbox; returns the login's pseudonym."""

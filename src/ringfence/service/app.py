@@ -12,9 +12,11 @@ from typing import Any, Final
 
 from ringfence.authn.flows import Flows
 from ringfence.authn.keyring import KeyRing
+from ringfence.authn.outbox import Errand, OutboxStore
 from ringfence.authn.passwords import LONGEST_BYTES, SHORTEST
 from ringfence.authn.verifier import ARGON2ID
 from ringfence.core.asgi import ASGIApp
+from ringfence.core.event import EventSink
 from ringfence.core.policy import declared
 from ringfence.core.route import Entry
 from ringfence.core.settings import Settings
@@ -34,8 +36,9 @@ class Service:
         settings: Of the site.
         flows: What people do to be known.
         keys: Of the installation.
+        outbox: Where mail waits.
         ping: Raises StoreError where a store or the log is in trouble.
-        clock: The time at which a mail failed; requests bring their own.
+        clock: The time of what is done in the background; requests bring their own.
         pause: Seconds before background work begins (``courier``).
     """
 
@@ -45,16 +48,19 @@ class Service:
         settings: Settings,
         flows: Flows,
         keys: KeyRing,
+        outbox: OutboxStore,
         ping: Callable[[], Awaitable[None]],
         clock: Callable[[], datetime],
         pause: Callable[[], float] = random_pause,
     ) -> None:
-        self.courier: Final = Courier(clock, pause=pause)
+        self._flows: Final = flows
+        self.courier: Final = Courier(outbox, self._do, clock, pause=pause)
         self._open: Final = PublicHandlers(
             config=_config(settings),
             jwks=flows.tokens.jwks,
             ping=ping,
             derivations=flows.derivations,
+            degraded=lambda: ("mail",) if self.courier.late else (),
             salt_key=keys.salt,
             tenant=settings.tenant,
         )
@@ -69,9 +75,23 @@ class Service:
             {_entry(*route): answering(route[2]) for route in routes}
         )
 
+    def start(self, sink: EventSink) -> None:
+        """Begin what is done in the background; what goes wrong there is told to ``sink``."""
+        self.courier.start(sink)
+
     async def close(self) -> None:
         """Finish what is under way."""
         await self.courier.close()
+
+    async def _do(self, errand: Errand, now: datetime) -> None:
+        """Find out what to mail, and mail it."""
+        login, site = errand.login, errand.site
+        if errand.kind == "sign-up":
+            await self._flows.signup.ask(login, errand.name, site, now)
+        elif errand.kind == "reset":
+            await self._flows.recovery.ask(login, site, now)
+        else:
+            await self._flows.recovery.tell(login, site)
 
     def _routes(self) -> Iterator[tuple[str, str, Handler]]:
         """API.md's table."""

@@ -30,6 +30,7 @@ class PublicHandlers:
     jwks: Callable[[], Mapping[str, object]]
     ping: Callable[[], Awaitable[None]]
     derivations: DerivationStore
+    degraded: Callable[[], tuple[str, ...]]  # what does not work, and refuses nobody
     salt_key: Secret[bytes]
     tenant: str
 
@@ -70,10 +71,16 @@ class PublicHandlers:
         return answer(wire.Health())
 
     @allow(public)
-    async def ready(self, _call: Call) -> Response:
-        """``GET /readyz``: the store reads and writes, too. Raises StoreError, which is 503."""
+    async def ready(self, call: Call) -> Response:
+        """``GET /readyz``: the store reads and writes, too. Raises StoreError, which is 503.
+
+        An administrator is told as well what is degraded.
+        """
         await self.ping()
-        return answer(wire.Health())
+        principal = call.exchange.principal
+        if principal is None or "admin" not in principal.roles:
+            return answer(wire.Health())
+        return answer(wire.Health(degraded=self.degraded()))
 
 
 _JWK_SET: Final = "application/jwk-set+json"  # RFC 7517 section 8.5.2

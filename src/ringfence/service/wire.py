@@ -149,6 +149,7 @@ class Health(Struct, frozen=True):
     """The service is up."""
 
     status: str = "ok"
+    degraded: tuple[str, ...] | UnsetType = UNSET  # for those who may know
 
 
 def decode(body: bytes, kind: type[MessageT]) -> MessageT:

@@ -5,11 +5,12 @@ metrics, so that no request pays for it.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from ringfence.authn.outbox import Backlog
 from ringfence.authn.revocation import Revocation, RevocationSource
 from ringfence.core.errors import StoreError
 from ringfence.monitoring.metrics import Metrics
@@ -49,10 +50,12 @@ class ObservedRevocations:
 
 
 class Probe:
-    """Asks the store whenever the metrics are asked for."""
+    """Asks the store, and the outbox in it, whenever the metrics are asked for."""
 
-    def __init__(self, ping: Callable[[], Awaitable[None]], metrics: Metrics) -> None:
-        self._ping: Final = ping
+    def __init__(self, stores: Stores, metrics: Metrics, clock: Callable[[], datetime]) -> None:
+        self._stores: Final = stores
+        self._clock: Final = clock
+        self._mail = Backlog()
         self._up = 0.0
         self._seconds = 0.0
         metrics.gauge("ringfence_store_up", "Whether the store reads and writes.", lambda: self._up)
@@ -61,17 +64,27 @@ class Probe:
             "How long a read and, once a second, a write took just now.",
             lambda: self._seconds,
         )
+        metrics.gauge("ringfence_mail_waiting", "Mails to be sent.", lambda: self._mail.count)
+        metrics.gauge(
+            "ringfence_mail_oldest_seconds", "How long the oldest of them waits.", self._oldest
+        )
 
     async def ask(self) -> None:
         """Read and write, and take the time."""
         began = time.monotonic()
         try:
-            await self._ping()
+            await self._stores.ping()
+            self._seconds = time.monotonic() - began
+            self._mail = await self._stores.outbox.backlog()
         except StoreError:
             self._up = 0.0
+            self._seconds = time.monotonic() - began
         else:
             self._up = 1.0
-        self._seconds = time.monotonic() - began
+
+    def _oldest(self) -> float:
+        since = self._mail.oldest
+        return 0.0 if since is None else max(0.0, (self._clock() - since).total_seconds())
 
 
 def observed(stores: Stores, metrics: Metrics, clock: Callable[[], datetime]) -> Stores:

@@ -159,6 +159,7 @@ class Layers:
             each.start()
             self._hooks.callback(each.close)
         self.reload.start()
+        self.service.start(self.monitoring)
         self._tell_of_what_nobody_reaches()
 
     def _tell_of_what_nobody_reaches(self) -> None:
@@ -293,7 +294,7 @@ def _listener(parts: Parts, monitoring: protocols.Monitoring) -> Listener | None
         return None
     metrics = parts.metrics
     measure(metrics, parts.hashing, monitoring)
-    probe = Probe(parts.stores.ping, metrics)
+    probe = Probe(parts.stores, metrics, parts.clock)
 
     async def answer() -> str:
         await probe.ask()
@@ -304,5 +305,10 @@ def _listener(parts: Parts, monitoring: protocols.Monitoring) -> Listener | None
 
 def _service(parts: Parts, flows: Flows, ping: Callable[[], Awaitable[None]]) -> Service:
     return Service(
-        settings=parts.settings, flows=flows, keys=parts.keys, ping=ping, clock=parts.clock
+        settings=parts.settings,
+        flows=flows,
+        keys=parts.keys,
+        outbox=parts.stores.outbox,
+        ping=ping,
+        clock=parts.clock,
     )

@@ -18,6 +18,7 @@ from ringfence.authn.counters import CounterStore
 from ringfence.authn.derivation import DerivationStore
 from ringfence.authn.keys import FingerprintStore
 from ringfence.authn.links import LinkStore
+from ringfence.authn.outbox import OutboxStore
 from ringfence.authn.revocation import RevocationSource
 from ringfence.authn.sessions import SessionStore
 from ringfence.core.errors import ConfigurationError
@@ -35,6 +36,7 @@ class Stores:
     accounts: AccountStore
     sessions: SessionStore
     links: LinkStore
+    outbox: OutboxStore
     counters: CounterStore
     fingerprints: FingerprintStore
     derivations: DerivationStore

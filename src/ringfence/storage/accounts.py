@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from ringfence.authn.accounts import Account, StoredVerifier
-from ringfence.storage import rows, statements
+from ringfence.authn.outbox import Errand
+from ringfence.storage import outbox, rows, statements
 from ringfence.storage.rows import microseconds
 from ringfence.storage.transaction import Clock, Database, Steps, ask, change
 
@@ -37,9 +38,15 @@ class SqlAccounts:
         return await self._database.perform(create(account))
 
     async def set_verifier(
-        self, account_id: str, verifier: StoredVerifier, token_version: int, now: datetime
+        self,
+        account_id: str,
+        verifier: StoredVerifier,
+        token_version: int,
+        now: datetime,
+        *,
+        tell: Errand | None = None,
     ) -> Account | None:
-        steps = _change_verifier(account_id, verifier, token_version, now, self._clock)
+        steps = _change_verifier(account_id, verifier, token_version, now, self._clock, tell)
         return await self._database.perform(steps)
 
     async def move_verifier(
@@ -105,7 +112,12 @@ def find(account_id: str) -> Steps[Account]:
 
 
 def _change_verifier(
-    account_id: str, verifier: StoredVerifier, token_version: int, now: datetime, clock: Clock
+    account_id: str,
+    verifier: StoredVerifier,
+    token_version: int,
+    now: datetime,
+    clock: Clock,
+    tell: Errand | None,
 ) -> Steps[Account | None]:
     """Lock, compare, set. A reset under way ends.
 
@@ -115,6 +127,8 @@ def _change_verifier(
     if (yield from ask(statements.LOCK_ACCOUNT_OF_VERSION, account_id, token_version)) is None:
         return None
     yield from change(statements.REMOVE_RESET_OF_ACCOUNT, account_id)
+    if tell is not None:
+        yield from outbox.add(tell)
     return (yield from set_verifier(account_id, verifier, now, clock))
 
 

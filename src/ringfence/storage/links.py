@@ -9,7 +9,8 @@ from typing import Final
 
 from ringfence.authn.accounts import Account, StoredVerifier
 from ringfence.authn.links import Link, Purpose
-from ringfence.storage import rows, statements
+from ringfence.authn.outbox import Telling
+from ringfence.storage import outbox, rows, statements
 from ringfence.storage.accounts import create, set_verifier
 from ringfence.storage.rows import microseconds
 from ringfence.storage.transaction import Clock, Database, Steps, ask, change
@@ -43,9 +44,14 @@ class SqlLinks:
         return await self._database.perform(_sign_up(digest, account, now))
 
     async def redeem_reset(
-        self, digest: bytes, verifier: StoredVerifier, now: datetime
+        self,
+        digest: bytes,
+        verifier: StoredVerifier,
+        now: datetime,
+        *,
+        tell: Telling | None = None,
     ) -> Account | None:
-        return await self._database.perform(_reset(digest, verifier, now, self._clock))
+        return await self._database.perform(_reset(digest, verifier, now, self._clock, tell))
 
 
 def _sign_up(digest: bytes, account: Account, now: datetime) -> Steps[bool]:
@@ -57,7 +63,11 @@ def _sign_up(digest: bytes, account: Account, now: datetime) -> Steps[bool]:
 
 
 def _reset(
-    digest: bytes, verifier: StoredVerifier, now: datetime, clock: Clock
+    digest: bytes,
+    verifier: StoredVerifier,
+    now: datetime,
+    clock: Clock,
+    tell: Telling | None,
 ) -> Steps[Account | None]:
     link = yield from _locked(digest, "reset", now)
     if link is None:
@@ -66,6 +76,8 @@ def _reset(
     if row is None:
         return None
     yield from change(statements.REMOVE_LINK, digest)
+    if tell is not None:
+        yield from outbox.add(tell(link.login))
     return (yield from set_verifier(row[0], verifier, now, clock))
 
 

@@ -12,6 +12,8 @@ from ringfence.authn.accounts import Account, StoredVerifier
 from ringfence.authn.counters import Change, Counter, T
 from ringfence.authn.derivation import Derivation, settled
 from ringfence.authn.links import Link, Purpose
+from ringfence.authn.outbox import LEASE, Backlog, Errand, Telling
+from ringfence.authn.outbox import MOST as MOST_ERRANDS
 from ringfence.authn.refresh import RefreshToken
 from ringfence.authn.revocation import Revocation
 from ringfence.authn.sessions import MOST, Place, Session
@@ -31,6 +33,7 @@ class _Tables:
     tokens: dict[bytes, RefreshToken] = field(default_factory=dict[bytes, RefreshToken])
     children: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
     links: dict[tuple[Purpose, str], Link] = field(default_factory=dict[tuple[Purpose, str], Link])
+    outbox: dict[str, Errand] = field(default_factory=dict[str, Errand])
     counters: dict[str, Counter] = field(default_factory=dict[str, Counter])
     fingerprints: dict[str, bytes] = field(default_factory=dict[str, bytes])
     derivation: Derivation = field(default_factory=Derivation)
@@ -92,6 +95,13 @@ class _Tables:
         """Forget the links that were mailed to these logins."""
         self.links = {key: link for key, link in self.links.items() if link.login not in logins}
 
+    def add_errand(self, errand: Errand) -> None:
+        """Add an errand, in place of one of its kind and login."""
+        for known in self.outbox.values():
+            if (known.kind, known.login) == (errand.kind, errand.login):
+                errand = replace(errand, id=known.id, attempts=known.attempts + 1)
+        self.outbox[errand.id] = errand
+
     def by_login(self, login: str) -> Account | None:
         return next((a for a in self.accounts.values() if a.login == login), None)
 
@@ -119,11 +129,19 @@ class MemoryAccounts:
         return True
 
     async def set_verifier(
-        self, account_id: str, verifier: StoredVerifier, token_version: int, now: datetime
+        self,
+        account_id: str,
+        verifier: StoredVerifier,
+        token_version: int,
+        now: datetime,
+        *,
+        tell: Errand | None = None,
     ) -> Account | None:
         account = self._tables.of_version(account_id, token_version)
         if account is None:
             return None
+        if tell is not None:
+            self._tables.add_errand(tell)
         self._tables.links.pop(("reset", account.login), None)
         return self._tables.sign_out(replace(account, verifier=verifier), now)
 
@@ -284,14 +302,72 @@ class MemoryLinks:
         return True
 
     async def redeem_reset(
-        self, digest: bytes, verifier: StoredVerifier, now: datetime
+        self,
+        digest: bytes,
+        verifier: StoredVerifier,
+        now: datetime,
+        *,
+        tell: Telling | None = None,
     ) -> Account | None:
         link = await self.find(digest, "reset", now)
         account = None if link is None else self._tables.by_login(link.login)
         if link is None or account is None or account.disabled_at is not None:
             return None
         del self._tables.links["reset", link.login]
+        if tell is not None:
+            self._tables.add_errand(tell(link.login))
         return self._tables.sign_out(replace(account, verifier=verifier), now)
+
+
+class MemoryOutbox:
+    """``OutboxStore`` in memory."""
+
+    def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
+
+    async def put(self, errand: Errand, most: int = MOST_ERRANDS) -> bool:
+        if len(self._tables.outbox) >= most:
+            return False
+        self._tables.add_errand(errand)
+        return True
+
+    async def take(self, now: datetime, limit: int) -> Sequence[Errand]:
+        waiting = sorted(self._tables.outbox.values(), key=lambda errand: errand.due_at)
+        due = [e for e in waiting if e.due_at <= now or e.due_at > now + 4 * LEASE][:limit]
+        taken = [replace(e, due_at=now + LEASE, attempts=e.attempts + 1) for e in due]
+        self._tables.outbox |= {errand.id: errand for errand in taken}
+        return sorted(taken, key=lambda errand: errand.created_at)
+
+    async def done(self, errand: Errand) -> None:
+        if self._has(errand):
+            del self._tables.outbox[errand.id]
+
+    async def postpone(self, errand: Errand, due_at: datetime) -> None:
+        if self._has(errand):
+            self._tables.outbox[errand.id] = replace(errand, due_at=due_at)
+
+    async def backlog(self) -> Backlog:
+        created = [errand.created_at for errand in self._tables.outbox.values()]
+        return Backlog(count=len(created), oldest=min(created, default=None))
+
+    async def list(self, *, after: str = "", limit: int = 50) -> Sequence[Errand]:
+        ids = sorted(key for key in self._tables.outbox if key > after)
+        return [self._tables.outbox[key] for key in ids[:limit]]
+
+    async def retry(self, errand_id: str, now: datetime) -> bool:
+        errand = self._tables.outbox.get(errand_id)
+        if errand is None:
+            return False
+        made = replace(errand, due_at=now, attempts=errand.attempts + 1)
+        self._tables.outbox[errand_id] = made
+        return True
+
+    async def drop(self, errand_id: str) -> bool:
+        return self._tables.outbox.pop(errand_id, None) is not None
+
+    def _has(self, errand: Errand) -> bool:
+        known = self._tables.outbox.get(errand.id)
+        return known is not None and known.attempts == errand.attempts
 
 
 class MemoryFingerprints:
@@ -388,6 +464,7 @@ def open_memory(session_idle: timedelta, clock: Clock) -> Stores:
         accounts=MemoryAccounts(tables),
         sessions=MemorySessions(tables),
         links=MemoryLinks(tables),
+        outbox=MemoryOutbox(tables),
         counters=counters,
         fingerprints=MemoryFingerprints(tables),
         derivations=MemoryDerivations(tables),

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 from ringfence.authn.accounts import Account, StoredVerifier
 from ringfence.authn.counters import Counter
 from ringfence.authn.links import Link
+from ringfence.authn.outbox import Errand
 from ringfence.authn.refresh import RefreshToken
 from ringfence.authn.revocation import Revocation
 from ringfence.authn.sessions import Session
@@ -37,6 +38,10 @@ REFRESH: Final = (
     " LEFT JOIN refresh_tokens AS c ON c.parent = t.digest"
 )
 LINK: Final = "SELECT digest, purpose, login, name, created_us, expires_us FROM links"
+ERRAND: Final = (
+    "SELECT id, kind, login, site, name, request_id, created_us, due_us, attempts FROM outbox"
+)
+TAKEN: Final = " RETURNING id, kind, login, site, name, request_id, created_us, due_us, attempts"
 REVOCATION: Final = (
     "SELECT id, session, account, token_version, role_version, at_us FROM revocations"
 )
@@ -119,6 +124,21 @@ def link(row: Row) -> Link:
         name=row[3],
         created_at=moment(row[4]),
         expires_at=moment(row[5]),
+    )
+
+
+def errand(row: Row) -> Errand:
+    """Read a row of ``ERRAND``."""
+    return Errand(
+        id=row[0],
+        kind=row[1],
+        login=row[2],
+        site=row[3],
+        name=row[4],
+        request_id=row[5],
+        created_at=moment(row[6]),
+        due_at=moment(row[7]),
+        attempts=row[8],
     )
 
 

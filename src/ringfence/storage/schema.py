@@ -166,6 +166,25 @@ Table(
     CheckConstraint("password_retry IN (0, 1)", name="password_retry"),
 )
 
+# Mail that is to be sent: whom for, and why. No link stands here.
+Table(
+    "outbox",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("site", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("due_us", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    UniqueConstraint("kind", "login"),
+    CheckConstraint("kind IN ('sign-up', 'reset', 'changed')", name="kind"),
+    Index(None, "due_us"),
+    Index(None, "created_us"),
+)
+
 # Which keys this database's contents were made with: nothing that could stand in for a key.
 Table(
     "key_fingerprints",

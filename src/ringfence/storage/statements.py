@@ -158,6 +158,27 @@ REMOVE_RESET_OF_ACCOUNT: Final = Change(
 )
 REMOVE_LINKS_OF_LOGIN: Final = Change("DELETE FROM links WHERE login = $1")
 
+# -------------------------------------------------------------------------------------- outbox
+
+PUT_ERRAND: Final = Change(
+    "INSERT INTO outbox (id, kind, login, site, name, request_id, created_us, due_us, attempts)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+    " ON CONFLICT (kind, login) DO UPDATE SET site = excluded.site, name = excluded.name,"
+    " request_id = excluded.request_id, created_us = excluded.created_us,"
+    " due_us = excluded.due_us, attempts = outbox.attempts + 1"
+)
+TAKE_ERRANDS: Final = Query(
+    "UPDATE outbox SET due_us = $2, attempts = attempts + 1 WHERE id IN ("  # noqa: S608  # constants
+    "SELECT id FROM outbox WHERE due_us <= $1 OR due_us > $3 ORDER BY due_us LIMIT $4"
+    " FOR UPDATE SKIP LOCKED)" + rows.TAKEN
+)
+END_ERRAND: Final = Change("DELETE FROM outbox WHERE id = $1 AND attempts = $2")
+POSTPONE_ERRAND: Final = Change("UPDATE outbox SET due_us = $3 WHERE id = $1 AND attempts = $2")
+BACKLOG: Final = Query("SELECT count(*), min(created_us) FROM outbox")
+ERRANDS_AFTER: Final = Query(rows.ERRAND + " WHERE id > $1 ORDER BY id LIMIT $2")
+RETRY_ERRAND: Final = Change("UPDATE outbox SET due_us = $2, attempts = attempts + 1 WHERE id = $1")
+DROP_ERRAND: Final = Change("DELETE FROM outbox WHERE id = $1")
+
 # ------------------------------------------------------------------------------------ counters
 
 COUNTERS_AFTER: Final = Query(

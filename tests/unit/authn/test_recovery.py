@@ -9,6 +9,7 @@ import pytest
 
 from ringfence.authn.accounts import Account, AccountStore, StoredVerifier
 from ringfence.authn.budgets import Budgets
+from ringfence.authn.outbox import Errand
 from ringfence.authn.recovery import Recovery
 from ringfence.authn.refresh import RefreshToken
 from ringfence.authn.sessions import Session
@@ -161,11 +162,18 @@ class Uncompared:
         self._inner = inner
 
     async def set_verifier(
-        self, account_id: str, verifier: StoredVerifier, token_version: int, now: datetime
+        self,
+        account_id: str,
+        verifier: StoredVerifier,
+        token_version: int,
+        now: datetime,
+        *,
+        tell: Errand | None = None,
     ) -> Account | None:
         found = await self._inner.find(account_id)
         assert found is not None
-        return await self._inner.set_verifier(account_id, verifier, found.token_version, now)
+        current = found.token_version
+        return await self._inner.set_verifier(account_id, verifier, current, now, tell=tell)
 
 
 async def reset_during_a_change(desk: Desk, thief: Recovery, passwords: Paused) -> None:
@@ -254,7 +262,7 @@ async def test_who_knows_the_current_password_uses_up_no_guesses(desk: Desk) -> 
 
 async def test_the_owner_is_told(desk: Desk) -> None:
     """ASVS 6.3.7."""
-    await desk.recovery.tell(await desk.alice(), SITE)
+    await desk.recovery.tell(ALICE, SITE)
     ((to, subject, _),) = desk.mailbox.mails
     assert to == ALICE
     assert "was changed" in subject

@@ -157,6 +157,7 @@ async def opened(
         settings=chosen,
         flows=authn.flows,
         keys=given.keys,
+        outbox=stores.outbox,
         ping=stores.ping,
         clock=lambda: house.now,
         pause=lambda: 0.0,

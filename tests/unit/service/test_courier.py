@@ -1,77 +1,218 @@
-"""Nothing is lost in silence: what the courier cannot do becomes an event."""
+"""No mail is lost: what fails is tried again, and whoever watches hears of it."""
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
+from ringfence.authn.outbox import KEPT, LEASE, Errand
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import Exchange
-from ringfence.service.courier import Courier, random_pause
-from tests.unit.authn.flows import NOON, Collector, within
+from ringfence.service.courier import TOO_LONG, Courier, random_pause
+from ringfence.storage import Stores, open_stores
+from tests.unit.authn.flows import ALICE, NOON, Collector, within
+
+SITE = "https://shop.example"
 
 
-def lost(exchange: Exchange) -> list[object]:
-    assert isinstance(exchange.sink, Collector)
-    return [event.facts["reason"] for event in exchange.sink.events]
+class Relay:
+    """Mails, or fails to, at a time that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+        self.broken: Exception | None = None
+        self.sent: list[Errand] = []
+        self.stores: Stores = open_stores("memory:")
+        self.sink = Collector()
+
+    async def do(self, errand: Errand, now: datetime) -> None:
+        assert now == self.now
+        if self.broken is not None:
+            raise self.broken
+        self.sent.append(errand)
+
+    def courier(self, do: Callable[..., Any] | None = None) -> Courier:
+        made = Courier(self.stores.outbox, do or self.do, lambda: self.now, pause=lambda: 0.0)
+        made._sink = self.sink
+        return made
+
+    @property
+    def told(self) -> list[tuple[str, object]]:
+        return [(e.code.name, e.facts.get("reason")) for e in self.sink.events]
 
 
-async def fail() -> None:
-    raise OSError("no route to the relay")
+async def post(courier: Courier, exchange: Exchange, login: str = ALICE) -> None:
+    await courier.post(courier.errand("reset", login, SITE, exchange))
 
 
-async def hang() -> None:
-    await asyncio.Event().wait()
-
-
-def courier(waiting: int = 10) -> Courier:
-    return Courier(lambda: NOON, pause=lambda: 0.0, waiting=waiting)
-
-
-async def test_a_mail_that_fails_becomes_an_event_without_its_words() -> None:
+async def test_what_is_posted_is_sent_once() -> None:
+    relay = Relay()
+    courier = relay.courier()
     with within() as exchange:
-        runner = courier()
-        runner.post(exchange, fail)
-        await runner.idle()
-        assert lost(exchange) == ["OSError"]
-        assert isinstance(exchange.sink, Collector)
-        assert exchange.sink.codes == ["mail.failed"]
+        await post(courier, exchange)
+    await courier.idle()
+    await courier.idle()
+    (sent,) = relay.sent
+    assert (sent.kind, sent.login, sent.site) == ("reset", ALICE, SITE)
+    assert sent.request_id == "0" * 24
+    assert (await relay.stores.outbox.backlog()).count == 0
 
 
-async def test_a_full_queue_refuses_and_says_when_to_try_again() -> None:
+async def test_an_outage_loses_no_mail() -> None:
+    """Issue 9, B8: a relay that was away for a day lost every mail of that day."""
+    relay = Relay()
+    relay.broken = OSError("no route to the relay")
+    courier = relay.courier()
     with within() as exchange:
-        runner = courier(waiting=2)
-        for _ in range(2):
-            runner.post(exchange, hang)
+        await post(courier, exchange)
+    tried: list[timedelta] = []
+    while relay.now - NOON < timedelta(days=1):
+        before = len(relay.sink.events)
+        await courier.idle()
+        if len(relay.sink.events) > before:
+            tried.append(relay.now - NOON)
+        relay.now += timedelta(seconds=10)
+    waits = [int((later - earlier).total_seconds()) for earlier, later in pairwise(tried)]
+    assert waits[:4] == [10, 20, 40, 80]
+    assert max(waits) == 900
+    assert set(relay.told) == {("mail.delayed", "OSError")}
+    relay.broken = None
+    relay.now += timedelta(minutes=15)
+    await courier.idle()
+    assert len(relay.sent) == 1
+
+
+async def test_a_mail_that_was_tried_for_days_is_given_up_with_an_event() -> None:
+    relay = Relay()
+    relay.broken = OSError()
+    courier = relay.courier()
+    with within() as exchange:
+        await post(courier, exchange)
+    relay.now = NOON + KEPT
+    await courier.idle()
+    assert relay.told == [("mail.failed", "OSError")]
+    assert (await relay.stores.outbox.backlog()).count == 0
+
+
+async def test_what_goes_wrong_is_told_without_words_and_logins() -> None:
+    relay = Relay()
+    relay.broken = OSError("550 no mailbox for alice@example.com")
+    courier = relay.courier()
+    with within() as exchange:
+        await post(courier, exchange)
+    await courier.idle()
+    (event,) = relay.sink.events
+    assert event.request_id == "0" * 24
+    assert "alice" not in str(event.facts)
+    assert event.facts["attempts"] == 1
+
+
+async def test_two_workers_send_each_mail_once() -> None:
+    relay = Relay()
+
+    async def slowly(errand: Errand, now: datetime) -> None:
+        await asyncio.sleep(0)
+        await relay.do(errand, now)
+
+    one, two = relay.courier(slowly), relay.courier(slowly)
+    with within() as exchange:
+        for number in range(20):
+            await post(one, exchange, f"{number}@example.com")
+    await asyncio.gather(one.idle(), two.idle())
+    assert len(relay.sent) == len({errand.login for errand in relay.sent}) == 20
+
+
+async def test_what_a_killed_worker_had_taken_is_sent_by_another() -> None:
+    relay = Relay()
+    courier = relay.courier()
+    with within() as exchange:
+        await post(courier, exchange)
+    assert len(await relay.stores.outbox.take(relay.now, 4)) == 1  # and is heard of no more
+    await courier.idle()
+    assert relay.sent == []
+    relay.now += LEASE
+    await courier.idle()
+    assert len(relay.sent) == 1
+
+
+async def test_mail_that_waits_too_long_is_an_event_once_in_a_while() -> None:
+    relay = Relay()
+    relay.broken = OSError()
+    courier = relay.courier()
+    with within() as exchange:
+        await post(courier, exchange)
+    relay.now = NOON + TOO_LONG - timedelta(seconds=1)
+    await courier._look_back()
+    assert not courier.late
+    for _ in range(3):
+        relay.now += timedelta(seconds=1)
+        await courier._look_back()
+    assert courier.late
+    assert [event.code.name for event in relay.sink.events] == ["mail.waiting"]
+    assert relay.sink.events[0].facts == {"count": 1, "minutes": 5}
+    relay.broken = None
+    relay.now += LEASE
+    await courier.idle()
+    await courier._look_back()
+    assert not courier.late
+
+
+async def test_a_full_outbox_refuses_and_says_when_to_try_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    relay = Relay()
+    courier = relay.courier()
+    with within() as exchange:
+        for number in range(3):
+            await post(courier, exchange, f"{number}@example.com")
+        put = relay.stores.outbox.put
+        monkeypatch.setattr(relay.stores.outbox, "put", lambda errand: put(errand, 3))
         with pytest.raises(Refused, match="mail.busy") as caught:
-            runner.post(exchange, hang)
-        assert caught.value.retry_after == timedelta(seconds=10)
-        await runner.close(timedelta())
+            await post(courier, exchange)
+    assert caught.value.retry_after == timedelta(seconds=10)
 
 
-async def test_an_offer_to_a_full_queue_becomes_an_event() -> None:
+async def test_closing_sends_what_waits_and_leaves_what_cannot_be_sent() -> None:
+    relay = Relay()
+    courier = relay.courier()
+    courier.start(relay.sink)
     with within() as exchange:
-        runner = courier(waiting=0)
-        runner.offer(exchange, hang)
-        assert lost(exchange) == ["mail.busy"]
+        await post(courier, exchange)
+    await courier.close()
+    assert len(relay.sent) == 1
 
+    async def hang(_errand: Errand, _now: datetime) -> None:
+        await asyncio.Event().wait()
 
-async def test_closing_finishes_what_can_be_finished_and_reports_the_rest() -> None:
-    done: list[bool] = []
-
-    async def finish() -> None:
-        done.append(True)
-
+    stuck = relay.courier(hang)
+    stuck.start(relay.sink)
     with within() as exchange:
-        runner = courier()
-        runner.post(exchange, finish)
-        runner.post(exchange, hang)
-        await runner.close(timedelta(milliseconds=10))
-        assert done == [True]
-        assert lost(exchange) == ["shutdown"]
+        await post(stuck, exchange)
+    await stuck.close(timedelta(milliseconds=10))
+    assert (await relay.stores.outbox.backlog()).count == 1
 
 
-def test_the_pause_before_an_errand_has_a_random_length() -> None:
+async def test_a_started_courier_sends_by_itself() -> None:
+    relay, sent = Relay(), asyncio.Event()
+
+    async def send(errand: Errand, now: datetime) -> None:
+        await relay.do(errand, now)
+        sent.set()
+
+    courier = relay.courier(send)
+    courier.start(relay.sink)
+    with within() as exchange:
+        await post(courier, exchange)
+    async with asyncio.timeout(20):
+        await sent.wait()
+    await courier.close()
+    assert len(relay.sent) == 1
+
+
+def test_the_pause_before_errands_has_a_random_length() -> None:
     pauses = {random_pause() for _ in range(100)}
     assert len(pauses) > 90
     assert all(0 <= pause <= 0.5 for pause in pauses)

@@ -8,10 +8,11 @@ import pytest
 
 from ringfence.core.errors import StoreError
 from ringfence.core.policy import public, signed_in
+from ringfence.service.courier import TOO_LONG
 from ringfence.service.static import PAGES
 from ringfence.service.user_agent import name_of
 from tests.unit.authn.flows import ALICE
-from tests.unit.service.harness import House, Visitor
+from tests.unit.service.harness import House, Visitor, bearer
 
 
 async def test_prelogin_is_alike_for_every_login(visitor: Visitor) -> None:
@@ -54,6 +55,22 @@ async def test_a_store_that_is_away_makes_the_service_unready_and_not_unwell(
     object.__setattr__(house.service._open, "ping", away)
     assert (await visitor.http.get("/healthz")).status_code == 200
     assert (await visitor.http.get("/readyz")).status_code == 503
+
+
+async def test_an_administrator_is_told_that_mail_waits_and_nobody_else_is(
+    house: House, visitor: Visitor
+) -> None:
+    await house.add_account()
+    await visitor.post("/auth/password/forgot", {"login": ALICE})
+    house.pass_time(TOO_LONG)
+    await house.service.courier._look_back()
+    user = bearer(await visitor.sign_in())
+    await house.stores.accounts.set_roles("alice", frozenset({"admin"}))
+    admin = bearer(await visitor.sign_in())
+    asked = [await visitor.http.get("/readyz", headers=who) for who in ({}, user, admin)]
+    assert [answer.status_code for answer in asked] == [200, 401, 200]
+    assert asked[0].json() == {"status": "ok"}
+    assert asked[2].json() == {"status": "ok", "degraded": ["mail"]}
 
 
 @pytest.mark.parametrize("path", PAGES)

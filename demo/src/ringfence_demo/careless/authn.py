@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from secrets import token_bytes
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
@@ -18,6 +18,7 @@ from ringfence.authn.asgi import bearer_token
 from ringfence.authn.counters import Change, Counter
 from ringfence.authn.flows import flows
 from ringfence.authn.links import Link, LinkStore, Purpose
+from ringfence.authn.outbox import Errand, Telling
 from ringfence.authn.sessions import Device, Grant, Sessions
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import Exchange, Seams
@@ -189,14 +190,25 @@ class ReusableLinks:
         return await self.kept.redeem_sign_up(digest, account, now)
 
     async def redeem_reset(
-        self, digest: bytes, verifier: StoredVerifier, now: datetime
+        self,
+        digest: bytes,
+        verifier: StoredVerifier,
+        now: datetime,
+        *,
+        tell: Telling | None = None,
     ) -> Account | None:
         """Set the password, and keep the link."""
         link = await self.find(digest, "reset", now)
         account = await self.accounts.find_by_login(link.login) if link is not None else None
         if link is None or account is None:
             return None
-        return await self.accounts.set_verifier(account.id, verifier, account.token_version, now)
+        return await self.accounts.set_verifier(
+            account.id,
+            verifier,
+            account.token_version,
+            now,
+            tell=tell(link.login) if tell is not None else None,
+        )
 
 
 class ForgetfulSessions(Sessions):
@@ -254,9 +266,9 @@ def _as_the_client_calls_it(_origin: str, request: Request) -> str:
     return f"{request.url.scheme}://{host}"
 
 
-async def _at_once(_courier: Any, _exchange: Exchange, errand: courier.Errand) -> None:  # noqa: ANN401  # not used
+async def _at_once(runner: courier.Courier, errand: Errand) -> None:
     """Do an errand before the answer, which tells by its time what was done (ATTACKS U03)."""
-    await errand()
+    await runner.do(errand)
 
 
 #: What this layer puts in the place of guarded implementations.

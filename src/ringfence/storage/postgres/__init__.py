@@ -11,6 +11,7 @@ from ringfence.storage.derivations import SqlDerivations
 from ringfence.storage.fingerprints import SqlFingerprints
 from ringfence.storage.links import SqlLinks
 from ringfence.storage.migrations import HEAD
+from ringfence.storage.outbox import SqlOutbox
 from ringfence.storage.postgres.counters import PostgresCounters
 from ringfence.storage.postgres.database import Database
 from ringfence.storage.postgres.revocations import PostgresRevocations
@@ -57,6 +58,7 @@ def open_postgres(url: str, session_idle: timedelta, clock: Clock) -> Stores:
         accounts=SqlAccounts(database, clock),
         sessions=PostgresSessions(database, clock),
         links=SqlLinks(database, clock),
+        outbox=SqlOutbox(database),
         counters=PostgresCounters(database),
         fingerprints=SqlFingerprints(database),
         derivations=SqlDerivations(database, clock),

@@ -35,6 +35,7 @@ GRANT UPDATE (spent_us, sealed_successor) ON refresh_tokens TO ringfence_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON links TO ringfence_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON counters TO ringfence_app;
 GRANT SELECT, INSERT, DELETE ON revocations TO ringfence_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO ringfence_app;
 GRANT SELECT, INSERT ON key_fingerprints TO ringfence_app;
 GRANT SELECT ON derivation TO ringfence_app;
 """

@@ -10,6 +10,7 @@ from ringfence.storage.accounts import SqlAccounts
 from ringfence.storage.derivations import SqlDerivations
 from ringfence.storage.fingerprints import SqlFingerprints
 from ringfence.storage.links import SqlLinks
+from ringfence.storage.outbox import SqlOutbox
 from ringfence.storage.sessions import SqlSessions
 from ringfence.storage.sqlite.counters import SqliteCounters
 from ringfence.storage.sqlite.database import SqliteDatabase
@@ -52,6 +53,7 @@ def open_sqlite(url: str, session_idle: timedelta, clock: Clock) -> Stores:
         accounts=SqlAccounts(database, clock),
         sessions=SqlSessions(database, clock),
         links=SqlLinks(database, clock),
+        outbox=SqlOutbox(database),
         counters=SqliteCounters(database),
         fingerprints=SqlFingerprints(database),
         derivations=SqlDerivations(database, clock),

@@ -218,6 +218,7 @@ def _undo_again(connection: sqlite3.Connection, undone: Undone, now_us: int) -> 
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("DELETE FROM links")  # one that was spent since would work again
+    connection.execute("DELETE FROM outbox")  # mail that has been sent since
     for account in undone.roles:
         connection.execute(
             "UPDATE accounts SET roles = ?, role_version = role_version + ? WHERE id = ?",

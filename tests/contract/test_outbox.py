@@ -1,0 +1,168 @@
+"""The outbox: a mail is kept with what caused it, and taken by one worker at a time."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from ringfence.authn.outbox import LEASE, Backlog, Errand, Kind, wait
+from tests.contract.stores import NOW, SECOND, Rig, account, digest, link, opened, verifier
+
+
+def errand(name: str = "one", kind: Kind = "reset", login: str = "alice@example.com") -> Errand:
+    return Errand(
+        id=name,
+        kind=kind,
+        login=login,
+        site="https://shop.example",
+        name="Alice Ünicode",
+        request_id="r1",
+        created_at=NOW,
+        due_at=NOW,
+    )
+
+
+def named(taken: object) -> set[str]:
+    assert isinstance(taken, list)
+    return {each.id for each in taken}
+
+
+async def test_what_is_put_is_taken_as_it_was(rig: Rig) -> None:
+    assert await rig.stores.outbox.put(errand())
+    (taken,) = await rig.stores.outbox.take(NOW, 10)
+    assert taken == replace(errand(), due_at=NOW + LEASE, attempts=1)
+
+
+async def test_whoever_takes_it_has_it_alone_until_the_lease_is_over(rig: Rig) -> None:
+    await rig.stores.outbox.put(errand())
+    assert len(await rig.stores.outbox.take(NOW, 10)) == 1
+    assert await rig.stores.outbox.take(NOW + LEASE - SECOND, 10) == []
+    (again,) = await rig.stores.outbox.take(NOW + LEASE, 10)
+    assert again.attempts == 2
+
+
+async def test_workers_that_take_at_once_take_different_ones(rig: Rig) -> None:
+    for number in range(40):
+        await rig.stores.outbox.put(errand(f"{number}", login=f"{number}@example.com"))
+    taken = await asyncio.gather(*(rig.stores.outbox.take(NOW, 5) for _ in range(12)))
+    found = [each.id for part in taken for each in part]
+    assert len(found) == len(set(found)) == 40
+
+
+@pytest.mark.postgres
+async def test_another_process_skips_what_is_being_taken(rig: Rig) -> None:
+    if rig.kind == "memory":
+        pytest.skip("memory is one process")
+    for number in range(8):
+        await rig.stores.outbox.put(errand(f"{number}", login=f"{number}@example.com"))
+    async with opened(rig.url) as other:
+        one, two = await asyncio.gather(rig.stores.outbox.take(NOW, 8), other.outbox.take(NOW, 8))
+    assert len(one) + len(two) == 8
+    assert not named(list(one)) & named(list(two))
+
+
+async def test_what_was_sent_is_gone(rig: Rig) -> None:
+    await rig.stores.outbox.put(errand())
+    (taken,) = await rig.stores.outbox.take(NOW, 10)
+    await rig.stores.outbox.done(taken)
+    assert await rig.stores.outbox.backlog() == Backlog()
+
+
+async def test_what_is_asked_for_again_while_it_is_sent_is_sent_again(rig: Rig) -> None:
+    await rig.stores.outbox.put(errand())
+    (taken,) = await rig.stores.outbox.take(NOW, 10)
+    await rig.stores.outbox.put(errand("two"))
+    await rig.stores.outbox.done(taken)
+    await rig.stores.outbox.postpone(taken, NOW + LEASE)
+    (again,) = await rig.stores.outbox.take(NOW, 10)
+    assert (again.id, again.attempts) == ("one", 3)
+
+
+async def test_of_one_kind_and_login_one_waits(rig: Rig) -> None:
+    for number, kind in enumerate(("reset", "reset", "changed", "sign-up")):
+        await rig.stores.outbox.put(errand(f"{number}", kind))
+    assert (await rig.stores.outbox.backlog()).count == 3
+
+
+async def test_what_failed_is_due_when_it_was_put_off_to(rig: Rig) -> None:
+    await rig.stores.outbox.put(errand())
+    (taken,) = await rig.stores.outbox.take(NOW, 10)
+    await rig.stores.outbox.postpone(taken, NOW + 10 * SECOND)
+    assert await rig.stores.outbox.take(NOW + 9 * SECOND, 10) == []
+    assert len(await rig.stores.outbox.take(NOW + 10 * SECOND, 10)) == 1
+
+
+async def test_what_a_clock_that_was_ahead_has_put_is_due_now(rig: Rig) -> None:
+    await rig.stores.outbox.put(replace(errand(), due_at=NOW + timedelta(days=365)))
+    assert len(await rig.stores.outbox.take(NOW, 10)) == 1
+
+
+async def test_beyond_the_most_nothing_is_put(rig: Rig) -> None:
+    assert await rig.stores.outbox.put(errand("one"), most=1)
+    assert not await rig.stores.outbox.put(errand("two", login="bob@example.com"), most=1)
+    assert await rig.stores.outbox.backlog() == Backlog(count=1, oldest=NOW)
+
+
+async def test_an_operator_lists_retries_and_drops(rig: Rig) -> None:
+    outbox = rig.stores.outbox
+    for name in ("a", "b", "c"):
+        await outbox.put(replace(errand(name, login=f"{name}@example.com"), due_at=NOW + SECOND))
+    assert [each.id for each in await outbox.list(limit=2)] == ["a", "b"]
+    assert [each.id for each in await outbox.list(after="b")] == ["c"]
+    assert await outbox.retry("b", NOW)
+    assert named(list(await outbox.take(NOW, 10))) == {"b"}
+    assert await outbox.drop("a")
+    assert not await outbox.drop("a")
+    assert not await outbox.retry("a", NOW)
+    assert [each.id for each in await outbox.list()] == ["b", "c"]
+
+
+# ------------------------------------------------------------ in the transaction of what caused it
+
+
+async def test_a_new_password_and_the_mail_about_it_are_there_together(rig: Rig) -> None:
+    stores = rig.stores
+    await stores.accounts.create(account())
+    told = errand(kind="changed")
+    assert (
+        await stores.accounts.set_verifier("id-alice", verifier("new"), 7, NOW, tell=told) is None
+    )
+    assert await stores.outbox.backlog() == Backlog()
+    assert await stores.accounts.set_verifier("id-alice", verifier("new"), 0, NOW, tell=told)
+    (taken,) = await stores.outbox.take(NOW, 10)
+    assert (taken.kind, taken.login) == ("changed", "alice@example.com")
+
+
+async def test_a_reset_and_the_mail_about_it_are_there_together(rig: Rig) -> None:
+    stores = rig.stores
+    await stores.accounts.create(account())
+    await stores.links.add(link("re"))
+
+    async def redeem() -> bool:
+        done = await stores.links.redeem_reset(
+            digest("re"),
+            verifier("new"),
+            NOW,
+            tell=lambda login: errand(kind="changed", login=login),
+        )
+        return done is not None
+
+    assert sorted(await asyncio.gather(redeem(), redeem())) == [False, True]
+    (taken,) = await stores.outbox.take(NOW, 10)
+    assert (taken.kind, taken.login) == ("changed", "alice@example.com")
+    assert await stores.outbox.backlog() == Backlog(count=1, oldest=NOW)
+
+
+async def test_what_waits_survives_the_process(rig: Rig) -> None:
+    if rig.kind == "memory":
+        pytest.skip("nothing survives in memory")
+    await rig.stores.outbox.put(errand())
+    await rig.stores.close()
+    async with opened(rig.url) as again:
+        assert len(await again.outbox.take(NOW, 10)) == 1
+
+
+def test_waits_grow_to_a_quarter_of_an_hour() -> None:
+    waits = [wait(attempts).total_seconds() for attempts in (1, 2, 3, 7, 8, 10_000)]
+    assert waits == [10, 20, 40, 640, 900, 900]
