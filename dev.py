@@ -73,7 +73,7 @@ usage: python3 dev.py COMMAND [ARGUMENT…]
   attack [--ablate] [--only ID,…] [--html FILE] [-v]
                 `ringfence attack --demo`, and the programs that it needs
   test          everything that CI asks: lint, types, the web build, all tests;
-                it takes about 6 minutes on two cores, and says how far it is
+                it says how far it is, and what the rest takes
   test ARG…     pytest alone, with these arguments
   oldest [ARG…] pytest with the oldest version of each dependency (.venv-oldest)
   lint          ruff and the import contracts

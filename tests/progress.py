@@ -17,6 +17,7 @@ import pytest
 _EVERY_SECONDS: Final = 15.0
 _BY_MARK: Final = {"slow": 5.0, "browser": 1.5, "postgres": 0.1}
 _ELSE: Final = 0.03
+_EARLY: Final = 0.05  # below this share nothing can be said of the rest
 
 #: Standard error as it is when plugins are loaded: pytest takes it afterwards.
 _SHOWN: Final = os.dup(2)
@@ -74,10 +75,10 @@ class Progress:
     def _line(self, seconds: float) -> str:
         share = self._done_weight / sum(self._weights.values())
         counted = f"{self._done:,} of {len(self._weights):,} tests"
-        rest = _duration(seconds / share - seconds)
-        return (
-            f"  … {self._name:<8}{share:4.0%}  {counted}, {_duration(seconds)}, about {rest} left"
-        )
+        said = f"  … {self._name:<8}{share:4.0%}  {counted}, {_duration(seconds)}"
+        if share < _EARLY:
+            return said
+        return f"{said}, about {_duration(seconds / share - seconds)} left"
 
 
 def _weight(item: pytest.Item, in_its_module: int) -> float:

@@ -50,6 +50,11 @@ def test_a_proof_counts_for_the_seconds_of_its_module() -> None:
     assert line == "  … tests    45%  1 of 3 tests, 1 min 30 s, about 1 min 50 s left\n"
 
 
+def test_at_the_very_start_nothing_is_estimated() -> None:
+    items = [Item(f"a.py::{n}") for n in range(100)]
+    assert lines([20.0], *items) == ["  … tests     1%  1 of 100 tests, 20 s\n"]
+
+
 def test_lines_come_every_fifteen_seconds_and_not_more_often() -> None:
     items = [Item(f"a.py::{n}") for n in range(9)]
     assert lines([float(n) for n in range(9)], *items) == []

@@ -12,6 +12,8 @@ _WIDTH: Final = 30
 #: Seconds between two plain lines, and between two pictures of the table.
 _LINE_EVERY: Final = 15.0
 _DRAW_EVERY: Final = 0.25
+#: Below this share of what is to be done, the starts of applications are most of the time.
+_EARLY: Final = 0.05
 
 _UP: Final = "\x1b[{}F"  # to the start of the line so many lines above
 _ERASE: Final = "\x1b[J"  # everything from here on
@@ -101,6 +103,6 @@ class Progress:
     def _times(self) -> str:
         """How long it has taken, and what the rest takes if it is like what was done."""
         seconds, share = self._clock() - self._started, self._share()
-        if not share:
+        if share < _EARLY:
             return duration(seconds)
         return f"{duration(seconds)}, about {duration(seconds / share - seconds)} left"

@@ -38,6 +38,17 @@ def test_where_nobody_looks_at_a_terminal_a_line_now_and_then_says_how_long_it_t
     ]
 
 
+def test_at_the_very_start_nothing_is_estimated() -> None:
+    stream, clock = io.StringIO(), Clock()
+    progress = Progress(stream, 100, drawn, clock)
+    for _ in range(5):
+        clock.now += 20
+        progress("none", "Z01", SILENT)
+    lines = stream.getvalue().splitlines()
+    assert lines[3] == "  4%  1 min 20 s"
+    assert lines[4] == "  5%  1 min 40 s, about 31 min 40 s left"
+
+
 def test_what_is_found_to_be_done_as_well_is_in_the_estimate() -> None:
     stream, clock = io.StringIO(), Clock()
     progress = Progress(stream, 1, drawn, clock)
