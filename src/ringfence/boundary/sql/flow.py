@@ -244,6 +244,15 @@ def _said(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ast.unparse(node)
 
 
+def _constant(node: ast.expr) -> str:
+    """A constant text; empty if it is none."""
+    match node:
+        case ast.Constant(value=str() as value):
+            return value
+        case _:
+            return ""
+
+
 class _Follower:
     """Follows one expression to its constants."""
 
@@ -251,12 +260,12 @@ class _Follower:
         self.is_vouched = False
         self._flow = flow
         self._steps = 0
-        self._seen: set[tuple[int, bool, bool]] = set()
+        self._seen: set[tuple[int, str]] = set()
 
-    def _is_new(self, node: ast.expr, *, within: bool, keys: bool) -> bool:
-        """Whether this is looked at for the first time, within the limit."""
+    def _is_new(self, node: ast.expr, asked: str) -> bool:
+        """Whether this is asked for the first time, within the limit."""
         self._steps += 1
-        place = id(node), within, keys
+        place = id(node), asked
         if place in self._seen or self._steps > _MOST_STEPS:
             return False
         self._seen.add(place)
@@ -264,7 +273,7 @@ class _Follower:
 
     def values(self, node: ast.expr, names: Names) -> Iterator[str]:
         """The constants that an expression can be."""
-        if not self._is_new(node, within=False, keys=False):
+        if not self._is_new(node, "values"):
             return
         match node:
             case ast.Constant(value=str() | int() as value):
@@ -279,7 +288,7 @@ class _Follower:
                 yield from self._named(node, names)
             case ast.Subscript():
                 inner = node.slice if terminal(node.value) == "Literal" else node.value
-                yield from self.elements(inner, names)
+                yield from self.elements(inner, names, only=_constant(node.slice))
                 for binding in names.bindings.get(_said(node), ()):
                     yield from self._bound(binding)
             case ast.Call():
@@ -304,7 +313,8 @@ class _Follower:
         elif name == "join":
             yield from self.elements(node.args[0], names, keys=True) if node.args else ()
         elif isinstance(node.func, ast.Attribute) and name in ("get", "pop"):
-            yield from self.elements(node.func.value, names)
+            only = _constant(node.args[0]) if node.args else ""
+            yield from self.elements(node.func.value, names, only=only)
             yield from self._each(node.args[1:], names)
         elif name in _SAME:
             yield from self._each(node.args, names)
@@ -312,24 +322,41 @@ class _Follower:
             for binding in self._flow.members.get(name, ()):  # an enumeration
                 yield from self._bound(binding)
 
-    def elements(self, node: ast.expr, names: Names, *, keys: bool = False) -> Iterator[str]:
-        """The constants that the elements of an expression can be; of a dictionary its values."""
-        if not self._is_new(node, within=True, keys=keys):
+    def elements(
+        self, node: ast.expr, names: Names, *, keys: bool = False, only: str = ""
+    ) -> Iterator[str]:
+        """The constants that the elements of an expression can be; of a dictionary its values.
+
+        Args:
+            node: The expression.
+            names: Where it stands.
+            keys: A dictionary's keys are meant.
+            only: The value of this key is meant; of any if empty.
+        """
+        if not self._is_new(node, f"{keys} {only}"):
             return
         match node:
             case ast.List() | ast.Tuple() | ast.Set():
                 yield from self._each(node.elts, names)
             case ast.Dict():
-                held = node.keys if keys else node.values
+                held = (
+                    node.keys
+                    if keys
+                    else [
+                        value
+                        for key, value in zip(node.keys, node.values, strict=True)
+                        if not only or key is None or _constant(key) in ("", only)
+                    ]
+                )
                 yield from self._each([each for each in held if each is not None], names)
             case ast.ListComp() | ast.SetComp() | ast.GeneratorExp():
                 yield from self.values(node.elt, names)
             case ast.BinOp():
-                yield from self.elements(node.left, names, keys=keys)
-                yield from self.elements(node.right, names, keys=keys)
+                yield from self.elements(node.left, names, keys=keys, only=only)
+                yield from self.elements(node.right, names, keys=keys, only=only)
             case ast.Name() | ast.Attribute() | ast.Call():
                 for inner, around, of_keys in self._containers(node, names, keys=keys):
-                    yield from self.elements(inner, around, keys=of_keys)
+                    yield from self.elements(inner, around, keys=of_keys, only=only)
             case _:
                 pass
 

@@ -99,6 +99,14 @@ def test_a_text_in_an_annotation_flows_nowhere(annotation: str) -> None:
     assert Judge(f"def f(x: {annotation}): return f'SELECT {{x}} FROM t'")("SELECT secret FROM t")
 
 
+@pytest.mark.parametrize("taken", ["q['field']", "q.get('field')", "q.get('field', 'y')"])
+def test_of_a_dictionary_one_key_alone_flows(taken: str) -> None:
+    code = f"def f(q):\n    x = {taken}\n    return f'SELECT {{x}} FROM t'\n"
+    judge = Judge(code + "def g(): return f({'field': 'z', 'note': 'secret'})")
+    assert not judge("SELECT z FROM t")
+    assert judge("SELECT secret FROM t")
+
+
 def test_names_of_unrelated_modules_do_not_flow() -> None:
     one = "def f(obj): return f'SELECT {obj.field} FROM t'"
     assert Judge(one, "class A:\n    field = 'secret'")("SELECT secret FROM t")
