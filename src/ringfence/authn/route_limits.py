@@ -63,6 +63,7 @@ class Budget:
         self.scope: Final = scope
         self.default: Final = default
         self.by_account: Final = limit.by == "account"
+        self.of_accounts_alone: Final = default and limit.by == "account"  # others have the other
         self.unasked: Final = amount // _UNASKED if default else 0  # in each process and window
         kept_back = 2 * _PROCESSES * self.unasked
         self.share: Final = max(1, amount // _SHARE) if amount > EXACT else 1
@@ -191,6 +192,8 @@ class RouteLimits:
         now = ex.now
         needed: list[Budget] = []
         for budget in budgets:
+            if budget.of_accounts_alone and ex.principal is None:
+                continue
             tally = budget.tally(ex)
             if tally.opens_at is not None:
                 if _NOTHING < tally.opens_at - now <= _SECOND:

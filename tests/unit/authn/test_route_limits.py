@@ -214,6 +214,14 @@ async def test_an_ordinary_client_costs_the_store_nothing() -> None:
     assert site.store.asked == 0
 
 
+async def test_the_default_budget_of_an_account_is_no_strangers() -> None:
+    """Else it would be an address's too, and the smaller one."""
+    site = Site(defaults=[limit("1/m", by="account")])
+    assert await site.passed(5) == 5
+    passed = [await site.passes(site.exchange(subject="alice")) for _ in range(2)]
+    assert passed == [True, False]
+
+
 @pytest.mark.parametrize("processes", [1, 16])
 async def test_no_default_budget_is_passed_in_sixteen_processes(processes: int) -> None:
     passed = await Site(defaults=DEFAULT[:1], processes=processes).passed(1500)
