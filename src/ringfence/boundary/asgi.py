@@ -3,11 +3,11 @@
 import contextlib
 import importlib.util
 from collections import deque
-from collections.abc import Awaitable, Collection
+from collections.abc import Collection
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from ringfence.boundary.handlers import Answering, Handlers
+from ringfence.boundary.handlers import Handlers
 from ringfence.boundary.processes import denial
 from ringfence.boundary.request import body, csrf, inputs, path, query
 from ringfence.boundary.request.body import BodyLimits
@@ -62,6 +62,9 @@ class Boundary:
         self._body_limits: Final = BodyLimits(body_bytes=settings.body_limit_bytes)
         self._under_way: Final = UnderWay(_BODIES_PER_ADDRESS * settings.body_limit_bytes)
         self._handlers: Final = Handlers(settings.handlers_at_once, settings.handler_seconds)
+        self.enter: Final = self._handlers.enter
+        self.leave: Final = self._handlers.leave
+        self.overdue: Final = self._handlers.overdue
         self._own_limits: Final = BodyLimits(
             body_bytes=min(_OWN_BODY_BYTES, settings.body_limit_bytes)
         )
@@ -138,18 +141,6 @@ class Boundary:
         if schema is not None:
             schema.check(content)
         return body.replaying(content, receive)
-
-    def enter(self, exchange: Exchange, answer: Answering) -> Awaitable[None] | None:
-        """See ``Handlers.enter``."""
-        return self._handlers.enter(exchange, answer)
-
-    def leave(self, exchange: Exchange) -> None:
-        """See ``Handlers.leave``."""
-        self._handlers.leave(exchange)
-
-    def overdue(self, exchange: Exchange) -> bool:
-        """See ``Handlers.overdue``."""
-        return self._handlers.overdue(exchange)
 
     def gather(self, exchange: Exchange) -> None:
         """Leave what the client sent in ``exchange.inputs``: for the log of a crash."""

@@ -15,7 +15,7 @@ import inspect
 from collections import deque
 from collections.abc import Awaitable
 from datetime import timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import Exchange
@@ -47,20 +47,9 @@ class _Route:
         self.waiting: Final[deque[asyncio.Future[None]]] = deque()
 
 
-class _Running:
-    """One handler that runs, or waits for a place."""
-
-    __slots__ = ("answer", "began", "overdue", "place", "route", "task")
-
-    def __init__(
-        self, route: _Route, answer: Answering, task: "asyncio.Task[Any] | None", began: int
-    ) -> None:
-        self.route = route
-        self.answer = answer
-        self.task = task
-        self.began = began  # by the number of sweeps
-        self.place = False  # whether it holds one
-        self.overdue = False
+#: What is kept of one: its route, its answer, its task, and the number of the sweep before it. A
+#: tuple, because one is made for every request.
+_Running: TypeAlias = "tuple[_Route, Answering, asyncio.Task[Any] | None, int]"
 
 
 class Handlers:
@@ -76,6 +65,8 @@ class Handlers:
         self._seconds: Final = seconds
         self._routes: Final[dict[Entry, _Route]] = {}
         self._running: Final[dict[Exchange, _Running]] = {}
+        self._without: Final[set[Exchange]] = set()  # those of them that hold no place
+        self._overdue: Final[set[Exchange]] = set()
         self._sweeps = 0  # one a second, while anything runs
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -94,18 +85,17 @@ class Handlers:
         route = self._routes.get(entry)
         if route is None:
             route = self._routes[entry] = _Route(_places(entry, self._places))
-        running = _Running(route, answer, asyncio.current_task(), self._sweeps)
         if not route.free:
             self._reclaim(route)
         wait = None
         if route.free:
-            running.place = True
             route.free -= 1
         elif len(route.waiting) < _WAITING * route.places:
-            wait = _wait(running)
+            self._without.add(exchange)
+            wait = self._wait(exchange, route)
         else:
             raise Refused("handler.crowded", retry_after=_RETRY_AFTER)
-        self._running[exchange] = running
+        self._running[exchange] = (route, answer, asyncio.current_task(), self._sweeps)
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
         return wait
@@ -113,13 +103,18 @@ class Handlers:
     def leave(self, exchange: Exchange) -> None:
         """Give the place back, to whoever has waited longest."""
         running = self._running.pop(exchange, None)
-        if running is not None and running.place:
-            _give_back(running)
+        if running is None:
+            return
+        if self._without and exchange in self._without:
+            self._without.discard(exchange)
+        else:
+            _free(running[0])
+        if self._overdue:
+            self._overdue.discard(exchange)
 
     def overdue(self, exchange: Exchange) -> bool:
         """Whether the request was cancelled because its answer did not begin in time."""
-        running = self._running.get(exchange)
-        return running is not None and running.overdue
+        return exchange in self._overdue
 
     def close(self) -> None:
         """Look after nothing any more."""
@@ -127,50 +122,49 @@ class Handlers:
             self._sweeper.cancel()
             self._sweeper = None
 
+    async def _wait(self, exchange: Exchange, route: _Route) -> None:
+        while not route.free:
+            turn = asyncio.get_running_loop().create_future()
+            route.waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn in route.waiting:
+                    route.waiting.remove(turn)
+                else:
+                    _call(route)  # it was called, and leaves: the next one
+                raise
+        route.free -= 1
+        self._without.discard(exchange)
+
     def _reclaim(self, route: _Route) -> None:
         """Free the places of those whose answer has begun."""
-        for running in self._running.values():
-            if running.place and running.route is route and running.answer.started:
-                _give_back(running)
+        for exchange, (its, answer, _, _) in self._running.items():
+            if its is route and answer.started and exchange not in self._without:
+                self._without.add(exchange)
+                _free(route)
 
     def _sweep(self) -> None:
         """As ``_reclaim``, for all routes; cancel those that take too long."""
         self._sweeps += 1
-        for running in self._running.values():
-            if running.answer.started:
-                if running.place:
-                    _give_back(running)
-            elif self._sweeps - running.began > self._seconds and not running.overdue:
-                running.overdue = True
-                if running.task is not None:
-                    running.task.cancel()
+        for exchange, (route, answer, task, began) in self._running.items():
+            if answer.started:
+                if exchange not in self._without:
+                    self._without.add(exchange)
+                    _free(route)
+            elif self._sweeps - began > self._seconds and exchange not in self._overdue:
+                self._overdue.add(exchange)
+                if task is not None:
+                    task.cancel()
         self._sweeper = None
         if self._running:
             self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
 
 
-def _give_back(running: _Running) -> None:
-    running.place = False
-    running.route.free += 1
-    if running.route.waiting:
-        _call(running.route)
-
-
-async def _wait(running: _Running) -> None:
-    route = running.route
-    while not route.free:
-        turn = asyncio.get_running_loop().create_future()
-        route.waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn in route.waiting:
-                route.waiting.remove(turn)
-            else:
-                _call(route)  # it was called, and leaves: the next one
-            raise
-    running.place = True
-    route.free -= 1
+def _free(route: _Route) -> None:
+    route.free += 1
+    if route.waiting:
+        _call(route)
 
 
 def _call(route: _Route) -> None:

@@ -127,7 +127,8 @@ async def test_the_budgets_that_are_set_arrive(tmp_path: Path, setting: str) -> 
         **chosen,
     )
     async with guarded(shop(), tmp_path, settings=settings) as site:
-        assert await answers(site, "/quick", 3) == [200, 200, 429]
+        found = await answers(site, "/quick", 3, headers=site.bearer("alice"))
+        assert found == [200, 200, 429]
 
 
 # --------------------------------------------------------------------------- handlers under way
