@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ringfence.core.errors import ConfigurationError, Refused, RingfenceError, StoreError
 from ringfence.core.limit import limit
-from ringfence.core.ownership import Members, Resource, Shares
+from ringfence.core.ownership import Common, Members, Resource, Shares
 from ringfence.core.policy import (
     aal,
     allow,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Caller",
+    "Common",
     "ConfigurationError",
     "Database",
     "FileRoot",

@@ -12,6 +12,7 @@ from ringfence.core import policy
 
 PUBLIC = [
     "Caller",
+    "Common",
     "ConfigurationError",
     "Database",
     "FileRoot",

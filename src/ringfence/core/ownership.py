@@ -129,3 +129,16 @@ class Resource:
         if wall:
             return f"{wall} & ({joined})" if len(granted) > 1 else f"{wall} & {joined}"
         return joined
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Common:
+    """A table whose rows are nobody's own: what a shop sells, the countries of the world.
+
+    Args:
+        kind: A mapped class.
+        write: Whether the application changes the rows as well.
+    """
+
+    kind: type
+    write: bool = False

@@ -1,0 +1,119 @@
+"""Who asks, told to PostgreSQL at the begin of each transaction, and signed.
+
+Row-level security needs to know the caller. A plain session variable is no second line against an
+injected statement: ``set_config`` switches it. So the value is signed for one transaction of one
+connection:
+
+1. ``ringfence_rows.challenge()`` says which: the backend's pid and ``transaction_timestamp()``.
+2. The application sets ``ringfence.identity`` for this transaction: HMAC-SHA-256 of the challenge
+   and the caller, and the caller.
+3. ``ringfence_rows.subject()`` verifies it with the owner's key. What does not fit is nobody.
+
+A signature is worth nothing in another transaction or on another connection, so nothing is gained
+by reading one. The setting ends with the transaction: no pooled connection keeps it, and a pooler
+that hands connections on after each transaction (PgBouncer) is safe (Ledger 38).
+
+Where no request is under way, and for callers who are not signed in, nothing is sent.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import Connection
+
+from ringfence.core.errors import ConfigurationError
+from ringfence.core.exchange import current
+from ringfence.core.secret import Secret
+
+#: The setting that holds the signed identity until the end of the transaction.
+SETTING: Final = "ringfence.identity"
+
+#: An execution option of whoever needs everybody's rows: it says why.
+EVERYBODY: Final = "ringfence_everybody"
+
+#: What the first letter of an identity says.
+PERSON: Final = "s"  # the rest is a subject
+ALL: Final = "e"  # everybody's rows
+
+CHALLENGE: Final = "SELECT ringfence_rows.challenge()"
+_SET: Final = "SELECT pg_catalog.set_config('ringfence.identity', {0}, true)"
+#: Policies for everybody's rows are of a role of their own, so that the others can use an index.
+_SET_ALL: Final = (
+    "SELECT pg_catalog.set_config('ringfence.identity', {0}, true), "
+    "pg_catalog.set_config('role', {1}, true)"
+)
+
+_BLOCK_BYTES: Final = 64  # of SHA-256 (RFC 2104)
+
+
+def signed(key: Secret[bytes], challenge: str, identity: str) -> str:
+    """What ``ringfence.identity`` is set to: 64 hexadecimal digits, and the identity."""
+    message = f"{challenge}|{identity}".encode()
+    return hmac.new(key.reveal(), message, hashlib.sha256).hexdigest() + identity
+
+
+def pads(key: Secret[bytes]) -> tuple[bytes, bytes]:
+    """The inner and the outer block of HMAC (RFC 2104): what the database keeps of the key.
+
+    With them it needs nothing but ``sha256()``, and no extension.
+    """
+    block = key.reveal().ljust(_BLOCK_BYTES, b"\0")
+    if len(block) != _BLOCK_BYTES:
+        raise ConfigurationError("identity.key is too long")
+    return bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)
+
+
+def everybody_role(role: str) -> str:
+    """The role under which everybody's rows are read, beside the application's."""
+    return f"{role}_everybody"
+
+
+def caller() -> str | None:
+    """The subject of the current request; None for nobody, and outside of requests."""
+    exchange = current.get()
+    if exchange is None or exchange.principal is None:
+        return None
+    return exchange.principal.subject
+
+
+class Identity:
+    """Puts the caller's identity on each transaction of an engine.
+
+    Args:
+        engine: Of SQLAlchemy; of an ``AsyncEngine`` its ``sync_engine``.
+        subject: Who asks; None for nobody.
+    """
+
+    def __init__(self, engine: Engine, subject: Callable[[], str | None] = caller) -> None:
+        self._subject: Final = subject
+        self._role: Final = everybody_role(engine.url.username or "")
+        self.key: Secret[bytes] | None = None
+        self.listen(engine)
+
+    def listen(self, engine: Engine) -> None:
+        """Do so on a further engine, such as another one on the same pool."""
+        event.listen(engine, "begin", self._begin)
+
+    def _begin(self, connection: Connection) -> None:
+        key = self.key
+        if key is None:
+            return
+        if connection.get_execution_options().get(EVERYBODY):
+            self._sign(connection, key, ALL, _SET_ALL, self._role)
+            return
+        subject = self._subject()
+        if subject is not None:
+            self._sign(connection, key, PERSON + subject, _SET)
+
+    def _sign(
+        self, connection: Connection, key: Secret[bytes], identity: str, statement: str, *more: str
+    ) -> None:
+        """Two round trips: the signature needs to know its transaction."""
+        challenge: str = connection.exec_driver_sql(CHALLENGE).scalar_one()
+        values = (signed(key, challenge, identity), *more)
+        numbered = connection.dialect.paramstyle == "numeric_dollar"
+        marks = [f"${number}" if numbered else "%s" for number, _ in enumerate(values, 1)]
+        connection.exec_driver_sql(statement.format(*marks), values)
