@@ -1,6 +1,7 @@
 """``ringfence kdf``: a raise from its beginning to its end, and a time of imports."""
 
 import io
+import json
 import sqlite3
 import sys
 from contextlib import closing
@@ -131,9 +132,19 @@ def test_a_time_of_imports_begins_and_ends_by_command(shell: Shell) -> None:
     shell.json("kdf", "begin-import")
     assert said() is True
     assert shell.events[-1]["code"] == "import.begun"
+    assert warnings(shell) == ["passwords-travel"]
     ended = shell.json("kdf", "end-import")
     assert (ended["password_retry"], ended["next"]) == (False, NEW)
     assert said() is False
+    assert warnings(shell) == []
+
+
+def warnings(shell: Shell) -> list[str]:
+    """What ``ringfence check`` says of the database."""
+    shell.run("check", "--json", "--offline")
+    checks = json.loads(shell.out)["checks"]
+    database = next(each for each in checks if each["check"] == "database")
+    return [problem["rule"] for problem in database["problems"]]
 
 
 def test_parameters_are_read_as_they_are_written() -> None:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Final, LiteralString
 from urllib.parse import urlsplit
 
-from ringfence.cli.check.finding import Finding, Problem, found
+from ringfence.cli.check.finding import Finding, Problem, Weight, found
 from ringfence.core.errors import ConfigurationError, StoreError
 from ringfence.storage import statements
 from ringfence.storage.migrations import HEAD
@@ -64,6 +64,20 @@ def _refused(error: ConfigurationError) -> list[Problem]:
     )
 
 
+def _imports(*rows: Row) -> list[Problem]:
+    """A time of imports that somebody may have forgotten to end."""
+    if not any(row[0] for row in rows):
+        return []
+    return [
+        Problem(
+            rule="passwords-travel",
+            text="clients repeat a refused sign-in with the password: accounts are being imported",
+            remedy="when most have signed in: ringfence kdf end-import",
+            weight=Weight.WARNING,
+        )
+    ]
+
+
 # ------------------------------------------------------------------------------------- SQLite
 
 
@@ -80,6 +94,7 @@ def _sqlite(file: Path) -> Checked:
             newest = _newest(connection) if revision == HEAD else None
             fingerprints = _rows(connection, statements.FINGERPRINTS.sqlite)
             accounts = _rows(connection, "SELECT 1 FROM accounts LIMIT 1")
+            problems += _imports(*_rows(connection, "SELECT password_retry FROM derivation"))
     except FileNotFoundError:
         note = "made by the next start"
         return Checked(finding=Finding(check="database", problems=problems, note=note))
@@ -180,6 +195,7 @@ async def _postgres(url: str) -> Checked:
     try:
         fingerprints = await stores.fingerprints.known()
         accounts = await stores.accounts.list(limit=1)
+        derivation = await stores.derivations.get()
     finally:
         await stores.close()
     reader = Database(url)
@@ -195,6 +211,7 @@ async def _postgres(url: str) -> Checked:
         for problem, holds in zip(_TOO_MUCH, row or (), strict=False)
         if holds and (remote or problem.rule != "database-unencrypted")
     ]
+    problems += _imports((derivation.password_retry,))
     if now is not None and abs(now[0] - datetime.now(UTC)) > _APART:
         text = "the clocks of this machine and of the database differ by more than 2 seconds"
         problems += found("clock-wrong", text, remedy="let NTP keep both: timedatectl set-ntp true")
