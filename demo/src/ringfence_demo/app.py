@@ -9,7 +9,7 @@ which does nothing of it with its layer off. That is the naked twin: this very c
 
 import re
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 from urllib.parse import unquote
@@ -19,6 +19,7 @@ from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request, Res
 from fastapi.responses import HTMLResponse, RedirectResponse
 from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import select, text
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 
 from ringfence import (
@@ -324,8 +325,8 @@ async def find_post(session: Session, post_id: int) -> Post:
     return post
 
 
-def build(shop: Shop) -> FastAPI:
-    """The bare application, without any guard."""
+def build(shop: Shop, more: Sequence[BaseRoute] = ()) -> FastAPI:
+    """The bare application, without any guard, and with ``more`` routes."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
@@ -335,7 +336,7 @@ def build(shop: Shop) -> FastAPI:
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.shop = shop
     # Lists of routes are sealed with the application; each has its own.
-    app.include_router(APIRouter(routes=[*router.routes, *handover.router.routes]))
+    app.include_router(APIRouter(routes=[*router.routes, *handover.router.routes, *more]))
     # The lesson: whatever lies in the folder is served, and whatever a link in it leads to.
     app.mount("/static", StaticFiles(directory=shop.static, follow_symlink=True))
     return app

@@ -3,7 +3,7 @@
 It is the shop of ``ringfence demo``: the same code, guard, server and settings, with the layers off
 that ``--off`` names. Added to it are, in every configuration alike:
 
-- what hurried teams add (``hurried``);
+- what hurried teams add (``hurried``), and handlers that call none of our functions (``plain``);
 - names that an attacker's name server would answer for (``names``);
 - a line in a file for each request, with the traces of the controls that acted by construction, so
   that a report can name who stopped an attack in silence. The guard knows nothing of it.
@@ -32,7 +32,7 @@ from fastapi import FastAPI
 from ringfence.attack.observed import Locked, MovedClock, Traced
 from ringfence.core.errors import RingfenceError
 from ringfence.core.settings import Environment, Settings, parse
-from ringfence_demo import names, nobody
+from ringfence_demo import names, nobody, plain
 from ringfence_demo.arguments import add_arguments
 from ringfence_demo.data import Databases, DataFolder
 from ringfence_demo.guarded import guard, settings
@@ -96,6 +96,7 @@ def _run(arguments: argparse.Namespace, stack: ExitStack) -> int:
         static=static,
         off=arguments.off,
         clock=MovedClock(arguments.clock),
+        more=plain.router.routes,
     )
     app = guarded.app
     if not isinstance(app, FastAPI):

@@ -3,12 +3,13 @@
 Nothing here touches a disk or a socket before the application starts.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy.ext.asyncio import create_async_engine
+from starlette.routing import BaseRoute
 
 from ringfence import Database, Outbound, Resource, Ringfence, public
 from ringfence.authn.accounts import AccountStore
@@ -99,6 +100,7 @@ def guard(
     static: Path = STATIC,
     off: Iterable[Layer] = (),
     clock: Clock = utc_now,
+    more: Sequence[BaseRoute] = (),
 ) -> Ringfence:
     """The guarded shop.
 
@@ -112,8 +114,11 @@ def guard(
         static: As ``pages``.
         off: Layers in whose place careless ones stand.
         clock: The time.
+        more: Further routes.
     """
-    database = Database(create_async_engine(databases.shop), OWNERSHIP)
+    # Writers of SQLite wait for each other, on a busy machine for longer than its five seconds.
+    patience = {"timeout": 60.0} if databases.are_sqlite else {}
+    database = Database(create_async_engine(databases.shop, connect_args=patience), OWNERSHIP)
     stores = open_stores(settings.database, session_idle=settings.session_idle, clock=clock)
     shop = Shop(
         database=database,
@@ -124,7 +129,7 @@ def guard(
         outbound=Outbound(ports=frozenset({80, 443, *ports}), also=frozenset(reachable)),
     )
     return Ringfence(
-        build(shop),
+        build(shop, more),
         settings=settings,
         policies=POLICIES,
         database=database,

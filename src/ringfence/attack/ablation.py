@@ -7,7 +7,7 @@ Source: the rules at the top of the attack catalogue; API.md, "ringfence attack"
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TypeAlias
@@ -66,13 +66,15 @@ class Matrix:
     """Everything that was measured.
 
     ``whole`` says whether every attack of this version was run in every configuration: only then
-    can a switch be called idle.
+    can a switch be called idle. ``plain`` has the runs, with nothing off, at handlers that call
+    none of Ringfence's functions: what they show is told, and decides nothing.
     """
 
     rows: Mapping[str, Row]
     configurations: tuple[Configuration, ...]
     runs: Runs
     benign: Mapping[str, Benign]
+    plain: Mapping[str, Run] = field(default_factory=dict[str, Run])
     whole: bool = False
 
     @cached_property
@@ -80,6 +82,7 @@ class Matrix:
         """The numbers that decide."""
         sole = [runs[NONE.name] for runs in self.runs.values()]
         every = [run for runs in self.runs.values() for run in runs.values()]
+        every += self.plain.values()
         depths = {attack: self.depth(attack) for attack in self.runs}
         return Summary(
             stopped=sum(run.held for run in sole),

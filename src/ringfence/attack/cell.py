@@ -53,6 +53,20 @@ def cell(matrix: Matrix, attack: str, configuration: str) -> Cell:
     return Cell("THROUGH!", Tone.BREACH) if breach else Cell("through", Tone.OPEN)
 
 
+def seamless(matrix: Matrix, attack: str) -> Cell:
+    """How many payloads are stopped where a handler calls none of Ringfence's functions."""
+    run = matrix.plain.get(attack)
+    if run is None:
+        return Cell("", Tone.ABSENT)
+    if run.outcome == "unavailable":
+        text, tone = ("broken", Tone.BROKEN) if run.broken else ("not run", Tone.ABSENT)
+        return Cell(text, tone, run.reason)
+    stopped, ways = len(run.duds), len(run.payloads)
+    note = "of the ways are stopped, though the handler calls no function of Ringfence's"
+    tone = Tone.HELD if stopped == ways else Tone.OPEN
+    return Cell(f"{stopped}/{ways}", tone, f"{stopped} {note}")
+
+
 def payloads(matrix: Matrix, attack: str) -> int:
     """How many ways were tried."""
     return max((len(run.payloads) for run in matrix.runs[attack].values()), default=0)

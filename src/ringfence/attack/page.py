@@ -14,9 +14,9 @@ from typing import Final
 from ringfence.attack.ablation import Benign, Matrix
 from ringfence.attack.about import About
 from ringfence.attack.attacks import ATTACKS
-from ringfence.attack.cell import Cell, Tone, cell, payloads
+from ringfence.attack.cell import Cell, Tone, cell, payloads, seamless
 from ringfence.attack.configuration import ALL, NONE, PRODUCTION, Configuration
-from ringfence.attack.outcome import Tried
+from ringfence.attack.outcome import Run, Tried
 from ringfence.attack.transcript import exchanges
 from ringfence.attack.verdict import asides, failures, gaps, headline, verdicts
 
@@ -29,6 +29,8 @@ _LEGEND: Final = (
     (Tone.BROKEN, "broken", "proves nothing"),
     (Tone.ABSENT, "not run", "could not be run here"),
 )
+#: Where the runs at handlers stand that call none of Ringfence's functions.
+_SEAMLESS: Final = "without-our-functions"
 #: A fence of three posts and two rails.
 _MARK: Final = (
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 6l2-3 2 3v15H4zM10 6l2-3 2 3v15h-4z'
@@ -111,6 +113,7 @@ def _matrix(matrix: Matrix) -> Iterator[str]:
     yield '<th scope="col">First line</th><th scope="col">Second line</th>'
     yield '<th scope="col">Payloads</th>'
     yield from (f'<th scope="col">{escape(_head(each))}</th>' for each in columns)
+    yield '<th scope="col">Without our functions</th>'
     yield "</tr></thead><tbody>"
     for attack in matrix.by_layer:
         plain, _, detail = matrix.rows[attack].name.partition(" (")
@@ -121,6 +124,9 @@ def _matrix(matrix: Matrix) -> Iterator[str]:
         yield f"<td>{escape(matrix.second_line(attack) or '-')}</td>"
         yield f'<td class="number">{payloads(matrix, attack)}</td>'
         yield from (f"<td>{_field(matrix, attack, each)}</td>" for each in columns)
+        bare = seamless(matrix, attack)
+        link = f'<a href="#{_anchor(attack, _SEAMLESS)}">{_chip(bare)}</a>'
+        yield f"<td>{link if bare.text else ''}</td>"
         yield "</tr>"
     yield '</tbody></table></div><ul class="legend">'
     for tone, word, meaning in _LEGEND:
@@ -174,17 +180,22 @@ def _report(matrix: Matrix) -> Iterator[str]:
         yield f"{escape(ATTACKS[attack].meaning())}</p>"
         for configuration in matrix.configurations:
             if configuration.name in matrix.runs[attack]:
-                yield from _run(matrix, attack, configuration)
+                run = matrix.runs[attack][configuration.name]
+                found = cell(matrix, attack, configuration.name)
+                yield from _run(run, found, attack, configuration.name, _head(configuration))
+        if attack in matrix.plain:
+            run, found = matrix.plain[attack], seamless(matrix, attack)
+            yield from _run(
+                run, found, attack, _SEAMLESS, "none, and handlers call none of our functions"
+            )
         yield "</div></details>"
     yield "</section>"
 
 
-def _run(matrix: Matrix, attack: str, configuration: Configuration) -> Iterator[str]:
+def _run(run: Run, found: Cell, attack: str, name: str, off: str) -> Iterator[str]:
     """One field's exchanges. A link to it opens what it is folded into (HTML 7.4.6.4)."""
-    run = matrix.runs[attack][configuration.name]
-    found = cell(matrix, attack, configuration.name)
-    yield f"<details><summary>{_chip(found)}<span>off: {escape(_head(configuration))}</span>"
-    yield f'</summary><div class="inside" id="{_anchor(attack, configuration.name)}">'
+    yield f"<details><summary>{_chip(found)}<span>off: {escape(off)}</span>"
+    yield f'</summary><div class="inside" id="{_anchor(attack, name)}">'
     if run.reason:
         yield f"<p>{escape(run.reason)}</p>"
     yield from (part for tried in run.payloads for part in _payload(tried, found))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from ringfence.attack.ground import Ground
+from ringfence.attack.place import Place
 
 #: Tries it; True if it got through. Raises ``UnprovenError`` where nobody can tell.
 Strike: TypeAlias = Callable[[], Awaitable[bool]]
@@ -37,7 +38,7 @@ class Attack(ABC):
     #: Codes of traces and events that explain why an attack failed that nobody refused.
     signs: ClassVar[frozenset[str]] = frozenset()
     #: The control acts where no request tells of it: who stopped it is found by elimination.
-    silent: ClassVar[bool] = False
+    silent: bool = False
     #: It waits more than it works: it starts before the others, so that they fill the time.
     patient: ClassVar[bool] = False
     #: No payload of it meets what another one made: they are tried at once.
@@ -46,6 +47,8 @@ class Attack(ABC):
     alone: ClassVar[bool] = False
     #: Its requests fail by intent: elsewhere a 5xx is no refusal, and proves nothing.
     breaks: ClassVar[bool] = False
+    #: The place whose handlers call a function of Ringfence's: it is tried without one as well.
+    seam: ClassVar[type[Place] | None] = None
     #: Where stopping means that no more than this can be done.
     bound: ClassVar[str] = ""
 

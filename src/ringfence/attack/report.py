@@ -43,7 +43,7 @@ def report(matrix: Matrix, about: About) -> dict[str, Any]:
 
 
 def _attack(matrix: Matrix, attack: str) -> dict[str, Any]:
-    row = matrix.rows[attack]
+    row, plain = matrix.rows[attack], matrix.plain.get(attack)
     return {
         "id": attack,
         "name": row.name,
@@ -52,6 +52,7 @@ def _attack(matrix: Matrix, attack: str) -> dict[str, Any]:
         "built": ["+".join(sorted(line)) for line in row.built],
         "runs": {name: _run(run) for name, run in matrix.runs[attack].items()}
         | {layer.value: _absent(reason) for layer, reason in ABSENT.items()},
+        **({"without_functions": _run(plain)} if plain is not None else {}),
         "depth": matrix.depth(attack),
     }
 

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from ringfence.attack.ablation import Benign, Matrix
 from ringfence.attack.attacks import ATTACKS
 from ringfence.attack.catalogue import catalogue
-from ringfence.attack.configuration import SINGLES, Configuration
+from ringfence.attack.configuration import NONE, SINGLES, Configuration
 from ringfence.attack.evidence import actor
 from ringfence.attack.ground import Ground
 from ringfence.attack.honest import check_all
@@ -30,6 +30,7 @@ _ATTACKS: Final = 4
 #: The second byte of the addresses from which honest visitors, and the first attack, come.
 _HONEST: Final = 10
 _FIRST: Final = 20
+_SEAMLESS: Final = 120
 
 BENIGN: Final = "honest use"
 
@@ -75,6 +76,7 @@ class _Results:
 
     runs: defaultdict[str, dict[str, Run]] = field(default_factory=lambda: defaultdict(dict))
     benign: dict[str, Benign] = field(default_factory=dict[str, Benign])
+    plain: dict[str, Run] = field(default_factory=dict[str, Run])
 
 
 async def run(order: Order) -> Matrix:
@@ -104,6 +106,7 @@ def _matrix(order: Order, results: _Results) -> Matrix:
         configurations=tuple(order.configurations),
         runs={each: _sorted(results.runs[each], order.configurations) for each in order.attacks},
         benign={name: results.benign[name] for name in results.benign if name in names},
+        plain=dict(results.plain),
         whole=set(order.attacks) == set(ATTACKS) and set(SINGLES) <= set(order.configurations),
     )
 
@@ -163,11 +166,26 @@ async def _attack_all(site: Site, attacks: Sequence[str], results: _Results, tol
             results.runs[attack][site.configuration.name] = run
             told(site.configuration.name, attack, run)
 
+    async def without_functions(attack: str) -> None:
+        """The same at the handlers that call no function of Ringfence's."""
+        async with gate:
+            bare = replace(site, places=(*site.plain, *site.places))
+            tried = ATTACKS[attack](Ground(bare, _SEAMLESS + list(ATTACKS).index(attack)))
+            tried.silent = True  # what a function of ours says of its work stopped nothing here
+            results.plain[attack] = await attacked(tried)
+
+    seamless = [each for each in attacks if site.configuration == NONE and _has_plain(site, each)]
     patient_first = sorted(attacks, key=lambda attack: not ATTACKS[attack].patient)
     await asyncio.gather(*(one(each) for each in patient_first if not ATTACKS[each].alone))
+    await asyncio.gather(*map(without_functions, seamless))
     for each in attacks:
         if ATTACKS[each].alone:
             await one(each)
+
+
+def _has_plain(site: Site, attack: str) -> bool:
+    kind = ATTACKS[attack].seam
+    return kind is not None and any(isinstance(each, kind) for each in site.plain)
 
 
 async def attacked(attack: Attack) -> Run:

@@ -35,6 +35,7 @@ class Site:
     client: Client
     people: People
     around: Outside
+    plain: Sequence[Place] = ()  # of handlers that call none of Ringfence's functions
     requests: Path | None = None
     clock: Path | None = None  # of ``observed.MovedClock``, if the application has one
     evidence: Evidence = field(default_factory=Evidence)

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from ringfence.attack.ablation import Matrix
 from ringfence.attack.about import About
-from ringfence.attack.cell import Cell, Tone, cell, payloads
+from ringfence.attack.cell import Cell, Tone, cell, payloads, seamless
 from ringfence.attack.configuration import ALL, NONE, SINGLES
 from ringfence.attack.verdict import asides, failures, gaps, headline, verdicts
 from ringfence.core.codes import Layer
@@ -28,16 +28,18 @@ _COUNT: Final = 4
 #: The layers as narrow heads, in two lines.
 _HEADS: Final[Mapping[Layer, tuple[str, str]]] = MappingProxyType(
     {
-        Layer.NETWORK: ("net-", "work"),
-        Layer.GATEWAY: ("gate-", "way"),
-        Layer.BOUNDARY: ("boun-", "dary"),
-        Layer.AUTHN: ("", "authn"),
-        Layer.AUTHZ: ("", "authz"),
-        Layer.OUTPUT: ("out-", "put"),
-        Layer.MONITORING: ("moni-", "tor."),
+        Layer.NETWORK: ("net", "work"),
+        Layer.GATEWAY: ("gate", "way"),
+        Layer.BOUNDARY: ("boun", "dary"),
+        Layer.AUTHN: ("auth", "n"),
+        Layer.AUTHZ: ("auth", "z"),
+        Layer.OUTPUT: ("out", "put"),
+        Layer.MONITORING: ("moni", "tor"),
     }
 )
-_FIELD: Final = 6
+_FIELD: Final = 5
+#: The head of what is stopped where handlers call none of Ringfence's functions, in two lines.
+_SEAMLESS: Final = ("no", "seam")
 
 _COLOURS: Final[Mapping[Tone, str]] = MappingProxyType(
     {
@@ -107,9 +109,12 @@ def _singles(matrix: Matrix) -> list[Layer]:
 def _heads(singles: Sequence[Layer]) -> list[str]:
     start = " " * (4 + NAME)
     if not singles:
-        return [f"{start}{'stopped by':<{_LAYER}}ways   every layer off"]
-    upper, lower = ("".join(f"{_HEADS[each][at]:<{_FIELD}}" for each in singles) for at in (0, 1))
-    first = f"{start}{'first':<{_LAYER}}{'second':<{_LAYER}}{'':<{_COUNT}}{upper}"
+        return [f"{start}{'stopped by':<{_LAYER}}ways   every layer off   without our functions"]
+    upper, lower = (
+        "".join(f"{head[at]:<{_FIELD}}" for head in (*map(_HEADS.__getitem__, singles), _SEAMLESS))
+        for at in (0, 1)
+    )
+    first = f"{start}{'first':<{_LAYER}}{'second':<{_LAYER}}{'':<{_COUNT + 1}}{upper}"
     return [
         f"{'':<{len(start) + 2 * _LAYER + _COUNT}}with this layer off:",
         first.rstrip(),
@@ -121,13 +126,14 @@ def _fields(matrix: Matrix, attack: str, paint: _Paint) -> str:
     none = cell(matrix, attack, NONE.name)
     first = paint(f"{none.text[: _LAYER - 1]:<{_LAYER}}", _COLOURS[none.tone])
     count = f"{payloads(matrix, attack) or '':>{_COUNT - 1}} "
-    singles = _singles(matrix)
+    singles, bare = _singles(matrix), seamless(matrix, attack)
+    last = paint(bare.text, _COLOURS[bare.tone])
     if not singles:
         naked = cell(matrix, attack, ALL.name)
-        return f"{first}{count}  {paint(naked.text, _COLOURS[naked.tone])}"
+        return f"{first}{count}  {paint(f'{naked.text:<18}', _COLOURS[naked.tone])}{last}"
     second = paint(f"{matrix.second_line(attack) or '':<{_LAYER}}", _COLOURS[Tone.SECOND])
     found = (cell(matrix, attack, layer.value) for layer in singles)
-    return f"{first}{second}{count} {''.join(_sign(each, paint) for each in found)}"
+    return f"{first}{second}{count} {''.join(_sign(each, paint) for each in found)}{last}"
 
 
 def _sign(found: Cell, paint: _Paint) -> str:
@@ -143,11 +149,14 @@ def _legend(matrix: Matrix, paint: _Paint) -> list[str]:
         for attack in matrix.runs
         for layer in _singles(matrix)
     }
-    return [
+    lines = [
         f"{paint(f'{sign:<4}', _COLOURS[tone])}{meaning}"
         for tone, (sign, meaning) in _SIGNS.items()
         if tone in found
     ]
+    if matrix.plain:
+        lines.append("1/2 ways that are stopped where the handler calls no function of Ringfence's")
+    return lines
 
 
 def _painter(*, colour: bool) -> _Paint:

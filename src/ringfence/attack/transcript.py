@@ -8,7 +8,7 @@ from ringfence.attack.ablation import Matrix
 from ringfence.attack.answer import Sent
 from ringfence.attack.attacks import ATTACKS
 from ringfence.attack.catalogue import catalogue
-from ringfence.attack.outcome import Tried
+from ringfence.attack.outcome import Run, Tried
 
 #: A payload of hundreds of requests is shown by its first and its last ones.
 _FIRST: Final = 3
@@ -21,12 +21,17 @@ def transcript(matrix: Matrix) -> Iterator[str]:
         row = matrix.rows[attack]
         yield f"{attack} {row.name}"
         yield f"    {ATTACKS[attack].meaning()}"
-        for name, run in runs.items():
+        for name, run in [*runs.items(), *_plain(matrix, attack)]:
             who = f" by {run.by}" if run.by else ""
             yield f"  off: {name}   {run.outcome}{who}{_because(run.reason)}"
             for tried in run.payloads:
                 yield from _payload(tried)
         yield ""
+
+
+def _plain(matrix: Matrix, attack: str) -> Iterator[tuple[str, Run]]:
+    if attack in matrix.plain:
+        yield "none, without our functions", matrix.plain[attack]
 
 
 def listing() -> Iterator[str]:

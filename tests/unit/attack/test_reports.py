@@ -4,17 +4,18 @@ import hashlib
 import json
 import re
 from base64 import b64encode
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from ringfence.attack.about import About
 from ringfence.attack.configuration import ABLATED
-from ringfence.attack.outcome import broken, unavailable
+from ringfence.attack.outcome import Run, broken, unavailable
 from ringfence.attack.page import page
 from ringfence.attack.report import report
 from ringfence.attack.table import table
-from tests.unit.attack.matrices import THROUGH, matrix, row, stopped
+from tests.unit.attack.matrices import SILENT, THROUGH, matrix, row, stopped
 
 MATRIX = matrix(
     row("Z01", "authz"),
@@ -152,3 +153,16 @@ def test_each_field_of_the_page_leads_to_its_own_exchange() -> None:
 def test_the_page_says_when_it_was_made_by_which_version_and_in_what_time() -> None:
     text = page(MATRIX, ABOUT)
     assert "2026-11-24 15:20 UTC, in 3 min 5 s, by Ringfence 0.1.0" in text
+
+
+def test_what_is_stopped_without_our_functions_has_a_column_and_decides_nothing() -> None:
+    half = Run(outcome="succeeded", payloads=(*SILENT.payloads, *THROUGH.payloads))
+    made = replace(matrix(row("I07", "authz"), row("Z01", "authz")), plain={"I07": half})
+    told = report(made, ABOUT)["attacks"]
+    assert told[0]["without_functions"]["outcome"] == "succeeded"
+    assert "without_functions" not in told[1]
+    rows = [line for line in table(made, ABOUT, colour=False) if line.startswith(("I07", "Z01"))]
+    assert [line.endswith("1/2") for line in rows] in ([True, False], [False, True])
+    assert "1/2" in page(made, ABOUT)
+    assert made.summary.succeeded == 0
+    assert made.summary.good

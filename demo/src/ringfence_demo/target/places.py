@@ -157,7 +157,7 @@ class Invoices(FileName):
         target = f"{folder.path}/invoice{query(name=name)}"
         return await ground.send("GET", target, person=person)
 
-    def path(self, folder: Thing) -> str:
+    def path(self, folder: Thing) -> str | None:
         return f"{folder.path}/files/"
 
     def beside(self, folder: Thing) -> str:

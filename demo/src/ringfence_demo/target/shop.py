@@ -18,6 +18,7 @@ from ringfence.attack.site import Site
 from ringfence.attack.target import Check, Start
 from ringfence_demo.seed import PEOPLE
 from ringfence_demo.target.places import PLACES
+from ringfence_demo.target.plain import PLAIN
 from ringfence_demo.target.visitor import READS, Visitor
 
 _MODULE: Final = "ringfence_demo.attacked"
@@ -76,6 +77,7 @@ class Shop:
                 clock=clock,
                 database=start.database,
                 places=PLACES,
+                plain=PLAIN,
                 client=client,
                 people=People(client, Mailbox(mail), origin, known, prepared),
                 around=start.around,

@@ -16,6 +16,7 @@ class PathTraversal(Attack):
     """Stopped: no file of another folder comes back, and the victim's file stays as it was."""
 
     id = "I07"
+    seam = FileName
     control = "a file's name stays below its folder"
 
     async def prepare(self) -> None:

@@ -43,6 +43,7 @@ class StoredXss(Attack):
     """Stopped: in a real Chromium no script runs, and the reader stays on the page."""
 
     id = "O02"
+    seam = RichText
     control = "rich text is cleaned, and a page runs no inline script"
     patient = True
     apart = True

@@ -38,6 +38,7 @@ class ActiveUpload(Attack):
     """Stopped: the file is not kept, or in a real Chromium nothing of it runs."""
 
     id = "O03"
+    seam = Upload
     control = "a file is one whole image, and is saved and not shown"
     patient = True
     apart = True

@@ -25,6 +25,7 @@ class OpenRedirect(Attack):
     """Stopped: no redirect leaves the site, in the reading of a browser."""
 
     id = "O07"
+    seam = Redirect
     control = "a redirect stays on the site"
     signs = frozenset({"location.policed"})
 

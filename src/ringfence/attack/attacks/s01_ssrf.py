@@ -38,6 +38,7 @@ class Ssrf(Attack):
     """
 
     id = "S01"
+    seam = OutboundUrl
 
     async def prepare(self) -> None:
         self.outbound = self.ground.place(OutboundUrl)
