@@ -19,6 +19,7 @@ Sources: OWASP API4:2023; draft-ietf-httpapi-ratelimit-headers-10 (``RateLimit``
 import asyncio
 import math
 from collections.abc import Awaitable, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -119,10 +120,20 @@ class Budget:
 class _Tally:
     """What a process knows of one budget and client."""
 
-    __slots__ = ("key", "left", "left_until", "opens_at", "others", "unasked", "unasked_until")
+    __slots__ = (
+        "key",
+        "left",
+        "left_until",
+        "opens_at",
+        "others",
+        "turn",
+        "unasked",
+        "unasked_until",
+    )
 
     def __init__(self, key: str) -> None:
         self.key = key  # in the store
+        self.turn = asyncio.Lock()  # whose it is to ask for a share
         self.unasked = 0  # units that may pass without asking, until
         self.unasked_until = _LONG_AGO
         self.left = 0  # units that were taken and may be spent, until
@@ -146,7 +157,6 @@ class RouteLimits:
             self._budget(limit, f"default:{limit.by}", default=True) for limit in defaults
         )
         self._plans: Final[dict[Entry, tuple[Budget, ...]]] = {}
-        self._asking: Final[dict[str, asyncio.Future[None]]] = {}
 
     def count(self, ex: Exchange) -> Awaitable[None] | None:
         """Count a request to one of the application's routes.
@@ -212,23 +222,23 @@ class RouteLimits:
             needed.append(budget)
         return needed
 
-    async def _ask(self, ex: Exchange, needed: list[Budget]) -> None:
-        """Take from the store. Of one client's requests, only one asks for a share at a time."""
-        while busy := [
-            self._asking[key] for budget in needed if (key := budget.tally(ex).key) in self._asking
-        ]:
-            await asyncio.wait(busy)
-            needed = self._spend(ex, needed)
-        shared = [budget.tally(ex).key for budget in needed if budget.share > 1]
-        done = asyncio.get_running_loop().create_future()
-        self._asking.update(dict.fromkeys(shared, done))
-        try:
+    async def _ask(self, ex: Exchange, needed: Sequence[Budget]) -> None:
+        """Take from the store. Of one client's requests only one asks for a share at a time.
+
+        The others wait in a line, and each looks once at what those before it have left.
+        """
+        shared = {
+            tally.key: tally.turn
+            for budget in needed
+            if budget.share > 1 and (tally := budget.tally(ex))
+        }
+        async with AsyncExitStack() as turns:
+            for key in sorted(shared):
+                await turns.enter_async_context(shared[key])
+            if shared:
+                needed = self._spend(ex, needed)
             if needed:
                 await self._take(ex, needed)
-        finally:
-            for key in shared:
-                del self._asking[key]
-            done.set_result(None)
         if ex.entry is not None:
             self._announce(ex, ex.entry)
 

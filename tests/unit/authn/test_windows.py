@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringfence.authn.counters import Counter
@@ -25,7 +25,8 @@ def wait(window: Window, counter: Counter, now: datetime) -> timedelta:
     return taken
 
 
-@given(st.lists(st.tuples(st.integers(0, 40_000_000), st.integers(1, 9)), min_size=30, max_size=80))
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 40_000_000), st.integers(1, 9)), min_size=20, max_size=40))
 def test_no_window_holds_more_units_than_the_limit(steps: list[tuple[int, int]]) -> None:
     """Units may be spent up to the end of the part that they were taken in: that is judged."""
     window, counter, now = Window(30, MINUTE), None, NOON
