@@ -49,11 +49,12 @@ OLDEST_TESTS = (
 BENCH_OVERRIDE = "sqlalchemy[asyncio]>=2.1\n"
 
 #: Chromium for the browser tests, what Playwright's driver links to, git for those of `check`,
-#: logrotate and systemd-analyze for the examples; each with its package.
+#: logrotate, nginx and systemd-analyze for the examples; each with its package.
 PROGRAMS = {
     "chromium": "chromium",
     "git": "git",
     "logrotate": "logrotate",
+    "nginx": "nginx-light",
     "systemd-analyze": "systemd",
 }
 PACKAGES = (*PROGRAMS.values(), "libatomic1")
@@ -339,7 +340,7 @@ def prepare_programs() -> None:
     except OSError:
         found = False
     else:
-        path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"  # where logrotate is
+        path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"  # where logrotate and nginx are
         found = all(shutil.which(program, path=path) for program in PROGRAMS)
     if found:
         return
@@ -350,7 +351,8 @@ def prepare_programs() -> None:
             f"The tests need {', '.join(PROGRAMS)}. As root:\n"
             f"  apt-get update && {' '.join(INSTALL)}\n"
             "All other tests run without them:\n"
-            '  python3 dev.py test -m "not browser and not git and not logrotate and not systemd"'
+            '  python3 dev.py test -m "not browser and not git and not logrotate and not nginx'
+            ' and not systemd"'
         )
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     step("package lists", "apt-get", "update", environment=quiet)
