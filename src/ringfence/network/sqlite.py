@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
-from ringfence.core.exchange import refusal
+from ringfence.core.exchange import current, refusal
 from ringfence.core.seam import Seam
+from ringfence.network.doors import SUBJECT, Doors
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, ExceptionContext
@@ -84,8 +85,12 @@ _STRICTER: Final = frozenset({None, "1", "on", "true", "yes"})
 _INSTRUCTIONS: Final = 100_000
 _MOST_ASKED: Final = 1_000
 
-#: Where a pooled connection keeps its guard.
+#: Where a pooled connection keeps its guard, and the doors of its database.
 _GUARD: Final = "ringfence.guard"
+_DOORS: Final = "ringfence.doors"
+
+#: The execution option of a connection that reads and writes everybody's rows, and says why.
+EVERYBODYS: Final = "ringfence_everybodys"
 
 #: Whether a statement may not do something: the action, and SQLite's two words about it.
 Judge: TypeAlias = Callable[[int, str | None, str | None], bool]
@@ -103,6 +108,9 @@ class Guard:
 
     def __init__(self) -> None:
         self.judge: Judge | None = None  # None: it is not set
+        self.doors: Doors | None = None  # None: declared tables are read as they are
+        self.writing = False  # what SQLAlchemy made passes the doors; it is scoped as it is made
+        self.subject: str | None = None  # for whom the doors open
         self.denied = False  # by the statement that runs, or ran last
         self.ran = 0  # how often it was asked by that statement whether to go on
 
@@ -111,14 +119,22 @@ class Guard:
         action: int,
         subject: str | None,
         detail: str | None,
-        _database: str | None,
-        _trigger: str | None,
+        database: str | None,
+        view: str | None,
     ) -> int:
         """Judge one thing that a statement wants to do; the arguments are SQLite's own."""
-        if self.judge is None or not self.judge(action, subject, detail):
+        if self.judge is None:
+            return sqlite3.SQLITE_OK
+        doors = None if self.writing else self.doors
+        shut = doors is not None and doors.denies(action, subject, database, view)
+        if not shut and not self.judge(action, subject, detail):
             return sqlite3.SQLITE_OK
         self.denied = True
         return sqlite3.SQLITE_DENY
+
+    def asks(self) -> str | None:
+        """For whom the doors open: called by SQLite, in whichever thread it runs."""
+        return self.subject
 
     def go_on(self) -> int:
         """Whether the running statement has reached its limit: SQLite's progress handler."""
@@ -201,40 +217,95 @@ def _hook() -> None:
     event.listen(Engine, "handle_error", _on_error, retval=True)
 
 
+def declare(pool: Any, doors: Doors) -> None:  # noqa: ANN401  # SQLAlchemy's
+    """Put up ``doors`` on the connections of a pool, as long as this layer guards them."""
+    from sqlalchemy import event  # noqa: PLC0415  # as in _hook
+
+    def note(_connection: object, record: Any) -> None:  # noqa: ANN401  # as above
+        record.info[_DOORS] = doors
+
+    event.listen(pool, "connect", note)
+
+
 def _on_checkout(connection: Any, record: Any, _proxy: object) -> None:  # noqa: ANN401  # any driver's
-    _align(connection, record.info)
+    _align(connection, record.info, everybodys=False, writing=False)
 
 
-def _on_execute(connection: "Connection", *_statement: object) -> None:
-    # Again for each statement: a connection may be held from before the freeze until after it.
+def _on_execute(
+    connection: "Connection",
+    _cursor: object,
+    _statement: str,
+    _parameters: object,
+    context: Any,  # noqa: ANN401  # SQLAlchemy's
+    _executemany: object,
+) -> None:
+    prepare(connection, context)
+
+
+def prepare(connection: "Connection", context: Any) -> None:  # noqa: ANN401  # SQLAlchemy's
+    """Guard a connection for the statement that is about to run, and no other one.
+
+    Again for each statement: a connection may be held from before the freeze until after it.
+    Whoever sends another statement in between calls it again.
+    """
     pooled = connection.connection
-    _align(pooled.dbapi_connection, pooled.info)
+    compiled = getattr(context, "compiled", None)
+    _align(
+        pooled.dbapi_connection,
+        pooled.info,
+        everybodys=bool(connection.get_execution_options().get(EVERYBODYS)),
+        writing=compiled is not None and (context.isinsert or context.isupdate or context.isdelete),
+    )
 
 
-def _align(connection: Any, info: MutableMapping[Any, Any]) -> None:  # noqa: ANN401  # any driver's
-    """Set, change or lift the authorizer, if it is not already as this request wants it.
+def _align(
+    connection: Any,  # noqa: ANN401  # any driver's
+    info: MutableMapping[Any, Any],
+    *,
+    everybodys: bool,
+    writing: bool,
+) -> None:
+    """Set, change or lift the authorizer and the doors, if they are not as this request wants them.
 
     Decided here and not in the callback: aiosqlite compiles statements in a thread of its own,
-    where no request is current. Setting it makes SQLite compile its cached statements anew.
+    where no request is current. Setting it makes SQLite compile its cached statements anew: none
+    that was compiled as a write of SQLAlchemy's runs again as text.
     """
     driver = getattr(connection, "driver_connection", connection)
     if not hasattr(driver, "set_authorizer"):
         return  # not SQLite
     guard: Guard = info.setdefault(_GUARD, Guard())
     guard.denied, guard.ran = False, 0
+    exchange = current.get()
+    asking = exchange.principal if exchange is not None else None
+    guard.subject = asking.subject if asking is not None else None
     judge = JUDGE.current() if _freezes and not _migrating.get() else None
-    if guard.judge is judge:
+    doors: Doors | None = info.get(_DOORS) if judge is denied and not everybodys else None
+    writing = writing and doors is not None
+    if guard.judge is judge and guard.doors is doors and guard.writing == writing:
         return
-    for pending in (
-        driver.set_authorizer(guard if judge is not None else None),
-        driver.set_progress_handler(guard.go_on if judge is denied else None, _INSTRUCTIONS),
-    ):
-        if pending is not None:  # aiosqlite, which sets it in its own thread
-            connection.run_async(partial(_setting, pending))
-    guard.judge = judge
+    call = partial(_call, connection, driver)
+    if guard.doors is not doors:
+        guard.judge = None  # it is this program that changes the views
+        for statement in (
+            *(guard.doors.closing if guard.doors else ()),
+            *(doors.opening if doors else ()),
+        ):
+            call("execute", statement)
+        call("create_function", SUBJECT, 0, guard.asks)
+    guard.judge, guard.doors, guard.writing = judge, doors, writing
+    call("set_authorizer", guard if judge is not None else None)
+    call("set_progress_handler", guard.go_on if judge is denied else None, _INSTRUCTIONS)
 
 
-def _setting(pending: Awaitable[None], _driver: object) -> Awaitable[None]:
+def _call(connection: Any, driver: Any, name: str, *arguments: object) -> None:  # noqa: ANN401  # any driver's
+    """Call the driver; aiosqlite does it in its own thread, and is waited for."""
+    pending: object = getattr(driver, name)(*arguments)
+    if isinstance(pending, Awaitable):
+        connection.run_async(partial(_waiting, pending))
+
+
+def _waiting(pending: Awaitable[object], _driver: object) -> Awaitable[object]:
     return pending
 
 

@@ -58,14 +58,16 @@ class Path:
     run: Run
     text: bool = False  # SQL that SQLAlchemy does not make
     only: str = ""  # the dialect that has it
+    writes: bool = False
 
 
 PATHS: list[Path] = []
+_writing = False
 
 
 def path(name: str, *, text: bool = False, only: str = "") -> Callable[[Run], Run]:
     def note(run: Run) -> Run:
-        PATHS.append(Path(name, run, text, only))
+        PATHS.append(Path(name, run, text, only, _writing))
         return run
 
     return note
@@ -343,6 +345,8 @@ def _driver(session: Session) -> Any:
 
 
 # --------------------------------------------------------------------------------------- writing
+
+_writing = True
 
 
 def write(name: str, **options: Any) -> Callable[[Callable[[], Any]], Any]:

@@ -12,6 +12,7 @@ from ringfence.core.event import Event
 from ringfence.core.exchange import NO_SEAMS, Exchange, Seams, current
 from ringfence.core.ownership import Resource
 from ringfence.core.principal import Principal
+from ringfence.network.sqlite import migrating
 from ringfence.storage.application.database import Database
 
 
@@ -128,9 +129,10 @@ class World:
 
     async def fill(self) -> None:
         """Everything as it was at first."""
-        async with self.database.engine.begin() as connection:
-            await connection.run_sync(Base.metadata.drop_all)
-            await connection.run_sync(Base.metadata.create_all)
+        with migrating():
+            async with self.database.engine.begin() as connection:
+                await connection.run_sync(Base.metadata.drop_all)
+                await connection.run_sync(Base.metadata.create_all)
         async with self.everybodys() as session:
             session.add(Label(id=1, name="red"))
             for number, name in ((1, "alice"), (2, "bob"), (3, "alice"), (4, "bob")):

@@ -90,7 +90,7 @@ def _anybodys(_session: object, _principal: object) -> None:
     """Anybody may end any session (ATTACKS Z02)."""
 
 
-def _plain(engines: Engines[Any]) -> Any:  # noqa: ANN401  # one of the two
+def _plain(engines: Engines[Any], _relation: Relation) -> Any:  # noqa: ANN401  # one of the two
     """Every session sees every row (ATTACKS Z01, Z02)."""
     return engines.plain
 

@@ -16,6 +16,7 @@ from ringfence.core.errors import ConfigurationError
 from ringfence.core.exchange import Slot, current
 from ringfence.core.ownership import Resource
 from ringfence.core.policy import Relation
+from ringfence.network.sqlite import EVERYBODYS
 from ringfence.storage.application.engines import ENGINE, Engines, scope
 from ringfence.storage.application.finder import ModelFinder
 from ringfence.storage.application.ownership import Declarations
@@ -38,7 +39,9 @@ class Database:
         self.engine: Final = engine
         self.declarations: Final = Declarations(resources)
         plain = scope(engine.sync_engine, self.declarations.tables)
-        self._engines: Final = Engines(engine, AsyncEngine(plain))
+        self._engines: Final = Engines(
+            engine, AsyncEngine(plain), AsyncEngine(plain.execution_options(**{EVERYBODYS: True}))
+        )
         self._sessions: Final = Slot[dict[AsyncEngine, AsyncSession]]("database.sessions")
         self._unscoped: Final[list[Unscoped]] = []
 
@@ -52,7 +55,7 @@ class Database:
         Raises:
             LookupError: No request of Ringfence is under way: see ``unscoped``.
         """
-        return self._session(ENGINE.current()(self._engines))
+        return self._session_for(Relation.OWNER)
 
     def _session(self, engine: AsyncEngine) -> AsyncSession:
         exchange = current.get()
@@ -84,7 +87,7 @@ class Database:
             raise ConfigurationError("unscoped: say why, in words without quotation marks")
         if current.get() is not None:
             raise ConfigurationError(f"unscoped({reason}): declare it beside the application")
-        made = Unscoped(self._engines.plain, reason)
+        made = Unscoped(self._engines.everybodys, reason)
         self._unscoped.append(made)
         return made
 
@@ -108,9 +111,7 @@ class Database:
         }
 
     def _session_for(self, relation: Relation) -> AsyncSession:
-        """Where a row is looked up; a stranger to it is let in by a role, and not by its owner."""
-        anybodys = relation is Relation.STRANGER
-        return self._session(self._engines.plain) if anybodys else self.session()
+        return self._session(ENGINE.current()(self._engines, relation))
 
 
 class Unscoped:

@@ -5,29 +5,36 @@ one's own, Core connections, listeners. Where ``authz`` is not the guarded layer
 that are declared as unscoped, there is a second engine with the dialect as it was, on one pool.
 """
 
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import Engine, Table, event
+from sqlalchemy import Column, Engine, Table, event, func, select
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection, ExecutionContext
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.exchange import refusal
+from ringfence.core.policy import Relation
 from ringfence.core.seam import Seam
+from ringfence.network.doors import SUBJECT as SUBJECT_FUNCTION
+from ringfence.network.doors import Doors
+from ringfence.network.sqlite import declare, prepare
 from ringfence.storage.application.checking import judge
 from ringfence.storage.application.ownership import Rows
-from ringfence.storage.application.scoping import SUBJECT, Scoping, scoped
+from ringfence.storage.application.scoping import SUBJECT, Scoping, scoped, written
 
 EngineT = TypeVar("EngineT")
 
 
 class Engines(NamedTuple, Generic[EngineT]):
-    """Two engines on one pool, sync or async."""
+    """The engines on one pool, sync or async."""
 
-    scoped: EngineT
-    plain: EngineT
+    scoped: EngineT  # makes SQL of the caller's rows
+    plain: EngineT  # makes SQL as it is written; the database still has its own line
+    everybodys: EngineT  # as plain, and the database lets it
 
 
 def scope(engine: Engine, rows: Mapping[Table, Rows]) -> Engine:
@@ -44,9 +51,11 @@ def scope(engine: Engine, rows: Mapping[Table, Rows]) -> Engine:
     # Both dialects are one object but for their class: what the first connection teaches the one,
     # the other knows. SQLAlchemy's caches of statements keep them apart.
     kind = type(dialect)
-    plain = object.__new__(kind)
+    plain = object.__new__(written(kind, rows))
     plain.__dict__ = dialect.__dict__
     dialect.__class__ = scoped(kind, rows)
+    if dialect.name == "sqlite":
+        declare(engine.pool, doors_of(rows))
     event.listen(engine, "before_cursor_execute", _judge)
     return Engine(engine.pool, plain, engine.url)
 
@@ -64,6 +73,7 @@ def _judge(
     if isinstance(compiled, Scoping):
         if compiled.ringfence_checks:
             judge(compiled.ringfence_checks, _values(context), connection, SUBJECT)
+            prepare(connection, context)
     elif isinstance(compiled, SQLCompiler):  # by a dialect of the caller's own
         raise refusal("ownership.unjudged", found="compiled elsewhere")
 
@@ -73,9 +83,37 @@ def _values(context: Any) -> list[dict[str, Any]]:  # noqa: ANN401  # SQLAlchemy
     return parameters
 
 
-def _scoped(engines: Engines[Any]) -> Any:  # noqa: ANN401  # one of the two
-    return engines.scoped
+def _scoped(engines: Engines[Any], relation: Relation) -> Any:  # noqa: ANN401  # one of them
+    return engines.everybodys if relation is Relation.STRANGER else engines.scoped
 
 
-#: Which engine the sessions of requests use.
-ENGINE: Final = Seam[Callable[[Engines[Any]], Any]](Layer.AUTHZ, _scoped)
+#: Which engine the sessions of requests use, and which one looks up a row that a policy lets the
+#: caller have in this relation: a stranger to it is let in by a role, and not by its owner.
+ENGINE: Final = Seam[Callable[[Engines[Any], Relation], Any]](Layer.AUTHZ, _scoped)
+
+
+def _ordinary(table: Table) -> Column[Any] | None:
+    """A column that is not a name of SQLite's rowid."""
+    return next((column for column in table.columns if not column.primary_key), None)
+
+
+def doors_of(rows: Mapping[Table, Rows]) -> Doors:
+    """What SQLite lets SQL text read of declared tables."""
+    selects: dict[str, str] = {}
+    asking = select(getattr(func, SUBJECT_FUNCTION)()).scalar_subquery()
+    for table, each in rows.items():
+        if not each.everybodys:
+            seen = select(table).where(each.related(Relation.VIEWER, asking))
+            if each.resource is None and (ordinary := _ordinary(table)) is not None:
+                # What uses nothing but the rowid counts as reading no column, of no view.
+                seen = seen.where(ordinary.is_not_distinct_from(ordinary))
+            selects[table.name] = str(
+                seen.compile(
+                    dialect=sqlite.dialect(),
+                    compile_kwargs={"literal_binds": True},
+                    schema_translate_map={None: "main"},
+                    render_schema_translate=True,
+                )
+            )
+    names = {name: f"rf_{secrets.token_hex(16)}" for name in selects}
+    return Doors(selects, names, frozenset(table.name for table in rows))

@@ -61,11 +61,43 @@ class Vetted(ColumnElement[bool]):
         self.condition = condition
 
 
-class Scoping(_COMPILER):
-    """The part of a compiler that scopes; ``scoped`` puts it before that of a dialect."""
+class Writing(_COMPILER):
+    """The part of SQLite's compiler that writes to tables, where their names mean views."""
 
     tables: ClassVar[Mapping[Table, Rows]] = {}
     tables_by_name: ClassVar[Mapping[str, list[Rows]]] = {}
+
+    def visit_table(self, table: Any, asfrom: bool = False, **kw: Any) -> str:  # noqa: ANN401, FBT001, FBT002  # SQLAlchemy's
+        """A table; where it is written to, the one of the file (``network.doors``)."""
+        text: str = _as_is(super()).visit_table(table, asfrom=asfrom, **kw)
+        return self._of_the_file(text, table) if kw.get("iscrud") else text
+
+    def visit_insert(self, insert_stmt: Insert, **kw: Any) -> str:  # noqa: ANN401  # SQLAlchemy's
+        """An INSERT."""
+        text: str = _as_is(super()).visit_insert(insert_stmt, **kw)
+        table: str = self.preparer.format_table(insert_stmt.table)
+        named = self._of_the_file(table, insert_stmt.table)
+        return text.replace(f"INTO {table}", f"INTO {named}", 1)
+
+    def _of_the_file(self, text: str, table: Any) -> str:  # noqa: ANN401  # SQLAlchemy's
+        ours = self.dialect.name == "sqlite" and self._rows(table) is not None
+        return f"main.{text}" if ours and not table.schema else text
+
+    def _rows(self, table: FromClause) -> Rows | None:
+        """What is declared about a table; by its name, where it is not one of the models'."""
+        if not isinstance(table, TableClause):
+            return None
+        named = self.tables_by_name.get(table.name.lower(), ())
+        for rows in named:
+            if not isinstance(table, Table) or table.metadata is not rows.table.metadata:
+                return rows
+            if table.key == rows.table.key:
+                return rows
+        return None
+
+
+class Scoping(Writing):
+    """The part of a compiler that scopes; ``scoped`` puts it before that of a dialect."""
 
     #: What is to be judged of the values of this statement before it is sent.
     ringfence_checks: tuple[Check, ...] = ()
@@ -168,18 +200,6 @@ class Scoping(_COMPILER):
         self.ringfence_checks += found
         return found, rows
 
-    def _rows(self, table: FromClause) -> Rows | None:
-        """What is declared about a table; by its name, where it is not one of the models'."""
-        if not isinstance(table, TableClause):
-            return None
-        named = self.tables_by_name.get(table.name.lower(), ())
-        for rows in named:
-            if not isinstance(table, Table) or table.metadata is not rows.table.metadata:
-                return rows
-            if table.key == rows.table.key:
-                return rows
-        return None
-
     @contextmanager
     def _own(self) -> Generator[None]:
         before, self._vetting = self._vetting, True
@@ -215,14 +235,23 @@ def _overwrites(statement: Any) -> bool:  # noqa: ANN401  # of any dialect
 
 def scoped(kind: type[Dialect], rows: Mapping[Table, Rows]) -> type[Dialect]:
     """The dialect ``kind`` with a compiler that scopes ``rows``."""
+    return _with(Scoping, kind, rows)
+
+
+def written(kind: type[Dialect], rows: Mapping[Table, Rows]) -> type[Dialect]:
+    """The dialect ``kind`` with a compiler that scopes nothing, for whoever is let through."""
+    return _with(Writing, kind, rows)
+
+
+def _with(part: type[Writing], kind: type[Dialect], rows: Mapping[Table, Rows]) -> type[Dialect]:
     by_name: dict[str, list[Rows]] = {}
     for each in rows.values():
         by_name.setdefault(each.table.name.lower(), []).append(each)
     plain = kind.statement_compiler
     found = {"tables": rows, "tables_by_name": by_name}
-    compiler = type(f"Scoping{plain.__name__}", (Scoping, plain), found)
+    compiler = type(f"{part.__name__}{plain.__name__}", (part, plain), found)
     return type(
-        f"Scoped{kind.__name__}",
+        f"{part.__name__}{kind.__name__}",
         (kind,),
         {
             "statement_compiler": compiler,
