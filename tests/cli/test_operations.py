@@ -3,13 +3,17 @@
 import email
 import io
 import sys
+from datetime import timedelta
 from email.policy import default
 
 import pytest
 from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from ringfence import Ringfence
+from ringfence import Ringfence, allow, limit, signed_in
+from ringfence.authn import route_limits
 from tests.unit.cli.conftest import Shell
 
 ORIGIN = "http://127.0.0.1:8000"
@@ -251,6 +255,30 @@ def test_the_limits_of_one_address_are_cleared_and_no_other(shell: Shell, alice:
     assert shell.json("limits", "clear", "--address", "192.0.2.7") == {"cleared": 0}
     kept = {each["key"] for each in shell.json("limits", "list", "--address", mine)["items"]}
     assert key in kept or mine == "unknown"
+
+
+def test_limits_on_the_application_s_routes_are_listed_and_cleared_as_well(
+    shell: Shell, alice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route_limits, "_SECOND", timedelta(0))  # for so long a refusal is kept
+
+    @allow(signed_in)
+    @limit("1/h", by="account")
+    async def report(_request: object) -> PlainTextResponse:
+        return PlainTextResponse("report")
+
+    app = Ringfence(Starlette(routes=[Route("/report/{id:int}", report)]))
+    with Client(app, base_url=ORIGIN, headers=SAME) as client:
+        assert sign_in(client) == 200
+
+        def asked() -> int:
+            return client.get("/report/1", headers={"authorization": client.token}).status_code
+
+        assert [asked(), asked()] == [200, 429]
+        listed = {each["key"] for each in shell.json("limits", "list", "--account", ALICE)["items"]}
+        assert f"route:GET, HEAD /report/{{id=int}} 1/h account:{alice}" in listed
+        assert shell.json("limits", "clear", "--account", ALICE)["cleared"] >= 1
+        assert [asked(), asked()] == [200, 429]
 
 
 def test_the_networks_that_an_account_is_known_on_are_no_limits(shell: Shell, alice: str) -> None:
