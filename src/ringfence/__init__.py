@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ringfence.output.html import rich_text
     from ringfence.output.page import attachment, csp, nonce
     from ringfence.stack import Ringfence
-    from ringfence.storage.application.database import Database
+    from ringfence.storage.application.database import Database, Unscoped
 
 __all__ = [
     "Caller",
@@ -61,6 +61,7 @@ __all__ = [
     "Settings",
     "Shares",
     "StoreError",
+    "Unscoped",
     "Uploads",
     "aal",
     "allow",
@@ -93,6 +94,7 @@ _LATER: Final = {
     "Outbound": "ringfence.boundary.urls.outbound",
     "Owned": "ringfence.fastapi",
     "Ringfence": "ringfence.stack",
+    "Unscoped": "ringfence.storage.application.database",
     "Uploads": "ringfence.boundary.files.uploads",
     "attachment": "ringfence.output.page",
     "body": "ringfence.boundary.request.schema",

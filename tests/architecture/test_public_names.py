@@ -29,6 +29,7 @@ PUBLIC = [
     "Settings",
     "Shares",
     "StoreError",
+    "Unscoped",
     "Uploads",
     "aal",
     "allow",

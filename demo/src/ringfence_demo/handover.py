@@ -10,10 +10,11 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, HTTPException, Request
 from msgspec import Meta
+from sqlalchemy import update
 
 from ringfence import Owned, allow, body, owner, role
 from ringfence_demo.models import Order
-from ringfence_demo.shop import Session, TheShop
+from ringfence_demo.shop import TheShop
 
 router = APIRouter()
 
@@ -44,7 +45,9 @@ async def change_roles(request: Request, user_id: str, shop: TheShop) -> None:
 @router.put("/orders/{order_id}/owner", status_code=204)
 @allow(owner(Order))
 @body(Heir)
-async def give_order_away(request: Request, session: Session, order: Owned[Order]) -> None:
-    """Make an order somebody else's."""
-    order.user_id = (await request.json())["user_id"]
-    await session.commit()
+async def give_order_away(request: Request, order: Owned[Order], shop: TheShop) -> None:
+    """Make an order somebody else's. The caller's own session gives nothing away."""
+    heir = (await request.json())["user_id"]
+    async with shop.handover() as session:
+        await session.execute(update(Order).where(Order.id == order.id).values(user_id=heir))
+        await session.commit()

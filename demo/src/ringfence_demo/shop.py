@@ -8,7 +8,7 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection
 
-from ringfence import Database, FileRoot, Outbound, Uploads, commands
+from ringfence import Database, FileRoot, Outbound, Unscoped, Uploads, commands
 from ringfence_demo.data import DataFolder
 
 PAGES: Final = Path(__file__).parent / "pages"
@@ -42,6 +42,7 @@ class Shop:
     static: Path = STATIC
     outbound: Outbound = field(default_factory=Outbound)
     uploads: Uploads = field(init=False)
+    handover: Unscoped = field(init=False)
     thumbnail: commands.Command = field(init=False)
 
     def __post_init__(self) -> None:
@@ -54,6 +55,8 @@ class Shop:
             folder=self.folder.photos,
         )
         object.__setattr__(self, "uploads", kept)
+        handover = self.database.unscoped(reason="an order is given to somebody else")
+        object.__setattr__(self, "handover", handover)
         object.__setattr__(self, "thumbnail", program)
 
 

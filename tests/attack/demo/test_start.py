@@ -317,6 +317,9 @@ def walk_the_shop(walk: Walk, guarded: str) -> None:
     for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32-be"):
         walk(200, "PUT", "/orders/{order_id}", "3", content='{"note":"x"}'.encode(encoding))
     walk(204, "DELETE", "/orders/{order_id}", "3")
+    mine = walk(201, "POST", "/orders", json={"item": "Honey jar"}).json()["id"]
+    walk(204, "PUT", "/orders/{order_id}/owner", mine, json={"user_id": "bob"})
+    walk(404, "PUT", "/users/{user_id}/roles", "nobody", json={"roles": ["user"]})
     walk(201, "POST", "/posts", json={"title": "a", "body": "b"})
     walk(200, "GET", "/posts/{post_id}", "1")
     assert "canary-alice-body" in walk(200, "GET", "/posts/{post_id}/view", "1").text
