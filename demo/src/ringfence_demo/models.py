@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Final
 from sqlalchemy import BigInteger, Integer, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from ringfence import Common, Resource
+
 #: Whatever number a path can name fits; SQLite numbers rows by themselves in INTEGER only.
 Id: Final = BigInteger().with_variant(Integer, "sqlite")
 
@@ -75,3 +77,12 @@ class Upload(Base):
     user_id: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(200))
     media_type: Mapped[str] = mapped_column(String(100))
+
+
+#: Whose the rows are.
+OWNERSHIP: Final = (
+    Resource(Order, owner=Order.user_id),
+    Resource(Post, owner=Post.user_id, read="public"),
+    Resource(Upload, owner=Upload.user_id),
+)
+COMMON: Final = (Common(Product),)

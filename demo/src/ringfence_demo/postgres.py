@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from ringfence.core.errors import ConfigurationError
+from ringfence.storage.application.postgres.render import Roles, for_administrators
 from ringfence.storage.migrate import migrate
 from ringfence.storage.postgres.migrate import ROLE
 from ringfence_demo.data import Databases
@@ -162,7 +163,7 @@ async def _drop(superuser: str, prefix: str) -> None:
     try:
         for name in ("accounts", "shop"):
             await connection.execute(f"DROP DATABASE IF EXISTS {prefix}_{name} WITH (FORCE)")
-        for name in ("app", "owner"):
+        for name in ("app", "app_everybody", "owner"):
             await connection.execute(f"DROP ROLE IF EXISTS {prefix}_{name}")
     finally:
         await connection.close()
@@ -186,11 +187,9 @@ async def _make(superuser: str, prefix: str, passwords: dict[str, str]) -> None:
     shop = superuser.rpartition("/")[0] + f"/{prefix}_shop"
     connection = await driver.connect(shop)
     try:
-        for kind, rights in (("TABLES", "SELECT, INSERT, UPDATE, DELETE"), ("SEQUENCES", "USAGE")):
-            await connection.execute(
-                f"ALTER DEFAULT PRIVILEGES FOR ROLE {prefix}_owner IN SCHEMA public "
-                f"GRANT {rights} ON {kind} TO {prefix}_app"
-            )
+        roles = Roles(owner=f"{prefix}_owner", application=f"{prefix}_app")
+        for statement in for_administrators(roles):
+            await connection.execute(statement)
     finally:
         await connection.close()
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from ringfence.authn.accounts import Account, StoredVerifier
@@ -22,11 +23,14 @@ from ringfence.authn.passwords import Passwords, Policy
 from ringfence.authn.verifier import ARGON2ID, digest
 from ringfence.core.settings import Settings
 from ringfence.service.hashing import HashingPool
-from ringfence.storage import Stores, open_stores
+from ringfence.storage import Stores, identity_key, open_stores
+from ringfence.storage.application.ownership import Declarations
+from ringfence.storage.application.postgres.apply import apply
+from ringfence.storage.application.postgres.render import Roles, Script
 from ringfence.storage.keys import load_or_create
 from ringfence_demo import pictures
 from ringfence_demo.data import Databases, DataFolder
-from ringfence_demo.models import Base, Order, Post, Product, Upload
+from ringfence_demo.models import COMMON, OWNERSHIP, Base, Order, Post, Product, Upload
 
 PASSWORD: Final = "violet kettle orbits quietly"  # noqa: S105  # public, and in no real place
 
@@ -105,6 +109,13 @@ async def _seed(
     await stores.start()
     try:
         await seed_shop(engine, folder, await seed_accounts(stores, settings, prepared))
+        if not databases.are_sqlite:
+            roles = Roles(
+                owner=engine.url.username or "",
+                application=make_url(databases.shop).username or "",
+            )
+            script = Script.of(Declarations(OWNERSHIP), COMMON, roles=roles)
+            await apply(engine, script, identity_key.load_or_create(folder.keys))
     finally:
         await engine.dispose()
         await stores.close()

@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "kdf": "raise what deriving a key costs, and see who has moved",
         "mail": "list, retry and drop mail that waits",
         "keys": "rotate the keys of the installation",
+        "database": "row-level security for the application's PostgreSQL",
         "migrate": "bring the database up to date",
         "backup": "copy the database while the service runs",
         "restore": "put a backup of the database in place",

@@ -44,7 +44,7 @@ from ringfence.stack import protocols
 from ringfence.stack.gauges import Probe, measure, observed
 from ringfence.stack.listener import Listener
 from ringfence.stack.reload import Reload
-from ringfence.storage import Stores, open_stores
+from ringfence.storage import Stores, identity_key, open_stores
 from ringfence.storage.keys import KeyFolder, load_or_create, open_keys
 
 Check: TypeAlias = Callable[[Exchange], Awaitable[None] | None]
@@ -229,6 +229,8 @@ class Plan:
             if layers.listener is not None:
                 await layers.listener.open()
             layers.monitoring.start()
+            for database in self.databases:
+                database.identify(identity_key.load(settings.keys))
         except BaseException:
             await stores.close()
             raise

@@ -19,6 +19,7 @@ from ringfence.core.event import EventSink
 from ringfence.core.exchange import Exchange, Seams
 from ringfence.core.ownership import Resource
 from ringfence.core.route import Entry
+from ringfence.core.secret import Secret
 
 
 class Declared(Protocol):
@@ -37,6 +38,10 @@ class Declared(Protocol):
     @property
     def finders(self) -> Mapping[type, Finder]:
         """How each class that is declared is found."""
+        ...
+
+    def identify(self, key: Secret[bytes] | None) -> None:
+        """Sign with ``key`` who asks, where the database verifies that; None: there is no key."""
         ...
 
 

@@ -99,6 +99,7 @@ class Ringfence:
         self._replaced: Final = dict(layers or {})
         self._clock: Final = clock
         databases = tuple(database) if isinstance(database, Iterable) else (database,)
+        self.databases: Final = databases
         self._plan: Final = Plan(
             routes=Routes(app, policies or {}, whole_folders, limits),
             finders=_finders(databases, resources or {}),

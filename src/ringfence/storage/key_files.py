@@ -75,6 +75,13 @@ class Reader:
             log=log,
         )
 
+    def single(self, name: str) -> Secret[bytes]:
+        """One key. Raises ConfigurationError."""
+        key = self._secret(name)
+        if self._problems:
+            raise ConfigurationError(*self._problems)
+        return key
+
     def _secret(self, name: str) -> Secret[bytes]:
         content = self._read(name, KEY_BYTES)
         if content and len(content) != KEY_BYTES:

@@ -435,3 +435,38 @@ def test_a_private_postgresql_comes_and_goes_with_the_demo(tmp_path: Path) -> No
         assert ended(demo.process, signal.SIGINT) == 0
         for child in started_here:
             assert not Path(f"/proc/{child}").exists()
+
+
+@pytest.mark.postgres
+@pytest.mark.slow
+def test_postgresql_holds_where_the_sql_guard_and_the_routes_check_are_off(tmp_path: Path) -> None:
+    """Alice reads her own orders only; the twin connects as the owner, and gives her Bob's.
+
+    ATTACKS Z01, I01, I02; ASVS 8.2.2.
+    """
+    off = ("--off", "boundary,authz", "--naked")
+    everything = "' UNION SELECT id, item, note, total FROM orders--"
+    switch = "set_config('ringfence.identity', {}, true)"
+    forged = f"' UNION SELECT id, item, note, total FROM orders, {switch}--"
+    with started(tmp_path / "data", "--database", "postgres", *off) as demo:
+        said = {"login": "alice@example.com", "password": PASSWORD}
+        origin = {"Origin": demo.address}
+        signed_in = httpx2.post(f"{demo.address}/auth/sign-in", json=said, headers=origin)
+        token = signed_in.json()["access_token"]
+        with httpx2.Client(headers={"Authorization": f"Bearer {token}"}, timeout=30) as alice:
+
+            def products(address: str, q: str) -> str:
+                return alice.get(f"{address}/products", params={"q": q}).text
+
+            assert "canary-alice" in products(demo.address, everything)
+            twins = demo.naked.rstrip("/")
+            for q in (everything, forged.format("'sbob'"), forged.format("repeat('0',64)||'e'")):
+                assert "canary-bob" not in products(demo.address, q)
+                assert "canary-bob" in products(twins, q)
+            codes = {
+                address: [alice.get(f"{address}/orders/{number}").status_code for number in (1, 3)]
+                for address in (demo.address, twins)
+            }
+            assert codes == {demo.address: [200, 404], twins: [200, 200]}
+        without = httpx2.get(f"{demo.address}/products", params={"q": everything}).text
+        assert "canary" not in without

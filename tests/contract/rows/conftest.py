@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from ringfence.core.secret import Secret
 from ringfence.storage.application.postgres.apply import apply
 from ringfence.storage.application.postgres.identity import Identity
-from ringfence.storage.application.postgres.render import Roles, Script
+from ringfence.storage.application.postgres.render import Roles, Script, for_administrators
 from tests.contract.rows.models import COMMON, DECLARED, ROWS, Base
 from tests.contract.server import PASSWORD, Server
 
@@ -51,7 +51,7 @@ class Guarded:
     def as_somebody(self) -> AsyncEngine:
         """The application's engine; ``asks`` says who asks."""
         engine = self.engine()
-        Identity(engine.sync_engine, lambda: self.asks).key = KEY
+        Identity(engine.sync_engine, subject=lambda: self.asks).key = KEY
         return engine
 
 
@@ -63,7 +63,7 @@ def guarded_database(postgres_server: Server) -> Iterator[Guarded]:
     postgres_server.execute(f"CREATE DATABASE {name}")
     superuser = _superuser(postgres_server, name)
     try:
-        postgres_server.execute(*SCRIPT.for_administrators(), url=superuser)
+        postgres_server.execute(*for_administrators(ROLES), url=superuser)
         roles = (f'ALTER ROLE "{each}" PASSWORD' for each in (ROLES.owner, ROLES.application))
         handed_over = f'ALTER DATABASE {name} OWNER TO "{ROLES.owner}"'
         passwords = (f"{alter} '{PASSWORD}'" for alter in roles)

@@ -214,7 +214,7 @@ async def test_the_application_may(
 
 
 async def test_whoever_says_so_sees_everybodys_rows(guarded: Guarded) -> None:
-    engine = guarded.as_somebody().execution_options(ringfence_everybody=True)
+    engine = guarded.as_somebody().execution_options(ringfence_everybodys=True)
     async with engine.connect() as connection:
         for table in ("notes", "stages", "details"):
             assert await numbers(connection, NUMBERS[table]) == {1, 2}

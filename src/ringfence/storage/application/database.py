@@ -14,12 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from ringfence.authz.resources import Finder
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.exchange import Slot, current
-from ringfence.core.ownership import Resource
+from ringfence.core.ownership import Common, Resource
 from ringfence.core.policy import Relation
+from ringfence.core.secret import Secret
 from ringfence.network.sqlite import EVERYBODYS
 from ringfence.storage.application.engines import ENGINE, Engines, scope
 from ringfence.storage.application.finder import ModelFinder
 from ringfence.storage.application.ownership import Declarations
+from ringfence.storage.application.postgres.identity import Identity
 from ringfence.storage.application.sessions import PinnedSession
 
 
@@ -30,20 +32,34 @@ class Database:
         engine: The application's. It is scoped from here on: without a request, or without
             ``unscoped``, it reads and writes no rows that are declared.
         resources: Whose the rows of its classes are.
+        common: Classes whose rows are nobody's own. On PostgreSQL the application's role uses no
+            table that is declared in neither way.
 
     Raises:
         ConfigurationError: What is declared does not fit the models.
     """
 
-    def __init__(self, engine: AsyncEngine, resources: Iterable[Resource] = ()) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        resources: Iterable[Resource] = (),
+        *,
+        common: Iterable[Common] = (),
+    ) -> None:
         self.engine: Final = engine
         self.declarations: Final = Declarations(resources)
+        self.common: Final = tuple(common)
         plain = scope(engine.sync_engine, self.declarations.tables)
         self._engines: Final = Engines(
             engine, AsyncEngine(plain), AsyncEngine(plain.execution_options(**{EVERYBODYS: True}))
         )
+        self._identity: Final = Identity(engine.sync_engine, plain)
         self._sessions: Final = Slot[dict[AsyncEngine, AsyncSession]]("database.sessions")
         self._unscoped: Final[list[Unscoped]] = []
+
+    def identify(self, key: Secret[bytes] | None) -> None:
+        """From here on PostgreSQL is told who asks; None tells it nothing, so it shows nothing."""
+        self._identity.key = key
 
     async def __call__(self) -> AsyncIterator[AsyncSession]:
         """The session of the current request; for FastAPI, ``Depends(database)``."""

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ringfence.core.errors import ConfigurationError, StoreError
 from ringfence.core.secret import Secret
 from ringfence.storage.application.postgres.identity import pads
-from ringfence.storage.application.postgres.render import Script
+from ringfence.storage.application.postgres.render import Script, for_administrators
 
 #: A table that somebody reads for long is waited for so long, and everybody else behind us.
 _PATIENCE = "SET LOCAL lock_timeout = '5s'"
@@ -38,7 +38,7 @@ async def apply(engine: AsyncEngine, script: Script, key: Secret[bytes]) -> Appl
         ConfigurationError: It is not the owner; a role is missing that the owner may not make.
         StoreError: The database does not answer, or does not take a statement.
     """
-    statements = [*script.for_administrators(), *script.for_the_owner()]
+    statements = [*for_administrators(script.roles), *script.for_the_owner()]
     inside, outside = pads(key)
     try:
         async with engine.begin() as connection:

@@ -27,12 +27,10 @@ from sqlalchemy.engine import Connection
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.exchange import current
 from ringfence.core.secret import Secret
+from ringfence.network.sqlite import EVERYBODYS
 
 #: The setting that holds the signed identity until the end of the transaction.
 SETTING: Final = "ringfence.identity"
-
-#: An execution option of whoever needs everybody's rows: it says why.
-EVERYBODY: Final = "ringfence_everybody"
 
 #: What the first letter of an identity says.
 PERSON: Final = "s"  # the rest is a subject
@@ -80,28 +78,28 @@ def caller() -> str | None:
 
 
 class Identity:
-    """Puts the caller's identity on each transaction of an engine.
+    """Puts the caller's identity on each transaction of some engines.
 
     Args:
-        engine: Of SQLAlchemy; of an ``AsyncEngine`` its ``sync_engine``.
+        engines: Of SQLAlchemy, on one pool; of an ``AsyncEngine`` its ``sync_engine``. Where they
+            are not PostgreSQL's, nothing is done.
         subject: Who asks; None for nobody.
     """
 
-    def __init__(self, engine: Engine, subject: Callable[[], str | None] = caller) -> None:
+    def __init__(self, *engines: Engine, subject: Callable[[], str | None] = caller) -> None:
         self._subject: Final = subject
-        self._role: Final = everybody_role(engine.url.username or "")
+        self._role: Final = everybody_role(engines[0].url.username or "")
         self.key: Secret[bytes] | None = None
-        self.listen(engine)
+        for engine in dict.fromkeys(engines):
+            if engine.dialect.name == "postgresql":
+                event.listen(engine, "begin", self._begin)
+                event.listen(engine, "begin_twophase", self._begin)
 
-    def listen(self, engine: Engine) -> None:
-        """Do so on a further engine, such as another one on the same pool."""
-        event.listen(engine, "begin", self._begin)
-
-    def _begin(self, connection: Connection) -> None:
+    def _begin(self, connection: Connection, _transaction: object = None) -> None:
         key = self.key
         if key is None:
             return
-        if connection.get_execution_options().get(EVERYBODY):
+        if connection.get_execution_options().get(EVERYBODYS):
             self._sign(connection, key, ALL, _SET_ALL, self._role)
             return
         subject = self._subject()

@@ -81,6 +81,34 @@ class Roles:
         return everybody_role(self.application)
 
 
+def for_administrators(roles: Roles) -> Iterator[str]:
+    """What needs more rights than the owner's, and is done only if it is not done yet."""
+    owner, app, everybody = roles.owner, roles.application, roles.everybody
+    for role, can in ((owner, "LOGIN"), (app, "LOGIN"), (everybody, "NOLOGIN")):
+        yield _unless(
+            f"EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(role)})",
+            f"CREATE ROLE {quoted(role)} {can} NOINHERIT",
+        )
+    yield _unless(
+        f"EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(app)} AND NOT (rolsuper OR "
+        "rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication OR rolinherit))",
+        f"ALTER ROLE {quoted(app)} NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB"
+        " NOREPLICATION NOINHERIT",
+    )
+    yield _unless(
+        f"pg_has_role({literal(app)}, {literal(everybody)}, 'MEMBER')",
+        f"GRANT {quoted(everybody)} TO {quoted(app)}",
+    )
+    for setting, value in TIMEOUTS.items():
+        yield _unless(
+            "EXISTS (SELECT FROM pg_db_role_setting JOIN pg_roles ON pg_roles.oid = setrole"
+            f" WHERE rolname = {literal(app)} AND {literal(f'{setting}={value}')}"
+            " = ANY (setconfig))",
+            f"ALTER ROLE {quoted(app)} SET {setting} = {literal(value)}",
+        )
+    yield functions.refused(", ".join(map(literal, REFUSED_FUNCTIONS)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
     """What ``render`` makes of the declarations of one database."""
@@ -113,39 +141,18 @@ class Script:
         """The name of a table with its schema, as PostgreSQL reads it."""
         return quoted(table.schema or self.schema, table.name)
 
+    def fixed(self, table: Table) -> set[str]:
+        """The columns that say whose a row is: nobody gives one away, or takes it."""
+        resource = self.tables[table].resource if table in self.tables else None
+        if resource is None:
+            return set()
+        said = (each.key for each in (resource.owner, resource.tenant) if each is not None)
+        return {self.tables[table].mapper.columns[key].name for key in said}
+
     @property
     def schemas(self) -> list[str]:
         """In which the tables are."""
         return sorted({table.schema or self.schema for table in (*self.tables, *self.common)})
-
-    # ------------------------------------------------------------------------------- the parts
-
-    def for_administrators(self) -> Iterator[str]:
-        """What needs more rights than the owner's, and is done only if it is not done yet."""
-        owner, app, everybody = self.roles.owner, self.roles.application, self.roles.everybody
-        for role, can in ((owner, "LOGIN"), (app, "LOGIN"), (everybody, "NOLOGIN")):
-            yield _unless(
-                f"EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(role)})",
-                f"CREATE ROLE {quoted(role)} {can} NOINHERIT",
-            )
-        yield _unless(
-            f"EXISTS (SELECT FROM pg_roles WHERE rolname = {literal(app)} AND NOT (rolsuper OR "
-            "rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication OR rolinherit))",
-            f"ALTER ROLE {quoted(app)} NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB"
-            " NOREPLICATION NOINHERIT",
-        )
-        yield _unless(
-            f"pg_has_role({literal(app)}, {literal(everybody)}, 'MEMBER')",
-            f"GRANT {quoted(everybody)} TO {quoted(app)}",
-        )
-        for setting, value in TIMEOUTS.items():
-            yield _unless(
-                "EXISTS (SELECT FROM pg_db_role_setting JOIN pg_roles ON pg_roles.oid = setrole"
-                f" WHERE rolname = {literal(app)} AND {literal(f'{setting}={value}')}"
-                " = ANY (setconfig))",
-                f"ALTER ROLE {quoted(app)} SET {setting} = {literal(value)}",
-            )
-        yield functions.refused(", ".join(map(literal, REFUSED_FUNCTIONS)))
 
     def for_the_owner(self) -> Iterator[str]:
         """Grants and policies."""
@@ -192,7 +199,7 @@ class Script:
         if table in self.common and not self.common[table].write:
             return
         yield f"GRANT INSERT ({_listed(columns)}) ON {name} TO {roles}"
-        fixed = _fixed(self.tables[table]) if table in self.tables else set[str]()
+        fixed = self.fixed(table)
         if changing := [column for column in columns if column not in fixed]:
             yield f"GRANT UPDATE ({_listed(changing)}) ON {name} TO {roles}"
         yield f"GRANT DELETE ON {name} TO {roles}"
@@ -230,15 +237,6 @@ class Script:
 def text(statements: Iterable[str]) -> str:
     """Statements as one script."""
     return "".join(f"{statement};\n" for statement in statements)
-
-
-def _fixed(rows: Rows) -> set[str]:
-    """The columns that say whose a row is: nobody gives one away, or takes it."""
-    resource = rows.resource
-    if resource is None:
-        return set()
-    said = (each.key for each in (resource.owner, resource.tenant) if each is not None)
-    return {rows.mapper.columns[key].name for key in said}
 
 
 def _table(kind: type) -> Table:
