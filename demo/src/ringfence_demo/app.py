@@ -112,11 +112,11 @@ async def list_products(session: Session, q: str = "", sort: str = "name") -> di
 @router.get("/orders")
 @allow(signed_in)
 async def list_orders(
-    session: Session, caller: Caller, after: After = 0, limit: Limit = 50
+    session: Session, _caller: Caller, after: After = 0, limit: Limit = 50
 ) -> dict[str, Any]:
-    """The caller's own orders."""
-    mine = select(Order).where(Order.user_id == caller.subject, Order.id > after)
-    orders = (await session.scalars(mine.order_by(Order.id).limit(limit + 1))).all()
+    """The orders. The lesson: nobody here asks whose they are."""
+    found = select(Order).where(Order.id > after).order_by(Order.id)
+    orders = (await session.scalars(found.limit(limit + 1))).all()
     following = str(orders[limit - 1].id) if len(orders) > limit else None
     return {"items": [order.shown() for order in orders[:limit]], "next": following}
 
