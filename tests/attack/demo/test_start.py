@@ -430,6 +430,13 @@ def test_a_private_postgresql_comes_and_goes_with_the_demo(tmp_path: Path) -> No
                 "Green tea",
                 "Violet teapot",
             ]
+        said = {"login": "alice@example.com", "password": PASSWORD}
+        origin = {"Origin": demo.address}
+        token = httpx2.post(f"{demo.address}/auth/sign-in", json=said, headers=origin).json()
+        bearer = {"Authorization": f"Bearer {token['access_token']}"}
+        listed = httpx2.get(f"{demo.address}/orders", headers=bearer)
+        assert "canary-alice" in listed.text
+        assert "canary-bob" not in listed.text
         children = Path(f"/proc/{demo.process.pid}/task/{demo.process.pid}/children")
         started_here = children.read_text().split()
         assert ended(demo.process, signal.SIGINT) == 0
