@@ -14,7 +14,7 @@ LINKS: Final = "no link leads out of a public folder"
 
 
 class ArtefactProbes(Attack):
-    """Stopped: the answer is that on a path which does not exist, but for its request id."""
+    """Stopped: the answer is that on a name which nothing has, but for its request id."""
 
     id = "H10"
 
@@ -40,5 +40,12 @@ class ArtefactProbes(Attack):
 
     async def _reads(self, path: str, text: str) -> bool:
         found = await self.ground.send("GET", path)
-        missing = await self.ground.send("GET", path + "-missing")
+        missing = await self.ground.send("GET", _missing(path))
         return found.holds(text) or found.apart_from_its_id() != missing.apart_from_its_id()
+
+
+def _missing(path: str) -> str:
+    """A name of the same kind in the same folder, which nothing has."""
+    folder, _, name = path.rpartition("/")
+    bare = name.lstrip(".")
+    return f"{folder}/{name[: len(name) - len(bare)]}missing-{bare}"
