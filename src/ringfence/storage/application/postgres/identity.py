@@ -39,9 +39,10 @@ ALL: Final = "e"  # everybody's rows
 CHALLENGE: Final = "SELECT ringfence_rows.challenge()"
 _SET: Final = "SELECT pg_catalog.set_config('ringfence.identity', {0}, true)"
 #: Policies for everybody's rows are of a role of their own, so that the others can use an index.
+#: Where there is none (an owner connects, say), nothing is set.
 _SET_ALL: Final = (
     "SELECT pg_catalog.set_config('ringfence.identity', {0}, true), "
-    "pg_catalog.set_config('role', {1}, true)"
+    "pg_catalog.set_config('role', rolname, true) FROM pg_catalog.pg_roles WHERE rolname = {1}"
 )
 
 _BLOCK_BYTES: Final = 64  # of SHA-256 (RFC 2104)
