@@ -17,6 +17,7 @@ Source: sqlite.org, "Compile-Time Authorization Callbacks" and "Defense Against 
 """
 
 import sqlite3
+import sys
 from collections.abc import Awaitable, Callable, Generator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,7 +25,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ringfence.core.codes import Layer
-from ringfence.core.errors import Refused
+from ringfence.core.errors import ConfigurationError, Refused
 from ringfence.core.exchange import current, refusal
 from ringfence.core.seam import Seam
 from ringfence.network.doors import SUBJECT, Doors
@@ -86,6 +87,9 @@ _INSTRUCTIONS: Final = 100_000
 _MOST_ASKED: Final = 1_000
 
 #: Where a pooled connection keeps its guard, and the doors of its database.
+#: A driver whose older versions take no authorizer.
+_ASYNC_DRIVER: Final = "aiosqlite"
+
 _GUARD: Final = "ringfence.guard"
 _DOORS: Final = "ringfence.doors"
 
@@ -182,7 +186,14 @@ def freeze() -> None:
     """Guard every SQLAlchemy connection to SQLite from here on; undone by one ``thaw()``.
 
     Called when the application has started: it may have made its tables until then.
+
+    Raises:
+        ConfigurationError: The application has a driver that takes no authorizer.
     """
+    if (driver := sys.modules.get(_ASYNC_DRIVER)) and not _guardable(driver.Connection):
+        raise ConfigurationError(
+            "aiosqlite: connections of this version take no guard; 0.22 is needed"
+        )
     global _freezes, _hooked  # noqa: PLW0603  # the hooks belong to the process, and so does their switch
     if not _hooked:
         _hook()
@@ -272,7 +283,9 @@ def _align(
     that was compiled as a write of SQLAlchemy's runs again as text.
     """
     driver = getattr(connection, "driver_connection", connection)
-    if not hasattr(driver, "set_authorizer"):
+    if not _guardable(driver):
+        if type(driver).__module__.partition(".")[0] == _ASYNC_DRIVER:  # imported since the start
+            raise refusal("database.denied", found="a driver that takes no guard")
         return  # not SQLite
     guard: Guard = info.setdefault(_GUARD, Guard())
     guard.denied, guard.ran = False, 0
@@ -296,6 +309,10 @@ def _align(
     guard.judge, guard.doors, guard.writing = judge, doors, writing
     call("set_authorizer", guard if judge is not None else None)
     call("set_progress_handler", guard.go_on if judge is denied else None, _INSTRUCTIONS)
+
+
+def _guardable(driver: object) -> bool:
+    return hasattr(driver, "set_authorizer")
 
 
 def _call(connection: Any, driver: Any, name: str, *arguments: object) -> None:  # noqa: ANN401  # any driver's

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import pytest
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ringfence.core.codes import Layer
-from ringfence.core.errors import Refused
+from ringfence.core.errors import ConfigurationError, Refused
 from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange, current
 from ringfence.network.sqlite import freeze, guard, migrating, thaw
@@ -352,3 +353,22 @@ async def test_with_the_network_layer_off_the_attack_succeeds_on_aiosqlite(
     with request(), pytest.raises(OperationalError, match="no such table"):
         async with async_engine.begin() as connection:
             await connection.execute(text("SELECT item FROM orders"))
+
+
+async def test_an_aiosqlite_that_takes_no_guard_stops_the_start(
+    async_engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As versions before 0.22: connections would be open to all SQL, and nobody would know."""
+    monkeypatch.delattr(aiosqlite.Connection, "set_authorizer")
+    with pytest.raises(ConfigurationError, match="aiosqlite: .* 0.22"):
+        freeze()
+
+
+@pytest.mark.usefixtures("frozen")
+async def test_one_that_came_after_the_start_runs_nothing(
+    async_engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(aiosqlite.Connection, "set_authorizer")
+    with request(), pytest.raises(Refused, match="database.denied"):
+        async with async_engine.begin() as connection:
+            await connection.execute(text("DROP TABLE orders"))
