@@ -220,3 +220,5 @@ async def test_whoever_says_so_sees_everybodys_rows(guarded: Guarded) -> None:
             assert await numbers(connection, NUMBERS[table]) == {1, 2}
         changed = "UPDATE posts SET id = id + 10 RETURNING id"
         assert await numbers(connection, changed) == {11, 12}
+        given = "UPDATE notes SET \"user\" = 'carol' WHERE id = 1 RETURNING id"
+        assert await numbers(connection, given) == {1}

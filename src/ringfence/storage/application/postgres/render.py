@@ -201,7 +201,9 @@ class Script:
         yield f"GRANT INSERT ({_listed(columns)}) ON {name} TO {roles}"
         fixed = self.fixed(table)
         if changing := [column for column in columns if column not in fixed]:
-            yield f"GRANT UPDATE ({_listed(changing)}) ON {name} TO {roles}"
+            app = quoted(self.roles.application)
+            yield f"GRANT UPDATE ({_listed(changing)}) ON {name} TO {app}"
+        yield f"GRANT UPDATE ({_listed(columns)}) ON {name} TO {quoted(self.roles.everybody)}"
         yield f"GRANT DELETE ON {name} TO {roles}"
 
     def _rows(self, table: Table, conditions: Conditions) -> Iterator[str]:
