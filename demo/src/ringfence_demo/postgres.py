@@ -190,6 +190,8 @@ async def _make(superuser: str, prefix: str, passwords: dict[str, str]) -> None:
         roles = Roles(owner=f"{prefix}_owner", application=f"{prefix}_app")
         for statement in for_administrators(roles):
             await connection.execute(statement)
+        # The twin connects as the owner, and has to be as slow as an injection asks it to be.
+        await connection.execute(f"GRANT EXECUTE ON FUNCTION pg_sleep TO {prefix}_owner")
     finally:
         await connection.close()
 
