@@ -22,8 +22,9 @@ _LEFTOVER: Final = re.compile(
     (?: \.(?!\.?(?:/|\Z))[^/]*
       | \#[^/]*\#
       | [^/]*~
-      | [^/]*\.(?:bak|backup|old|orig|rej|save|tmp|sw[a-p])
-      | [^/]*\.(?:db|dump|sql|sqlite3?)(?:-journal|-shm|-wal)?(?:\.(?:bz2|gz|xz|zip|zst))?
+      | [^/]*\.(?: (?:bak|bck|bkp|backup|old|orig|rej|save|tmp|sw[a-p])
+              | (?:db3?|dump|rdb|sql|sqlite3?)(?:-journal|-shm|-wal)?
+              )(?:\.?[0-9]{1,9}+)?+(?:\.(?:7z|br|bz2|gpg|gz|lz4|tar|tgz|xz|zip|zst))*+
     )
     (?:/|\Z)
     """,

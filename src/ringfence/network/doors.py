@@ -31,8 +31,8 @@ class Doors:
     """The doors of one database.
 
     Args:
-        selects: By table, the SELECT of the rows that ``SUBJECT()`` may read, each table in it
-            named with ``main.``.
+        selects: By table, in lower case, the SELECT of the rows that ``SUBJECT()`` may read. Each
+            table in it is named with ``main.``.
         names: By table, the name of its door.
         tables: All tables that are declared, those without a door as well: everybody reads them.
     """
@@ -75,6 +75,7 @@ class Doors:
         """
         if database != "main" or table is None:
             return False
+        table = table.lower()  # as the file has it, which need not be as the model has it
         if action == sqlite3.SQLITE_READ:
             return table in self.selects and view not in self.names.values()
         return action in _WRITES and table in self.tables

@@ -225,6 +225,7 @@ def _hook() -> None:
 
     event.listen(Pool, "checkout", _on_checkout)
     event.listen(Engine, "before_cursor_execute", _on_execute)
+    event.listen(Engine, "after_cursor_execute", _on_executed)
     event.listen(Engine, "handle_error", _on_error, retval=True)
 
 
@@ -251,6 +252,20 @@ def _on_execute(
     _executemany: object,
 ) -> None:
     prepare(connection, context)
+
+
+def _on_executed(
+    connection: "Connection",
+    _cursor: object,
+    _statement: str,
+    _parameters: object,
+    _context: object,
+    _executemany: object,
+) -> None:
+    """What SQLAlchemy made has written: whoever takes the driver's own connection may not."""
+    guard: Guard | None = connection.connection.info.get(_GUARD)
+    if guard is not None and guard.writing:
+        prepare(connection, None)
 
 
 def prepare(connection: "Connection", context: Any) -> None:  # noqa: ANN401  # SQLAlchemy's
@@ -328,5 +343,11 @@ def _waiting(pending: Awaitable[object], _driver: object) -> Awaitable[object]:
 
 def _on_error(context: "ExceptionContext") -> Refused | None:
     """Turn the error of a statement that was denied into the refusal that it is."""
-    guard: Guard | None = context.connection and context.connection.info.get(_GUARD)
-    return refusal("database.denied") if guard and guard.denied else None
+    connection = context.connection
+    guard: Guard | None = connection and connection.info.get(_GUARD)
+    if connection is None or guard is None:
+        return None
+    denied_it = guard.denied
+    if guard.writing and not connection.invalidated:
+        prepare(connection, None)
+    return refusal("database.denied") if denied_it else None

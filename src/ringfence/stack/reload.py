@@ -82,13 +82,19 @@ class Reload:
                 self._note("keys.read", {"newest": newest.kid[:8], "pepper": pepper})
             self._trouble = ()
         except ConfigurationError as error:
-            if error.problems != self._trouble:
-                self._trouble = error.problems
-                self._note("keys.unreadable", {"problems": "; ".join(error.problems)})
+            self._told(*error.problems)
+        except Exception as error:  # noqa: BLE001  # whatever is there: the next look must come
+            self._told(type(error).__name__)
         if self._unknown:
             with contextlib.suppress(StoreError):  # it is told the next time
                 await self._known.add(fingerprints(self._ring.keys))
                 self._unknown = False
+
+    def _told(self, *problems: str) -> None:
+        """Write down why keys cannot be read, once."""
+        if problems != self._trouble:
+            self._trouble = problems
+            self._note("keys.unreadable", {"problems": "; ".join(problems)})
 
     def _note(self, code: str, facts: Mapping[str, str | int] | None = None) -> None:
         self._sink.emit(Event(at=self._clock(), code=CODES[code], facts=facts or {}))

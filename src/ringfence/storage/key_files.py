@@ -94,10 +94,11 @@ class Reader:
             return None
         try:
             key = ECKey.import_key(content)
-        except (JoseError, TypeError, ValueError):
+            usable = key.is_private and key.curve_name == "P-256"
+        except (JoseError, LookupError, TypeError, ValueError):  # LookupError: of an unknown curve
             self._problem(name, "is not a private key in PEM")
             return None
-        if not key.is_private or key.curve_name != "P-256":
+        if not usable:
             self._problem(name, "is not a private key for ES256")
             return None  # joserfc before 1.8 takes an RSA key for one, and fails at its thumbprint
         return SigningKey(kid=key.thumbprint(), signs_from=_date(seconds), key=key)

@@ -53,6 +53,9 @@ from ringfence.storage.key_files import (
 #: A folder that changed just now may change again within the same tick of its clock.
 _TICK_NS: Final = 1_000_000_000
 
+#: A folder that cannot be used is looked at no more often: each unknown key would cause it.
+_PAUSE_SECONDS: Final = 0.5
+
 
 class KeyedStores(Protocol):
     """What tells whether keys belong to a database."""
@@ -202,6 +205,8 @@ class KeyFolder:
     def __init__(self, folder: Path) -> None:
         self._folder: Final = folder
         self._seen: tuple[int, ...] = ()
+        self._problems: tuple[str, ...] = ()  # of the last look
+        self._again = 0.0  # when one looks again where there were some, in monotonic seconds
 
     def news(self) -> Keys | None:
         """The keys, if they may have changed since the last call. 2 µs if they have not.
@@ -219,6 +224,13 @@ class KeyFolder:
         if seen == self._seen:
             return None
         settled = time.time_ns() - info.st_mtime_ns > _TICK_NS
-        self._seen = seen if settled else ()
-        with opened(self._folder) as handle:
-            return Reader(self._folder.name, handle).keys()
+        if self._problems and time.monotonic() < self._again:
+            raise ConfigurationError(*self._problems)
+        try:
+            with opened(self._folder) as handle:
+                keys = Reader(self._folder.name, handle).keys()
+        except ConfigurationError as error:  # what is mended in place leaves the folder as it was
+            self._problems, self._again = error.problems, time.monotonic() + _PAUSE_SECONDS
+            raise
+        self._seen, self._problems = (seen if settled else ()), ()
+        return keys

@@ -1,18 +1,23 @@
 """SQLite's second line: what SQL text reads, whatever was joined into it (I01, I02, Z01)."""
 
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path as File
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from ringfence.core.errors import Refused
+from ringfence.core.ownership import Resource
 from ringfence.network import sqlite
+from ringfence.storage.application.database import Database
 from ringfence_demo.careless.authz import SEAMS
-from tests.attack.ownership.world import SECRET, Gift, Line, Order, World, request
+from tests.attack.ownership.world import SECRET, Gift, Label, Line, Order, World, request
 
 #: Ways around a view of the table's name; each reads Bob's notes where there are no doors.
 WAYS = [
@@ -163,3 +168,61 @@ async def test_what_was_compiled_as_a_write_of_sqlalchemys_does_not_run_again_as
             await (await session.connection()).exec_driver_sql(
                 "DELETE FROM main.orders WHERE orders.id = ?", (2,)
             )
+
+
+async def test_after_a_write_of_sqlalchemys_the_drivers_own_sql_meets_the_doors(
+    frozen: World,
+) -> None:
+    """The doors open for a write that is scoped as it is made, and for nothing after it."""
+    async with request("alice", {}):
+        session = frozen.database.session()
+        session.add(Label(id=77, name="new"))
+        await session.flush()
+        connection = await session.connection()
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        for statement in ("SELECT note FROM main.orders", "UPDATE main.orders SET note = 'taken'"):
+            with pytest.raises(sqlite3.DatabaseError, match="prohibited|not authorized"):
+                await driver.execute(statement)
+
+
+async def test_after_a_write_that_failed_as_well(frozen: World) -> None:
+    async with request("alice", {}):
+        connection = await frozen.database.session().connection()
+        with suppress(IntegrityError):
+            await connection.execute(insert(Label).values(id=None, name=None))
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        with pytest.raises(sqlite3.DatabaseError, match="prohibited|not authorized"):
+            await driver.execute("SELECT note FROM main.orders")
+
+
+async def test_a_table_that_the_file_spells_otherwise_has_its_door(tmp_path: File) -> None:
+    """SQLite reports the spelling of the file, whatever the statement says."""
+    file = tmp_path / "shop.sqlite"
+    with sqlite3.connect(file) as made:
+        made.execute("CREATE TABLE Secrets (id INTEGER PRIMARY KEY, user_id TEXT, note TEXT)")
+        made.execute("INSERT INTO Secrets VALUES (1, 'bob', ?)", [SECRET])
+    made.close()
+    engine = create_async_engine(f"sqlite+aiosqlite:///{file}")
+    database = Database(engine, [Resource(Kept, owner=Kept.user_id)])
+    sqlite.freeze()
+    try:
+        async with request("alice", SEAMS):
+            for statement in ("SELECT note FROM main.Secrets", "SELECT note FROM main.secrets"):
+                with pytest.raises(Refused, match="database.denied"):
+                    await database.session().execute(text(statement))
+                await database.session().rollback()
+            assert (await database.session().execute(text("SELECT * FROM secrets"))).all() == []
+    finally:
+        sqlite.thaw()
+        await engine.dispose()
+
+
+class Models(DeclarativeBase):
+    """Models of their own."""
+
+
+class Kept(Models):
+    __tablename__ = "secrets"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[str]
+    note: Mapped[str]

@@ -37,6 +37,16 @@ LEFTOVERS = (
     "a.db-wal",
     "a.sqlite",
     "a.sqlite3-journal",
+    "x.bak.gz",
+    "x.old2",
+    "x.save.1",
+    "x.sql.tgz",
+    "x.sql.gz.gpg",
+    "x.sql.1",
+    "x.dump.tar",
+    "dump.rdb",
+    "x.db3",
+    "x.bkp",
 )
 HARMLESS = (
     "",

@@ -31,8 +31,8 @@ class Folder:
 class Rig:
     """A process that reads a folder."""
 
-    def __init__(self) -> None:
-        self.folder = Folder()
+    def __init__(self, folder: Folder | None = None) -> None:
+        self.folder = folder or Folder()
         self.ring = KeyRing(OLD, self.folder.news)
         self.known = open_stores("memory:").fingerprints
         self.sink = Collector()
@@ -106,3 +106,18 @@ async def test_a_program_that_listens_itself_is_left_alone() -> None:
         assert signal.getsignal(signal.SIGHUP) is own
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+class Broken(Folder):
+    """Raises what no reader should."""
+
+    def news(self) -> Keys:
+        raise KeyError("secp224r1")
+
+
+async def test_whatever_a_look_raises_the_next_one_comes() -> None:
+    rig = Rig(Broken())
+    await rig.reload.look()
+    await rig.reload.look()
+    assert [event.code.name for event in rig.sink.events] == ["keys.unreadable"]
+    assert rig.sink.events[0].facts == {"problems": "KeyError"}

@@ -6,12 +6,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc.jwk import ECKey, RSAKey
 
 from ringfence.authn.keys import KEPT_AFTER, PUBLISHED_BEFORE, Keys
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.secret import MASK
 from ringfence.storage import key_files
+from ringfence.storage import keys as storage_keys
 from ringfence.storage.keys import KeyFolder, Kind, load_or_create, rotate
 from tests.unit.authn.flows import NOON
 
@@ -296,6 +299,50 @@ def test_a_change_within_the_tick_of_the_last_reading_is_noticed(folder: Path) -
     changed = reader.news()
     assert changed is not None
     assert len(changed.signing) == 2
+
+
+def test_a_file_that_was_mended_in_place_is_taken(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``chmod`` does not change the time of the folder."""
+    monkeypatch.setattr(storage_keys, "_PAUSE_SECONDS", 0.0)
+    reader = KeyFolder(folder)
+    assert reader.news() is not None
+    rotate(folder, NOON)
+    (new,) = [file for file in folder.glob("signing-*.pem") if file.name != "signing-0.pem"]
+    new.chmod(0o644)
+    settle(folder)
+    with pytest.raises(ConfigurationError, match="open to other users"):
+        reader.news()
+    new.chmod(0o600)
+    changed = reader.news()
+    assert changed is not None
+    assert len(changed.signing) == 2
+
+
+def test_a_folder_that_cannot_be_used_is_not_read_at_each_question(folder: Path) -> None:
+    reader = KeyFolder(folder)
+    for problem in (0o644, 0o600):  # the second is no problem any more, and not looked at yet
+        (folder / "salt.key").chmod(problem)
+        with pytest.raises(ConfigurationError, match=r"salt\.key is open to other users"):
+            reader.news()
+
+
+@pytest.mark.parametrize("curve", [ec.SECP224R1(), ec.BrainpoolP256R1()], ids=lambda c: c.name)
+def test_a_key_of_an_unknown_curve_is_refused_by_name(
+    folder: Path, curve: ec.EllipticCurve
+) -> None:
+    """Of joserfc it is a KeyError."""
+    pem = ec.generate_private_key(curve).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file = folder / "signing-5.pem"
+    file.write_bytes(pem)
+    file.chmod(0o600)
+    with pytest.raises(ConfigurationError, match=r"signing-5\.pem is not a private key"):
+        KeyFolder(folder).news()
 
 
 def test_a_folder_that_goes_away_is_said_to_be_gone(folder: Path) -> None:

@@ -71,23 +71,26 @@ _RULES: Final[dict[Dialect, dict[str, str]]] = {
     },
 }
 _MOST_IN_A_ROW: Final = 64  # placeholders, and rows of them, of which each is a token
-_SPACE: Final = r"[ \t\n\f\r]*+"
+_SPACES: Final = " \t\n\f\r"
+_SPACE: Final = rf"[{_SPACES}]*+"
 
 
-def _compiled(rules: dict[str, str]) -> re.Pattern[str]:
+def _compiled(dialect: Dialect, rules: dict[str, str]) -> re.Pattern[str]:
+    # On SQLite a bracket begins a name. One that is not closed would be looked for again each time.
+    brackets = "" if dialect is Dialect.SQLITE else r"|\["
     rules = {
         **rules,
         "number": _NUMBER,
         "word": _WORD,
         "hole": HOLE,
-        "op": r"/(?!\*)|[-+*<>=!~%&|^@#?:;,.()\[\]{}\\]",
+        "op": r"/(?!\*)|[-+*<>=!~%&|^@#?:;,.()\]{}\\]" + brackets,
         "bad": r"[^ \t\n\f\r]",
     }
     alternatives = "|".join(f"(?P<{kind}>{rule})" for kind, rule in rules.items())
     return re.compile(f"{_SPACE}(?:{alternatives})", re.ASCII)
 
 
-_PATTERNS: Final = {dialect: _compiled(rules) for dialect, rules in _RULES.items()}
+_PATTERNS: Final = {dialect: _compiled(dialect, rules) for dialect, rules in _RULES.items()}
 
 
 def tokens(text: str, dialect: Dialect, most: int) -> list[Token] | None:
@@ -100,7 +103,8 @@ def tokens(text: str, dialect: Dialect, most: int) -> list[Token] | None:
         return None
     found: list[Token] = []
     placeholders = _Runs()
-    for match in _PATTERNS[dialect].finditer(text):
+    # Without its end: what is left of it would be looked at again from each of its characters.
+    for match in _PATTERNS[dialect].finditer(text.rstrip(_SPACES)):
         kind = match.lastgroup or "bad"
         if kind == "bad" or len(found) == most:
             return None

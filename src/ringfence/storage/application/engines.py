@@ -9,10 +9,11 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import Column, Engine, Table, event, func, select
+from sqlalchemy import Column, Engine, Table, event, func, select, type_coerce
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection, ExecutionContext
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import NullType
 
 from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError
@@ -24,7 +25,7 @@ from ringfence.network.doors import Doors
 from ringfence.network.sqlite import declare, prepare
 from ringfence.storage.application.checking import judge
 from ringfence.storage.application.ownership import Rows
-from ringfence.storage.application.scoping import SUBJECT, Scoping, scoped, written
+from ringfence.storage.application.scoping import SUBJECT, Scoping, scoped, subject, written
 
 EngineT = TypeVar("EngineT")
 
@@ -54,6 +55,7 @@ def scope(engine: Engine, rows: Mapping[Table, Rows]) -> Engine:
     plain = object.__new__(written(kind, rows))
     plain.__dict__ = dialect.__dict__
     dialect.__class__ = scoped(kind, rows)
+    engine.clear_compiled_cache()  # what was compiled before is not scoped
     if dialect.name == "sqlite":
         declare(engine.pool, doors_of(rows))
     event.listen(engine, "before_cursor_execute", _judge)
@@ -71,8 +73,11 @@ def _judge(
     """Judge the new values of a statement. Raises ``ownership.given`` and its like."""
     compiled: Any = context.compiled if context is not None else None
     if isinstance(compiled, Scoping):
+        values = _values(context)
+        if any(SUBJECT.key in each and each[SUBJECT.key] != subject() for each in values):
+            raise refusal("ownership.given", found="another subject")
         if compiled.ringfence_checks:
-            judge(compiled.ringfence_checks, _values(context), connection, SUBJECT)
+            judge(compiled.ringfence_checks, values, connection, SUBJECT)
             prepare(connection, context)
     elif isinstance(compiled, SQLCompiler):  # by a dialect of the caller's own
         raise refusal("ownership.unjudged", found="compiled elsewhere")
@@ -103,11 +108,15 @@ def doors_of(rows: Mapping[Table, Rows]) -> Doors:
     asking = select(getattr(func, SUBJECT_FUNCTION)()).scalar_subquery()
     for table, each in rows.items():
         if not each.everybodys:
-            seen = select(table).where(each.related(Relation.VIEWER, asking))
+            # As they are stored: what a type does to what is read, it does to what the door gives.
+            columns = (
+                type_coerce(column, NullType()).label(column.name) for column in table.columns
+            )
+            seen = select(*columns).where(each.related(Relation.VIEWER, asking))
             if each.resource is None and (ordinary := _ordinary(table)) is not None:
                 # What uses nothing but the rowid counts as reading no column, of no view.
                 seen = seen.where(ordinary.is_not_distinct_from(ordinary))
-            selects[table.name] = str(
+            selects[table.name.lower()] = str(
                 seen.compile(
                     dialect=sqlite.dialect(),
                     compile_kwargs={"literal_binds": True},
@@ -116,4 +125,4 @@ def doors_of(rows: Mapping[Table, Rows]) -> Doors:
                 )
             )
     names = {name: f"rf_{secrets.token_hex(16)}" for name in selects}
-    return Doors(selects, names, frozenset(table.name for table in rows))
+    return Doors(selects, names, frozenset(table.name.lower() for table in rows))

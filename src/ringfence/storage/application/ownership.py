@@ -5,7 +5,7 @@ it, and says what stands for the subject: a bound parameter of a statement, or a
 database in a view or a policy.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final, Self, TypeAlias
@@ -238,7 +238,9 @@ class Declarations(Mapping[type, Rows]):
             rows.table: rows
             for rows in (
                 *chain.from_iterable(map(_beside, self._by_class.values())),
-                *chain.from_iterable(map(_tables, self._by_class.values())),
+                *chain.from_iterable(
+                    _tables(each, self._by_class) for each in self._by_class.values()
+                ),
             )
         }
 
@@ -321,12 +323,22 @@ def _beside(rows: Rows) -> Iterator[Rows]:
         yield ShareRows(mapper, table, None, rows, link, who=_column(shares.subject))
 
 
-def _tables(rows: Rows) -> Iterator[Rows]:
-    """The rows of a class, and of those that inherit from it with a table of their own."""
+def _tables(rows: Rows, declared: Container[type]) -> Iterator[Rows]:
+    """The rows of a class, and of those that inherit from it with a table of their own.
+
+    Raises:
+        ConfigurationError: One has a table with all columns, and is not declared itself.
+    """
     yield rows
     for mapper in rows.mapper.self_and_descendants:
         _, table = _mapped(mapper.class_)
-        if table is not rows.table and mapper.inherit_condition is not None:
+        if table is not rows.table and mapper.inherit_condition is None:
+            if mapper.class_ not in declared:
+                raise ConfigurationError(
+                    f"Resource({rows.mapper.class_.__name__}): {mapper.class_.__name__} has all"
+                    " columns in a table of its own (concrete inheritance); declare it as well"
+                )
+        elif table is not rows.table:
             pairs = zip(table.primary_key, rows.table.primary_key, strict=True)
             yield Rows(mapper, table, None, rows, tuple(pairs))
 

@@ -13,6 +13,7 @@ the current request at each execution (Ledger 37). Where no request is under way
 What SQLAlchemy does not make is not seen here: ``text()`` and the driver's own SQL.
 """
 
+import secrets
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Final, cast
@@ -41,8 +42,9 @@ def subject() -> str | None:
     return exchange.principal.subject if exchange.principal is not None else None
 
 
-#: The parameter that stands for the caller.
-SUBJECT: Final = bindparam("rf_subject", callable_=subject, type_=String())
+#: The parameter that stands for the caller. Nobody can guess its name: a value that is given to a
+#: statement under a parameter's name takes the place of what the parameter calls.
+SUBJECT: Final = bindparam(f"rf_subject_{secrets.token_hex(16)}", callable_=subject, type_=String())
 
 
 #: SQLAlchemy types a part of its compiler only.
@@ -91,9 +93,13 @@ class Writing(_COMPILER):
         for rows in named:
             if not isinstance(table, Table) or table.metadata is not rows.table.metadata:
                 return rows
-            if table.key == rows.table.key:
+            if self._schema(cast("Any", table)) == self._schema(rows.table):
                 return rows
         return None
+
+    def _schema(self, table: Table) -> str:
+        """Where a table is; no schema is the one that the database takes then."""
+        return (table.schema or self.dialect.default_schema_name or "").lower()
 
 
 class Scoping(Writing):

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.boundary.sql.lexer import HOLE, Dialect, tokens
+from tests.growth import BEYOND_LINEAR, growth
 
 SQLITE, POSTGRESQL, OTHER = Dialect.SQLITE, Dialect.POSTGRESQL, Dialect.OTHER
 
@@ -99,3 +100,19 @@ def test_a_string_with_its_quotes_doubled_is_one_token(text: str) -> None:
     escaped = text.replace("'", "''").replace("\0", "")
     for dialect in (SQLITE, POSTGRESQL):
         assert kinds(f"'{escaped}'", dialect) == "string"
+
+
+@pytest.mark.parametrize("end", [" ", "[", "\n\t", "'' ", "$", ":"])
+@pytest.mark.parametrize("dialect", [SQLITE, POSTGRESQL], ids=str)
+def test_no_end_of_a_text_is_read_again_and_again(end: str, dialect: Dialect) -> None:
+    """80,000 spaces at the end of one value took 5 s: each was begun at anew."""
+
+    def work(size: int) -> object:
+        return tokens("SELECT 1" + end * size, dialect, 4_000)
+
+    assert growth(work, 2_000) < BEYOND_LINEAR
+
+
+def test_a_bracket_that_is_not_closed_is_no_token_on_sqlite() -> None:
+    assert kinds("a[", SQLITE) == "broken"
+    assert kinds("[a]", SQLITE) == "name"
