@@ -192,7 +192,9 @@ class Matrix:
         for name, run in self.runs[attack].items():
             by = None
             if run.held and run.by is None and name in configured:
-                by = self._alone(attack, configured[name]) or self._beside(attack, configured[name])
+                off = configured[name]
+                by = self._alone(attack, off) or self._beside(attack, off)
+                by = by or self._first_of_several(attack)
             yield name, run if by is None else replace(run, by=by.value)
 
     def _alone(self, attack: str, configuration: Configuration) -> Layer | None:
@@ -204,6 +206,13 @@ class Matrix:
     def _beside(self, attack: str, configuration: Configuration) -> Layer | None:
         """The layer without which it gets through once ``configuration`` is off as well."""
         return self._opening(attack, BUILT, configuration.off)
+
+    def _first_of_several(self, attack: str) -> Layer | None:
+        """Of lines that were each seen to hold without the other, the one that stands first."""
+        for layer in (self.rows[attack].first, *BUILT):
+            if self._opening(attack, [each for each in BUILT if each != layer], [layer]):
+                return layer
+        return None
 
     def _opening(
         self, attack: str, layers: Sequence[Layer], off: Sequence[Layer] | frozenset[Layer]

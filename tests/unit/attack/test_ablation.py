@@ -139,6 +139,20 @@ def test_a_silent_second_line_is_named_once_both_are_off() -> None:
     assert found.runs["O07"]["boundary"].by == "output"
 
 
+def test_with_neither_off_the_first_of_two_silent_lines_is_named() -> None:
+    """Each holds alone, so that neither alone opens the way."""
+    runs = dict.fromkeys(["none", "production", "authn", "boundary", "output"], SILENT)
+    found = matrix(TWO_LINES, O07={**runs, "boundary+output": THROUGH}).named()
+    named = {name: found.runs["O07"][name].by for name in runs}
+    assert named == {
+        "none": "boundary",
+        "production": "boundary",
+        "authn": "boundary",
+        "boundary": "output",
+        "output": "boundary",
+    }
+
+
 def test_an_absent_layer_is_no_configuration() -> None:
     assert set(ABSENT) == {Layer.GATEWAY}
     assert not set(ABSENT) & set(BUILT)
