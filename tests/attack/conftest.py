@@ -6,6 +6,7 @@ from types import ModuleType
 import pytest
 
 from ringfence.boundary.sql import literals
+from ringfence.boundary.sql.identifiers import GUARD
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -22,4 +23,6 @@ def other_tests_are_no_application(request: pytest.FixtureRequest) -> Iterator[N
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(literals, "is_application", is_application)
+        GUARD.literals.forget()  # it looks again, and finds this module
         yield
+    GUARD.literals.forget()

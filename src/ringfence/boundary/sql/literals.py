@@ -169,6 +169,10 @@ class Literals:
         read = [self.read(module) for module in found]  # all of them, whatever the first says
         return any(read)
 
+    def forget(self) -> None:
+        """Look for modules again with the next ``load``, though none has come. For tests."""
+        self._known = 0
+
     def read(self, module: ModuleType) -> bool:
         """Read one module, whosever it is, if that has not been done."""
         if module.__name__ in self._modules:
