@@ -76,12 +76,13 @@ def _stages(layers: Layers) -> list[Stage]:
     async def answer_bare(exchange: Exchange) -> None:
         await inside.bare(exchange.scope, inside.receive, inside.drop)
 
-    admit, check_head, route, identify, authorize = layers.checks
+    admit, check_head, route, identify, count, authorize = layers.checks
     return [
         (Layer.NETWORK, admit),
         (Layer.BOUNDARY, check_head),
         (Layer.AUTHZ, route),
         (Layer.AUTHN, identify),
+        (Layer.AUTHN, count),
         (Layer.AUTHZ, authorize),
         (Layer.BOUNDARY, body),
         (Layer.OUTPUT, answer),

@@ -59,6 +59,10 @@ _FITS: Final = """
 from ringfence.boundary.request.schema import Schema
 put(Schema, "check", lambda self, body: None)
 """
+_SQL_AND_ROWS: Final = f"""{_SQL}
+from ringfence.network import sqlite
+seam(sqlite.JUDGE, lambda *_: False)
+"""
 _UNCOUNTED: Final = """
 from ringfence.authn.counters import Counter
 from ringfence.authn.limits import Gcra, SlidingLog, stamp
@@ -79,6 +83,10 @@ put(judge, "_RULES", {**judge._RULES, **dict.fromkeys(
 search = authorization.search
 put(authorization, "search", lambda finder, key, *_: search(
     finder, key, None, (Relation.STRANGER,)))
+"""
+_UNSCOPED: Final = """
+from ringfence.storage.application import engines as scoping
+seam(scoping.ENGINE, lambda engines, relation: engines.everybodys)
 """
 _LINKS: Final = f"""{_CARELESS}
 recovery = layers.authn.flows.recovery
@@ -147,14 +155,8 @@ _U10 = u10_token_substitution
 _U17 = u17_password_reset
 
 DELETIONS: Final = {
-    "I01": {
-        _of("I01"): _SQL,
-        i01_sql_in_a_column.CATALOGUE: f"""{_SQL}
-from ringfence.network import sqlite
-seam(sqlite.JUDGE, lambda *_: False)
-""",
-    },
-    "I02": {_of("I02"): _SQL},
+    "I01": dict.fromkeys((_of("I01"), i01_sql_in_a_column.CATALOGUE), _SQL_AND_ROWS),
+    "I02": {_of("I02"): _SQL_AND_ROWS},
     "I03": {
         _of("I03"): f"""{_CARELESS}
 from ringfence.boundary.processes import commands, denial
@@ -198,7 +200,7 @@ from ringfence.boundary.request import query
 put(query, "refuse_repeated", lambda *_: None)
 """,
     },
-    "I12": {_of("I12"): _FITS},
+    "I12": {_of("I12"): _FITS + _UNSCOPED},
     "H02": {
         _of("H02"): f"{_CARELESS}from ringfence.service import call\n"
         "seam(call.SITE, authn._as_the_client_calls_it)\n",
@@ -343,7 +345,7 @@ settings._Reader.needed = lambda self, name: self._text(name) or ""
     },
     "Z01": {_of("Z01"): _ANYBODYS},
     "Z02": {
-        _of("Z02"): _ANYBODYS,
+        _of("Z02"): _ANYBODYS + _UNSCOPED,
         z02_bola_write.SESSIONS: """
 from ringfence.service import sessions
 seam(sessions.OWNERSHIP, lambda session, principal: None)

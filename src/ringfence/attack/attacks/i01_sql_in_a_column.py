@@ -36,7 +36,7 @@ class SqlInAColumn(Attack):
     """Stopped: the order of the list tells nothing about a record, nor about tables."""
 
     id = "I01"
-    control = "a statement holds the application's own literals"
+    control = "a statement holds the application's own literals, and rows have doors"
 
     async def prepare(self) -> None:
         ground = self.ground

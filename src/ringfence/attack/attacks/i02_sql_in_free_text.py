@@ -34,7 +34,7 @@ class SqlInFreeText(Attack):
     """Stopped: no word of the record comes back, and no question about it gets an answer."""
 
     id = "I02"
-    control = "a statement holds the application's own literals"
+    control = "a statement holds the application's own literals, and rows have doors"
 
     async def prepare(self) -> None:
         ground = self.ground
