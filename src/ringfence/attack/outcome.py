@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from ringfence.attack.answer import Sent
 from ringfence.core.codes import Code
@@ -50,16 +50,20 @@ class Run:
         return tuple(each.name for each in self.payloads if not each.through)
 
 
+_CRASH: Final = "server.error"  # of the application: nobody refused anything
+
+
 def judge(payloads: Sequence[Tried], *, bound: str) -> Run:
     """One payload that gets through is enough. Who stopped them is who stopped most of them.
 
-    A 5xx is no refusal: where none gets through, and one met it, nothing is proven.
+    A 5xx is no refusal, unless a layer says that it refused just that request: where none gets
+    through, and one met it, nothing is proven.
     """
     tried = tuple(payloads)
     if any(each.through for each in tried):
         return Run(outcome="succeeded", payloads=tried)
     for each in tried:
-        if each.failure:
+        if each.failure and (each.stopped_by is None or each.stopped_by.name == _CRASH):
             reason = f"{each.name!r} met a {each.failure}, which is no refusal"
             return replace(broken(reason), payloads=tried)
     named = Counter(each.stopped_by for each in tried if each.stopped_by is not None)
