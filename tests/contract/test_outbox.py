@@ -9,6 +9,11 @@ import pytest
 from ringfence.authn.outbox import LEASE, Backlog, Errand, Kind, wait
 from tests.contract.stores import NOW, SECOND, Rig, account, digest, link, opened, verifier
 
+#: Those that outlive a process, and are shared by several.
+KEPT = pytest.mark.parametrize(
+    "address", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+
 
 def errand(name: str = "one", kind: Kind = "reset", login: str = "alice@example.com") -> Errand:
     return Errand(
@@ -50,10 +55,8 @@ async def test_workers_that_take_at_once_take_different_ones(rig: Rig) -> None:
     assert len(found) == len(set(found)) == 40
 
 
-@pytest.mark.postgres
+@KEPT
 async def test_another_process_skips_what_is_being_taken(rig: Rig) -> None:
-    if rig.kind == "memory":
-        pytest.skip("memory is one process")
     for number in range(8):
         await rig.stores.outbox.put(errand(f"{number}", login=f"{number}@example.com"))
     async with opened(rig.url) as other:
@@ -154,9 +157,8 @@ async def test_a_reset_and_the_mail_about_it_are_there_together(rig: Rig) -> Non
     assert await stores.outbox.backlog() == Backlog(count=1, oldest=NOW)
 
 
+@KEPT
 async def test_what_waits_survives_the_process(rig: Rig) -> None:
-    if rig.kind == "memory":
-        pytest.skip("nothing survives in memory")
     await rig.stores.outbox.put(errand())
     await rig.stores.close()
     async with opened(rig.url) as again:
