@@ -305,7 +305,7 @@ def _align(
     guard: Guard = info.setdefault(_GUARD, Guard())
     guard.denied, guard.ran = False, 0
     exchange = current.get()
-    asking = exchange.principal if exchange is not None else None
+    asking = exchange.principal if exchange is not None and not exchange.over else None
     guard.subject = asking.subject if asking is not None else None
     judge = JUDGE.current() if _freezes and not _migrating.get() else None
     doors: Doors | None = info.get(_DOORS) if judge is denied and not everybodys else None

@@ -5,8 +5,9 @@ from pathlib import Path as File
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData, Table, bindparam, func, insert, select, update
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import MetaData, Table, bindparam, func, insert, select, text, update
+from sqlalchemy.exc import StatementError
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import String, TypeDecorator
 
@@ -73,6 +74,29 @@ async def test_a_table_with_the_schemas_name_is_the_same_table(world: World, sch
         assert "taken" not in repr(await world.state())
     finally:
         metadata.remove(again)
+
+
+async def test_a_task_that_outlives_its_request_asks_in_nobodys_name(world: World) -> None:
+    """A worker that Bob's request started must not read as Bob for whoever comes later."""
+    engine = world.database.engine
+    async with request("bob") as made, AsyncSession(engine) as session:
+        assert (await session.execute(NAMED, {"id": 2})).all() != []
+        made.over = True
+        with pytest.raises(StatementError, match="no request is under way"):
+            await session.execute(NAMED, {"id": 2})
+        with pytest.raises(LookupError, match="no request is under way"):
+            world.database.session()
+
+
+async def test_and_the_doors_open_for_nobody_then(world: World) -> None:
+    sqlite.freeze()
+    try:
+        async with request("bob", SEAMS) as made, AsyncSession(world.database.engine) as session:
+            assert SECRET in repr((await session.execute(text("SELECT note FROM orders"))).all())
+            made.over = True
+            assert (await session.execute(text("SELECT note FROM orders"))).all() == []
+    finally:
+        sqlite.thaw()
 
 
 class Base(DeclarativeBase):

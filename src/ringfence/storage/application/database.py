@@ -75,7 +75,7 @@ class Database:
 
     def _session(self, engine: AsyncEngine) -> AsyncSession:
         exchange = current.get()
-        if exchange is None:
+        if exchange is None or exchange.over:
             raise LookupError("no request is under way: see Database.unscoped")
         sessions = exchange.state.setdefault(self._sessions, {})
         session = sessions.get(engine)

@@ -34,10 +34,10 @@ def subject() -> str | None:
     """Who asks in the current request; None for nobody signed in.
 
     Raises:
-        LookupError: No request is under way.
+        LookupError: No request is under way; that of a task which goes on after it is over.
     """
     exchange = current.get()
-    if exchange is None:
+    if exchange is None or exchange.over:
         raise LookupError("no request is under way: say database.unscoped(reason=…)")
     return exchange.principal.subject if exchange.principal is not None else None
 

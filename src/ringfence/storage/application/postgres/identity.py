@@ -73,7 +73,7 @@ def everybody_role(role: str) -> str:
 def caller() -> str | None:
     """The subject of the current request; None for nobody, and outside of requests."""
     exchange = current.get()
-    if exchange is None or exchange.principal is None:
+    if exchange is None or exchange.over or exchange.principal is None:
         return None
     return exchange.principal.subject
 
