@@ -3,7 +3,8 @@
 ``first`` and ``second`` are the plan: which layer should stop the attack, and which when that one
 is off. ``built`` is what stands today: lines that stop the attack **alone**. A line may stand on
 two layers (``network+authn``: a limit per address is worth what the address is worth); it falls
-with either. An attack without a line is not implemented yet.
+with either. An attack without a line is not implemented yet: its texts are the plan too. Of the
+others, ``sends`` is what is on the wire.
 """
 
 import json

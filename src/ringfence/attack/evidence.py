@@ -7,12 +7,12 @@ layer, by the id of the very request.
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from ringfence.attack.answer import Sent
-from ringfence.core.codes import CODES, Code
+from ringfence.core.codes import CODES, Code, Layer
 
 #: What is written with the monitoring layer off: time, level, code, and then everything, headers
 #: too, so that the sender's own mark stands in it.
@@ -81,10 +81,18 @@ class Evidence:
         return []
 
 
-def actor(signs: Iterable[Sign], telling: frozenset[str]) -> Code | None:
-    """The control that stopped it: the first sign that is ``telling``, else the first refusal."""
+def actor(
+    signs: Iterable[Sign], telling: frozenset[str], off: Container[Layer] = ()
+) -> Code | None:
+    """The control that stopped it: the first sign that is ``telling``, else the first refusal.
+
+    A layer that is ``off`` stops nothing: what it says of a row that another layer has hidden from
+    it is no control of its own.
+    """
     refusals: list[Code] = []
     for sign in signs:
+        if sign.code.layer in off:
+            continue
         if sign.code.name in telling:
             return sign.code
         if sign.refusal and sign.code.name != _CRASH:

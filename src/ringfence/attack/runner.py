@@ -219,7 +219,8 @@ async def _tried(attack: Attack, payload: Payload) -> Tried:
         through = await payload.strike()
     stopped_by = None
     if not through and not attack.silent:
-        stopped_by = actor(await attack.ground.site.signs(sent), attack.signs)
+        site = attack.ground.site
+        stopped_by = actor(await site.signs(sent), attack.signs, site.configuration.off)
     failures = (each.answer.status for each in sent if each.answer.status >= _FAILURE)
     return Tried(
         name=payload.name,

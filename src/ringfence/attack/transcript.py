@@ -35,12 +35,12 @@ def _plain(matrix: Matrix, attack: str) -> Iterator[tuple[str, Run]]:
 
 
 def listing() -> Iterator[str]:
-    """Every attack of this version, and what it takes for stopped."""
+    """Every attack of this version, what it sends, and what it takes for stopped."""
     for attack, kind in ATTACKS.items():
-        yield f"{attack}  {catalogue()[attack].name}"
-        yield from textwrap.wrap(
-            kind.meaning(), 94, initial_indent="     ", subsequent_indent="     "
-        )
+        row = catalogue()[attack]
+        yield f"{attack}  {row.name}"
+        for text in (f"Sends: {row.sends}.", kind.meaning()):
+            yield from textwrap.wrap(text, 94, initial_indent="     ", subsequent_indent="     ")
     yield ""
     yield f"{len(ATTACKS)} of the {len(catalogue())} attacks of the catalogue"
 

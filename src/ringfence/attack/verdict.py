@@ -1,5 +1,7 @@
 """What the matrix shows, in sentences: first the one that counts."""
 
+from collections.abc import Collection, Sequence
+
 from ringfence.attack.ablation import Matrix
 from ringfence.attack.configuration import ABSENT, ALL, NONE, PRODUCTION
 from ringfence.attack.outcome import Run
@@ -83,13 +85,18 @@ def asides(matrix: Matrix) -> list[str]:
         if run is not None and len(shares := _shares(run)) > 1:
             each = ", ".join(f"{layer.value} stops {what}" for layer, what in shares.items())
             said.append(f"{attack} is stopped by several: {each}")
-        said += [
-            f"{attack} is stopped by {' and '.join(sorted(line))} together: it falls with either"
-            for line in matrix.rows[attack].built
-            if len(line) > 1
-        ]
+        said += _together(attack, matrix.rows[attack].built)
     said += [f"{layer} is not among the layers: {reason}" for layer, reason in ABSENT.items()]
     return said
+
+
+def _together(attack: str, built: Sequence[Collection[Layer]]) -> list[str]:
+    """Which layers stop it together, if one of its lines takes several."""
+    if all(len(line) == 1 for line in built):
+        return []
+    lines = [" and ".join(sorted(line)) for line in built]
+    said = f"{attack} is stopped by {', or by '.join(lines)} together"
+    return [f"{said}: it falls with either" if len(lines) == 1 else said]
 
 
 def _ran(matrix: Matrix, configuration: str) -> list[Run]:

@@ -6,7 +6,7 @@ import pytest
 
 from ringfence.attack.answer import Answer, Sent
 from ringfence.attack.evidence import Evidence, Sign, actor
-from ringfence.core.codes import CODES
+from ringfence.core.codes import CODES, Layer
 
 
 def sent(request_id: str, mark: str = "mark-1") -> Sent:
@@ -40,6 +40,14 @@ def test_a_trace_counts_where_the_attack_says_that_it_tells() -> None:
 def test_a_crash_is_no_control() -> None:
     assert actor([sign("server.error")], frozenset()) is None
     assert actor([sign("server.error")], frozenset({"server.error"})) is CODES["server.error"]
+
+
+def test_a_layer_that_is_off_stopped_nothing() -> None:
+    """Row security hid the row, and the careless layer says that there is none."""
+    signs = [sign("resource.missing"), sign("database.denied")]
+    assert actor(signs, frozenset()) is CODES["resource.missing"]
+    assert actor(signs, frozenset(), {Layer.AUTHZ}) is CODES["database.denied"]
+    assert actor(signs, frozenset({"resource.missing"}), {Layer.AUTHZ, Layer.NETWORK}) is None
 
 
 def test_an_event_belongs_to_its_own_request_alone() -> None:

@@ -31,7 +31,10 @@ _SLEEP: Final = " OR (SELECT count(pg_sleep({})) FROM generate_series(1, 5)) < 0
 
 
 class SqlInFreeText(Attack):
-    """Stopped: no word of the record comes back, and no question about it gets an answer."""
+    """Stopped: no word of the record comes back, no question about it gets an answer.
+
+    And no text becomes a condition of the statement: what it leaves out stays out.
+    """
 
     id = "I02"
     control = "a statement holds the application's own literals, and rows have doors"
