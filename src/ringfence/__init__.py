@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ringfence.boundary.sql.identifiers import identifier, sql_files
     from ringfence.boundary.urls.outbound import Outbound
     from ringfence.boundary.urls.redirect import safe_location
-    from ringfence.fastapi import Caller, MaybeCaller, Owned
+    from ringfence.fastapi import Caller, MaybeCaller, Owned, Page, paged
     from ringfence.network.sqlite import migrating
     from ringfence.output.html import rich_text
     from ringfence.output.page import attachment, csp, nonce
@@ -52,6 +52,7 @@ __all__ = [
     "Members",
     "Outbound",
     "Owned",
+    "Page",
     "Principal",
     "Refused",
     "Resource",
@@ -75,6 +76,7 @@ __all__ = [
     "migrating",
     "nonce",
     "owner",
+    "paged",
     "public",
     "rich_text",
     "role",
@@ -93,6 +95,7 @@ _LATER: Final = {
     "MaybeCaller": "ringfence.fastapi",
     "Outbound": "ringfence.boundary.urls.outbound",
     "Owned": "ringfence.fastapi",
+    "Page": "ringfence.fastapi",
     "Ringfence": "ringfence.stack",
     "Unscoped": "ringfence.storage.application.database",
     "Uploads": "ringfence.boundary.files.uploads",
@@ -102,6 +105,7 @@ _LATER: Final = {
     "identifier": "ringfence.boundary.sql.identifiers",
     "migrating": "ringfence.network.sqlite",
     "nonce": "ringfence.output.page",
+    "paged": "ringfence.fastapi",
     "rich_text": "ringfence.output.html",
     "safe_location": "ringfence.boundary.urls.redirect",
     "sql_files": "ringfence.boundary.sql.identifiers",

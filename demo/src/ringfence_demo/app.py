@@ -26,11 +26,13 @@ from ringfence import (
     Caller,
     FileRoot,
     Owned,
+    Page,
     allow,
     attachment,
     body,
     commands,
     owner,
+    paged,
     public,
     rich_text,
     role,
@@ -265,6 +267,13 @@ async def create_upload(
     session.add(upload)
     await session.commit()
     return upload.shown()
+
+
+@router.get("/uploads")
+@allow(signed_in)
+async def list_uploads(uploads: Owned[list[Upload]]) -> Page[dict[str, Any]]:
+    """The files, a page at a time. The lesson: nobody here asks whose they are."""
+    return paged(uploads, Upload.shown)
 
 
 @router.get("/uploads/{upload_id}")

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ringfence.authz.decide import decide
 from ringfence.authz.leftovers import folder_depth, names_a_leftover
-from ringfence.authz.resources import Finder, Found, Plan, plan
+from ringfence.authz.resources import LISTS, Finder, Found, Plan, plan
 from ringfence.authz.seal import Seal
 from ringfence.authz.starlette import Routes, Survey
 from ringfence.core.asgi import Scope
@@ -131,6 +131,8 @@ class Authz:
         chosen = self._plans.get(entry)
         if chosen is None:  # the routes were read again since route()
             raise Refused("policy.missing")
+        if chosen.lists:
+            exchange.state[LISTS] = chosen.lists
         if chosen.finder is not None:
             return self._load_and_judge(exchange, chosen)
         exchange.resource = Requested(parameters=exchange.match.parameters)

@@ -14,7 +14,7 @@ from ringfence.authz.implication import weaker
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.limit import Limit, rate_of
 from ringfence.core.ownership import Resource
-from ringfence.core.policy import Policy, Public
+from ringfence.core.policy import Public
 from ringfence.core.route import Entry
 
 Kind: TypeAlias = Literal["added", "weaker", "removed", "changed"]
@@ -70,7 +70,7 @@ def rows(entries: Iterable[Entry]) -> list[Row]:
         policy = NOBODY if entry.policy is None else repr(entry.policy)
         limits = " ".join(repr(limit) for _, limit in entry.limits)
         for method in methods:
-            asked = _layers(method, entry.policy, limits)
+            asked = _layers(method, entry, limits)
             found.append(Row(method, path, policy, entry.name, asked, limits))
     return found
 
@@ -178,14 +178,16 @@ def _said(row: Row) -> str:
     return row.policy + _GAP + row.limits if row.limits else row.policy
 
 
-def _layers(method: str, policy: Policy | None, limits: str) -> Mapping[str, str]:
+def _layers(method: str, entry: Entry, limits: str) -> Mapping[str, str]:
+    policy = entry.policy
+    lists = "".join(f", lists {kind.__name__}" for kind in entry.lists)
     body = ", body" if method in _BODIES or method == "ANY" else ""
     return {
         "network": "address",
         "boundary": "head, origin" + body,
         "authn": ("nothing" if isinstance(policy, Public) else "a valid token")
         + (f", {limits}" if limits else ""),
-        "authz": NOBODY if policy is None else repr(policy),
+        "authz": NOBODY if policy is None else repr(policy) + lists,
         "output": "headers, cookies, errors",
         "monitoring": "every refusal",
     }

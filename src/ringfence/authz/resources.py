@@ -1,10 +1,11 @@
 """How a policy gets the resource that a request names."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from ringfence.core.errors import ConfigurationError
+from ringfence.core.exchange import Slot
 from ringfence.core.policy import Either, Every, Policy, Related, Relation, SelfOnly, atoms
 from ringfence.core.route import Entry
 
@@ -61,6 +62,35 @@ class Finder(Protocol):
         ...
 
 
+class Listed(NamedTuple):
+    """Some rows in the order of their keys; ``following`` is the last key, if there are more."""
+
+    rows: list[Any]
+    following: tuple[str, ...] | None = None
+
+
+@runtime_checkable
+class Lister(Protocol):
+    """Lists the resources of one class."""
+
+    async def page(self, after: tuple[str, ...] | None, limit: int) -> Listed:
+        """Of the rows that the caller may read, those after a key.
+
+        Args:
+            after: The key after which the page begins, one string for each part; None: the first.
+            limit: How many rows at most.
+
+        Raises:
+            Refused: ``query.invalid``; there can be no such key.
+            StoreError: The database does not answer.
+        """
+        ...
+
+
+#: By class, what lists the rows that the handler of a request is given pages of.
+LISTS: Final = Slot[Mapping[type, Lister]]("authz.lists")
+
+
 class Loaded:
     """A finder on a loader of one's own, which tells the owner and nobody else."""
 
@@ -91,6 +121,7 @@ class Plan:
     finder: Finder | None = None
     key: tuple[str, ...] = ()  # the path parameters that name the resource
     relations: tuple[Relation, ...] = ()  # which the policy tells apart, the weakest first
+    lists: Mapping[type, Lister] = field(default_factory=dict[type, Lister])
 
 
 def plan(policy: Policy, entry: Entry, finders: Mapping[type, Finder]) -> Plan:
@@ -98,13 +129,13 @@ def plan(policy: Policy, entry: Entry, finders: Mapping[type, Finder]) -> Plan:
 
     Raises:
         ConfigurationError: A parameter that the policy names is not in the path, or is not
-            clear; a resource that nobody finds; two resources in one policy; a relation that is
-            not declared for it.
+            clear; a resource that nobody finds or lists; two resources in one policy; a relation
+            that is not declared for it.
     """
-    policy = _named(policy, entry, finders)
+    policy, lists = _named(policy, entry, finders), dict(_lists(entry, finders))
     wanted = [atom for atom in atoms(policy) if isinstance(atom, Related)]
     if not wanted:
-        return Plan(policy)
+        return Plan(policy, lists=lists)
     if len({(atom.kind, atom.by) for atom in wanted}) > 1:
         raise ConfigurationError(f"{_route(entry)}: a policy names one resource at most")
     finder, relations = finders[wanted[0].kind], {atom.relation for atom in wanted}
@@ -113,7 +144,19 @@ def plan(policy: Policy, entry: Entry, finders: Mapping[type, Finder]) -> Plan:
             f"{_route(entry)}: {wanted[0].kind.__name__} has no {relation.name.lower()}, as it is"
             " declared"
         )
-    return Plan(policy, finder, wanted[0].by, tuple(sorted(relations)))
+    return Plan(policy, finder, wanted[0].by, tuple(sorted(relations)), lists)
+
+
+def _lists(entry: Entry, finders: Mapping[type, Finder]) -> Iterator[tuple[type, Lister]]:
+    """What lists the rows of each class that the handler is given pages of."""
+    for kind in entry.lists:
+        found = finders.get(kind)
+        if not isinstance(found, Lister):
+            raise ConfigurationError(
+                f"{_route(entry)}: Owned[list[{kind.__name__}]] needs a Resource({kind.__name__},"
+                " …) of a Database"
+            )
+        yield kind, found
 
 
 def _named(policy: Policy, entry: Entry, finders: Mapping[type, Finder]) -> Policy:

@@ -20,7 +20,14 @@ from ringfence.authz.seal import Tree
 from ringfence.core.asgi import ASGIApp
 from ringfence.core.limit import Limit, declared_limits
 from ringfence.core.ownership import Resource
-from ringfence.core.policy import RESOURCE_ATTRIBUTE, Policy, Related, atoms, declared
+from ringfence.core.policy import (
+    LISTED_ATTRIBUTE,
+    RESOURCE_ATTRIBUTE,
+    Policy,
+    Related,
+    atoms,
+    declared,
+)
 from ringfence.core.route import Entry, Kind
 
 
@@ -150,6 +157,7 @@ class Routes:
         pattern = place.prefix + route.path
         endpoint = _innermost(route.endpoint)
         policy = self._policy(pattern, kind, declared(endpoint), survey)
+        asked = [*_dependencies(getattr(route, "dependant", None))]
         if unread := _policies_of_methods(endpoint):
             survey.problems.append(
                 f"{pattern}: a policy of {_name(endpoint)} is declared on its {unread}; declare one"
@@ -159,7 +167,9 @@ class Routes:
         elif policy is None:
             verbs = _verbs(methods, kind)
             survey.problems.append(f"{verbs} {pattern}: no policy ({_name(route.endpoint)})")
-        elif _takes_resource(getattr(route, "dependant", None)) and not _names_owner(policy):
+        elif any(getattr(each, RESOURCE_ATTRIBUTE, False) for each in asked) and not _names_owner(
+            policy
+        ):
             survey.problems.append(f"{pattern}: Owned[…] needs owner(…) in the policy, {policy!r}")
         entry = Entry(
             pattern=pattern,
@@ -170,6 +180,7 @@ class Routes:
             handler=route,
             through=place.through,
             limits=self._limits_of(pattern, _verbs(methods, kind), declared_limits(endpoint)),
+            lists=tuple(filter(None, (getattr(each, LISTED_ATTRIBUTE, None) for each in asked))),
         )
         survey.entries.append(entry)
         survey.tree.ways[entry] = _way(place, pattern, route)
@@ -318,12 +329,11 @@ def _policies_of_methods(endpoint: object) -> str:
     )
 
 
-def _takes_resource(dependant: Any) -> bool:
-    """Whether a handler of FastAPI's, or what it depends on, takes what ``owner()`` loads."""
-    return any(
-        getattr(each.call, RESOURCE_ATTRIBUTE, False) or _takes_resource(each)
-        for each in getattr(dependant, "dependencies", ())
-    )
+def _dependencies(dependant: Any) -> Iterator[object]:
+    """All that a handler of FastAPI's depends on, at any depth."""
+    for each in getattr(dependant, "dependencies", ()):
+        yield each.call
+        yield from _dependencies(each)
 
 
 def _names_owner(policy: Policy) -> bool:

@@ -27,6 +27,9 @@ By: TypeAlias = str | tuple[str, ...]
 #: Marks a dependency that hands over what ``owner()`` loads.
 RESOURCE_ATTRIBUTE: Final = "__ringfence_resource__"
 
+#: Of a dependency that hands over a page of rows, the class of the rows.
+LISTED_ATTRIBUTE: Final = "__ringfence_listed__"
+
 
 class Joinable:
     """What every policy can do: be joined with another one."""

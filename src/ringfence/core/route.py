@@ -55,6 +55,7 @@ class Entry:
     through: tuple[object, ...] = field(default=(), repr=False)  # mounts on the way to it
     own: bool = False  # one of Ringfence's own routes
     limits: tuple[tuple[str, Limit], ...] = ()  # each with what is counted together
+    lists: tuple[type, ...] = ()  # of which classes the handler is given pages of rows
 
     @property
     def parameters(self) -> tuple[str, ...]:

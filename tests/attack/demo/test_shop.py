@@ -197,6 +197,9 @@ async def test_a_picture_is_kept_and_given_back_to_its_owner(site: Site) -> None
     given = await site.call("alice", "GET", path)
     assert (given.content, given.headers["content-type"]) == (images.PNG, "image/png")
     assert (await site.call("bob", "GET", path)).status_code == 404
+    for who, listed in (("alice", True), ("bob", False)):
+        page = (await site.call(who, "GET", "/uploads")).json()
+        assert (kept.json() in page["items"]) is listed
 
 
 async def test_a_redirect_within_the_site_is_followed(site: Site) -> None:

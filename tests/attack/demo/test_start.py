@@ -332,6 +332,7 @@ def walk_the_shop(walk: Walk, guarded: str) -> None:
         assert "httpx2.ConnectError" in failed.text
     svg = {"file": ("a.svg", b"<svg/>" * 200_000, "image/svg+xml")}  # more than memory takes
     upload = walk(201, "POST", "/uploads", files=svg).json()
+    assert upload in walk(200, "GET", "/uploads").json()["items"]
     kept = walk(200, "GET", "/uploads/{upload_id}", upload["id"])
     assert kept.content == svg["file"][1]
     western = {"Content-Type": "multipart/form-data; boundary=b; charset=cp1252"}

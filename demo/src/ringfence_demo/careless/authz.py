@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute
 
 from ringfence.authz import confirm
 from ringfence.authz.asgi import search
-from ringfence.authz.resources import Plan, plan
+from ringfence.authz.resources import LISTS, Plan, plan
 from ringfence.authz.starlette import Survey
 from ringfence.core.asgi import Scope
 from ringfence.core.codes import Layer
@@ -60,6 +60,7 @@ class CarelessAuthz:
         if entry is None or entry.policy is None:
             return None
         chosen = plan(entry.policy, entry, self._finders)
+        exchange.state[LISTS] = chosen.lists
         if chosen.finder is None:
             exchange.resource = Requested(parameters=exchange.match.parameters)
             return None

@@ -1,17 +1,19 @@
-"""The row of a declared class that a path names, for the one who asks: one query."""
+"""The row of a declared class that a path names, or a page of rows: one query for who asks."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Select, SmallInteger, String, bindparam, select
+from sqlalchemy import BigInteger, Select, SmallInteger, String, bindparam, select, tuple_
+from sqlalchemy.engine import Result
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
-from ringfence.authz.resources import Found
-from ringfence.core.errors import ConfigurationError, StoreError
+from ringfence.authz.resources import Found, Listed
+from ringfence.core.errors import ConfigurationError, Refused, StoreError
 from ringfence.core.policy import Relation
 from ringfence.storage.application.ownership import Rows
 
@@ -20,9 +22,12 @@ _MOST_DIGITS: Final = 18
 
 _KEYS: Final = (int, str, UUID)
 
+#: Each integer of at most 64 bits, in one spelling.
+_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,18}")
+
 
 class ModelFinder:
-    """Finds rows of one class by their primary key, in the session of the request."""
+    """Finds and lists rows of one class by their key, in the session of the request."""
 
     def __init__(
         self, rows: Rows, session: Callable[[Relation], AsyncSession], dialect: str
@@ -55,14 +60,49 @@ class ModelFinder:
         statement = self._statements.get(relations)
         if statement is None:
             statement = self._statements[relations] = self._statement(relations)
-        try:
-            row = (await self._session(relations[0]).execute(statement, values)).one_or_none()
-        except (DBAPIError, PoolTimeoutError, OSError) as error:
-            raise StoreError("application", type(error).__name__) from error
+        row = (await self._asked(statement, values, relations[0])).one_or_none()
         if row is None:
             return None
         closer = zip(relations[1:], row[1:], strict=True)
         return Found(row[0], max([relations[0], *(each for each, holds in closer if holds)]))
+
+    async def page(self, after: tuple[str, ...] | None, limit: int) -> Listed:
+        """As ``Lister.page``. The session shows what the caller may read, and nothing else does."""
+        kind, order = self._rows.mapper.class_, tuple_(*self._columns)
+        statement = select(kind).order_by(*self._columns).limit(limit + 1)
+        if after is not None:
+            statement = statement.where(order > tuple_(*self._place(after)))
+        found = await self._asked(statement, {}, Relation.OWNER)
+        rows = list(found.scalars().unique())
+        if len(rows) <= limit:
+            return Listed(rows)
+        last = rows[limit - 1]
+        return Listed(rows[:limit], tuple(str(getattr(last, name)) for name in self.key))
+
+    async def _asked(
+        self, statement: Select[Any], values: dict[str, Any], relation: Relation
+    ) -> Result[Any]:
+        try:
+            return await self._session(relation).execute(statement, values)
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
+            raise StoreError("application", type(error).__name__) from error
+
+    def _place(self, key: tuple[str, ...]) -> list[Any]:
+        """The parts of a key that a cursor names, as parameters."""
+        if len(key) != len(self._columns):
+            raise Refused("query.invalid", facts={"reason": "cursor"})
+        values: list[Any] = []
+        for number, (column, named) in enumerate(zip(self._columns, key, strict=True)):
+            if column.type.python_type is int:
+                value = int(named) if _INTEGER.fullmatch(named) else None
+                if value is not None and abs(value) > self._most[number]:
+                    value = None
+            else:
+                value = self._value(number, named)
+            if value is None:
+                raise Refused("query.invalid", facts={"reason": "cursor"})
+            values.append(bindparam(None, value, type_=column.type))
+        return values
 
     def _statement(self, relations: tuple[Relation, ...]) -> Select[Any]:
         """The row of this key, if the subject has the first relation; which of the others too."""
