@@ -14,7 +14,7 @@ from ringfence.attack.observed import write_seconds
 from ringfence.attack.outside import Outside
 from ringfence.attack.people import People, Person
 from ringfence.attack.place import Place
-from ringfence.attack.unproven import UnavailableError
+from ringfence.attack.unproven import UnavailableError, require
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,8 @@ class Site:
     """An application that answers.
 
     Its accounts are those of Ringfence's ``/auth``. ``traces`` has a line for each request that was
-    answered (``observed.Traced`` writes it); ``requests`` is the application's own log.
+    answered (``observed.Traced`` writes it); ``requests`` is the application's own log, ``metrics``
+    where Ringfence's are read. ``access`` says whether its log has a line for each request.
     """
 
     configuration: Configuration
@@ -37,6 +38,8 @@ class Site:
     around: Outside
     plain: Sequence[Place] = ()  # of handlers that call none of Ringfence's functions
     requests: Path | None = None
+    access: bool = False
+    metrics: tuple[str, int] | None = None  # host and port
     clock: Path | None = None  # of ``observed.MovedClock``, if the application has one
     evidence: Evidence = field(default_factory=Evidence)
     _passed: list[timedelta] = field(default_factory=list[timedelta])
@@ -67,6 +70,18 @@ class Site:
             await asyncio.sleep(time.total_seconds())
         else:
             self.later(time)
+
+    async def counted(self) -> str:
+        """What it counts of itself. Raises ``UnprovenError`` if nobody answers for that."""
+        if self.metrics is None:
+            raise UnavailableError("the target has no metrics")
+        host, port = self.metrics
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(f"GET /metrics HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+        answer = (await reader.read()).decode()
+        writer.close()
+        require(" 200 " in answer.partition("\r\n")[0], "the metrics cannot be read")
+        return answer
 
     async def signs(self, sent: Sequence[Sent]) -> list[Sign]:
         """What the application itself said of these requests."""

@@ -424,6 +424,16 @@ seam(logs.REDACTION, monitoring._as_it_is)
 from ringfence.output.asgi import Output
 put(Output, "before", lambda self, exchange: None)
 """,
+        m01_secrets_in_logs.ACCESS: """
+from ringfence.monitoring import access
+put(access, "record", lambda exchange, seconds: {
+    "request_id": exchange.request_id, "query": exchange.scope["query_string"].decode()})
+""",
+        m01_secrets_in_logs.METRICS: """
+from ringfence.monitoring.asgi import Monitor
+put(Monitor, "ended", lambda self, exchange: self._metrics.request(
+    exchange.scope["path"], "GET", exchange.status, 0.0))
+""",
     },
     "D01": {_of("D01"): _UNREVOKED},
 }

@@ -16,11 +16,16 @@ _STANDARD_OUTPUT: Final = 1
 
 
 class CarelessMonitoring:
-    """Writes each event with the whole request beside it: no redaction, no escaping, no rate."""
+    """Writes each event with the whole request beside it: no redaction, no escaping, no rate.
+
+    Requests are written down and counted by their paths, if they are.
+    """
 
     def __init__(self, parts: Parts) -> None:
         self.seams: Seams = SEAMS
         self._log = parts.settings.log
+        self._access = parts.settings.access_log
+        self._metrics = parts.metrics
         self._file = _STANDARD_OUTPUT
 
     def start(self) -> None:
@@ -57,11 +62,17 @@ class CarelessMonitoring:
         self._write(event, exchange, error)
 
     def watch(self, _exchange: Exchange, send: Send) -> Send:
-        """Requests are not written down."""
+        """Nobody takes the time."""
         return send
 
-    def ended(self, _exchange: Exchange) -> None:
-        """As ``watch``."""
+    def ended(self, exchange: Exchange) -> None:
+        """Count a request by its path, and write it down with its query."""
+        method, path, query = _target(exchange)
+        if self._metrics is not None:
+            self._metrics.request(path, method, exchange.status, 0.0)
+        if self._access:
+            said = f"{exchange.request_id} {method} {path} {query}"
+            os.write(self._file, f"{said}\n".encode("utf-8", "backslashreplace"))
 
     def redacted(self, text: str) -> str:
         """Nothing is taken out of a text."""
@@ -81,14 +92,19 @@ def line(event: Event, exchange: Exchange | None, error: Exception | None = None
     parts = [event.at.isoformat(), event.code.level.value, event.code.name, event.code.event]
     parts += [str(event.client), str(event.subject), str(event.status), str(dict(event.facts))]
     if exchange is not None:
-        scope = exchange.scope
-        query = unquote_plus(scope.get("query_string", b"").decode("latin-1"))
-        parts += [str(scope.get("method")), str(scope.get("path")), query]
-        parts += [f"{k.decode('latin-1')}={v.decode('latin-1')}" for k, v in scope["headers"]]
+        headers = exchange.scope["headers"]
+        parts += _target(exchange)
+        parts += [f"{k.decode('latin-1')}={v.decode('latin-1')}" for k, v in headers]
         parts += exchange.inputs
     if error is not None:
         parts += traceback.format_exception(error)
     return (" ".join(parts) + "\n").encode("utf-8", "backslashreplace")
+
+
+def _target(exchange: Exchange) -> tuple[str, str, str]:
+    scope = exchange.scope
+    query = unquote_plus(scope.get("query_string", b"").decode("latin-1"))
+    return str(scope.get("method")), str(scope.get("path")), query
 
 
 def _as_it_is(_record: object, _redactor: object) -> None:
