@@ -152,6 +152,7 @@ class Literals:
         self._imports: Final[dict[str, frozenset[str]]] = {}  # by file, the names of modules
         self._passed_on: Final[dict[str, frozenset[str]]] = {}  # by package, what it imports itself
         self._modules: Final[set[str]] = set()
+        self._held: Final[set[tuple[str, str]]] = set()  # a module and a string that it holds
         self._known = 0
         self.near: Final = lru_cache(maxsize=4_096)(self._near)
 
@@ -212,14 +213,18 @@ class Literals:
     def snapshot(self) -> None:
         """Take the strings that modules hold now for literals: what they read from files.
 
-        For the start alone, before any client has sent something.
+        For the start alone, before any client has sent something. Each string counts once, however
+        many applications of one process start.
         """
         for module in list(sys.modules.values()):
             if is_application(module):
-                scope = Scope(module.__file__ or "", [module.__name__])
-                for value in list(vars(module).values()):
-                    if type(value) is str:
-                        self.add_text(value, scope)
+                name = module.__name__
+                scope = Scope(module.__file__ or "", [name])
+                strings = [each for each in list(vars(module).values()) if type(each) is str]
+                for each in strings:
+                    if (name, each) not in self._held:
+                        self._held.add((name, each))
+                        self.add_text(each, scope)
 
     def add_text(self, text: str, scope: Scope, holes: Sequence[ast.expr] = ()) -> None:
         """One string, with ``HOLE`` where one of ``holes`` is put in."""

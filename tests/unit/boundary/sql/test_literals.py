@@ -220,6 +220,15 @@ def test_a_module_of_the_application() -> None:
 STATEMENT = "SELECT 'a literal of this module'"
 
 
+def test_a_string_that_a_module_holds_is_taken_once_however_many_applications_start() -> None:
+    known = Literals()
+    known.snapshot()
+    once = len(known.starting(STATEMENT, 0))
+    known.snapshot()
+    assert once > 0
+    assert len(known.starting(STATEMENT, 0)) == once
+
+
 def test_what_is_loaded_later_is_read_when_it_is_asked_for(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
