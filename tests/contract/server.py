@@ -26,7 +26,8 @@ from ringfence.storage.postgres.migrate import ROLE
 
 TABLES = (
     "accounts, verifiers, sessions, refresh_tokens, links, outbox, counters, revocations,"
-    " key_fingerprints, derivation"
+    " key_fingerprints, derivation, assurances, totp, recovery_codes, passkeys, challenges,"
+    " factor_terms"
 )
 PASSWORD = "only in tests"
 

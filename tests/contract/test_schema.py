@@ -252,6 +252,9 @@ async def test_tables_that_do_not_fit_stop_the_start(
         "UPDATE accounts SET login = 'mallory@example.com'",
         "UPDATE accounts SET id = 'mallory'",
         "UPDATE sessions SET account = 'mallory'",
+        "UPDATE assurances SET aal = 2",
+        "UPDATE passkeys SET account = 'mallory'",
+        "UPDATE passkeys SET public_key = ''",
         "UPDATE refresh_tokens SET family = 'mallory'",
         "UPDATE revocations SET at_us = 0",
         "UPDATE alembic_version SET version_num = '9999'",
@@ -274,16 +277,30 @@ async def test_the_application_role_may_not(postgres: Server, statement: str) ->
 
 # ---------------------------------------------------------------------------------- an upgrade
 
+#: Undoes 0005 to 0002.
+TO_THE_FIRST_REVISION = (
+    *(
+        f"DROP TABLE {table}"
+        for table in (
+            "assurances",
+            "totp",
+            "recovery_codes",
+            "passkeys",
+            "challenges",
+            "factor_terms",
+        )
+    ),
+    "DROP TABLE outbox",
+    "DROP TABLE derivation",
+    "DROP TABLE key_fingerprints",
+    "DROP INDEX ix_sessions_alive",
+    "UPDATE alembic_version SET version_num = '0001'",
+)
+
 
 def to_the_first_revision(url: str) -> None:
-    """Undo 0004 to 0002, so that what is left is a database as the first version has made it."""
-    for statement in (
-        "DROP TABLE outbox",
-        "DROP TABLE derivation",
-        "DROP TABLE key_fingerprints",
-        "DROP INDEX ix_sessions_alive",
-        "UPDATE alembic_version SET version_num = '0001'",
-    ):
+    """Undo all later ones, so that what is left is a database as the first version has made it."""
+    for statement in TO_THE_FIRST_REVISION:
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
             connection.execute(statement)
 
@@ -311,9 +328,8 @@ async def test_a_database_of_the_version_before_is_upgraded_by_command(postgres:
         first = await signed_in(stores)
     owner = await connect(postgres.owner_url)
     try:
-        await owner.execute("DROP TABLE key_fingerprints, derivation, outbox")
-        await owner.execute("DROP INDEX ix_sessions_alive")
-        await owner.execute("UPDATE alembic_version SET version_num = '0001'")
+        for statement in TO_THE_FIRST_REVISION:
+            await owner.execute(statement)
         await owner.execute(
             "REVOKE UPDATE (signed_in_us, issued_us) ON refresh_tokens FROM ringfence_app"
         )

@@ -8,8 +8,8 @@ from ringfence.storage.migrate import migrate
 from ringfence.storage.migrations import HEAD
 from ringfence.storage.postgres.database import connect
 from tests.contract.server import Server
-from tests.contract.stores import NOW, account, opened, session, signed_in, token
-from tests.contract.test_schema import to_the_first_revision
+from tests.contract.stores import NOW, SECOND, account, opened, session, token
+from tests.contract.test_schema import TO_THE_FIRST_REVISION, to_the_first_revision
 
 
 async def under_load(url: str, owner_url: str, prepare: object) -> None:
@@ -25,8 +25,11 @@ async def under_load(url: str, owner_url: str, prepare: object) -> None:
             number = 0
             while not done.is_set() or number < 3:
                 name = f"{worker}-{number}"
-                first = await signed_in(stores, name)
-                assert await stores.sessions.succeed(first, token(f"{name}-t1", name), b"sealed")
+                at = NOW + number * SECOND  # beyond 100 sessions the oldest end
+                first = token(f"{name}-t0", name, at)
+                assert await stores.sessions.begin(session(name, at=at), first, 0) is not None
+                successor = token(f"{name}-t1", name, at)
+                assert await stores.sessions.succeed(first, successor, b"sealed")
                 begun.append(name)
                 number += 1
 
@@ -54,12 +57,7 @@ async def test_sqlite_is_upgraded_under_load(sqlite: str) -> None:
 @pytest.mark.postgres
 async def test_postgresql_is_upgraded_under_load(postgres: Server) -> None:
     def prepare() -> None:
-        for statement in (
-            "DROP TABLE ringfence.key_fingerprints, ringfence.derivation, ringfence.outbox",
-            "DROP INDEX ringfence.ix_sessions_alive",
-            "UPDATE ringfence.alembic_version SET version_num = '0001'",
-        ):
-            postgres.execute(statement)
+        postgres.execute("SET search_path = ringfence", *TO_THE_FIRST_REVISION)
 
     await under_load(postgres.app_url, postgres.owner_url, prepare)
     owner = await connect(postgres.owner_url)

@@ -36,6 +36,9 @@ class Account:
     role_version: int = 0
     disabled_at: datetime | None = None
     verifier: StoredVerifier | None = None  # None: no password set, or dropped
+    has_totp: bool = False
+    has_passkey: bool = False
+    factor_reset_at: datetime | None = None  # when an operator's reset lets them go
 
 
 class AccountStore(Protocol):

@@ -35,6 +35,12 @@ LINK_TRIES: Final = Gcra(burst=10, every=timedelta(minutes=5))
 #: For refreshes; users may share an address. Nobody can guess a token: this protects the store.
 REFRESHES: Final = Gcra(burst=300, every=timedelta(milliseconds=200))
 
+#: For codes of one account, exact and of whatever kind; a right one gives its own unit back.
+CODES: Final = SlidingLog(20, timedelta(hours=24))
+#: For codes shown in one session.
+SESSION_CODES: Final = SlidingLog(5, timedelta(minutes=10))
+#: For challenges of one account or session, each of which is a row.
+CHALLENGES: Final = Gcra(burst=60, every=timedelta(seconds=10))
 
 #: For looking at one's own sessions, of which each page is a query.
 LISTS: Final = Gcra(burst=60, every=timedelta(seconds=1))
@@ -57,3 +63,6 @@ class Budgets:
     links_token: Limit = LINK_TRIES  # one link, from however many addresses
     refresh_address: Limit = REFRESHES
     sessions_account: Limit = LISTS
+    factor_account: Limit = CODES  # second factors, across challenges (ATTACKS U12)
+    factor_session: Limit = SESSION_CODES
+    challenges: Limit = CHALLENGES

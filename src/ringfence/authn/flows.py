@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from ringfence.authn.accounts import AccountStore
 from ringfence.authn.budgets import Budgets
 from ringfence.authn.counters import CounterStore
 from ringfence.authn.derivation import DerivationStore
+from ringfence.authn.factors import FactorStore
 from ringfence.authn.hashing import Hashing
 from ringfence.authn.keyring import KeyRing
 from ringfence.authn.links import LinkStore
@@ -15,6 +17,7 @@ from ringfence.authn.opaque import Random
 from ringfence.authn.passwords import Passwords, Policy, Rules
 from ringfence.authn.recovery import Recovery
 from ringfence.authn.refresh import RefreshLimits
+from ringfence.authn.second_factor import SecondFactor, Terms
 from ringfence.authn.sessions import Sessions, SessionStore
 from ringfence.authn.signin import SignIn
 from ringfence.authn.signup import SignUp
@@ -32,6 +35,8 @@ class Stores(Protocol):
     @property
     def links(self) -> LinkStore: ...
     @property
+    def factors(self) -> FactorStore: ...
+    @property
     def counters(self) -> CounterStore: ...
     @property
     def derivations(self) -> DerivationStore: ...
@@ -47,6 +52,7 @@ class Flows:
     signin: SignIn
     sessions: Sessions
     recovery: Recovery
+    second: SecondFactor
     accounts: AccountStore
     counters: CounterStore  # behind every limit
     derivations: DerivationStore
@@ -120,6 +126,16 @@ def flows(
             mailer=mailer,
             passwords=passwords,
             budgets=budgets,
+            random=random,
+        ),
+        second=SecondFactor(
+            store=stores.factors,
+            accounts=stores.accounts,
+            counters=stores.counters,
+            budgets=budgets,
+            peppers=keys.peppers,
+            issuer=urlsplit(settings.origin).netloc,
+            terms=Terms(roles=settings.mfa_roles, grace=settings.mfa_grace),
             random=random,
         ),
         accounts=stores.accounts,

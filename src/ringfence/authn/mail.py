@@ -96,6 +96,25 @@ If it was not you, choose a new password at once:
     )
 
 
+def factors_changed(site: str) -> Letter:
+    """To somebody whose second factor was added, removed, or used by a recovery code."""
+    return Letter(
+        f"How you sign in at {_host(site)} was changed",
+        f"""\
+Hello,
+
+a second factor of your account at {_host(site)} was added
+or removed, or a recovery code was used. What there is now, you find here:
+
+{site}/auth/account
+
+If it was not you, choose a new password at once:
+
+{site}/auth/forgot
+""",
+    )
+
+
 def choose_password(site: str, link: str) -> Letter:
     """To the new address of an account whose login an operator has changed."""
     return Letter(

@@ -17,6 +17,7 @@ Random: TypeAlias = Callable[[int], bytes]
 
 REFRESH: Final = "rf_rt_"
 LINK: Final = "rf_ln_"
+TICKET: Final = "rf_tk_"
 
 TOKEN_BYTES: Final = 32
 _ENCODED_LENGTH: Final = 43

@@ -85,12 +85,7 @@ class Recovery:
             Refused: ``signin.limited``; ``credentials.invalid``: ``current`` is wrong; what is
                 wrong with ``new``; ``token.revoked``: the account has changed meanwhile.
         """
-        guess = Charge(f"change:{account.id}", self.budgets.change_account)
-        change = Charge(f"changes:{account.id}", self.budgets.changes)
-        await charge(self.counters, "signin.limited", [guess, change], now)
-        if not await proven(self.passwords, current, account.verifier, reserved=True):
-            raise Refused("credentials.invalid", facts={"account": account.id})
-        await give_back(self.counters, [guess], now)
+        await self.prove(account, current, now)
         verifier = await self.passwords.make(account.login, new)
         changed = await self.accounts.set_verifier(
             account.id, verifier, account.token_version, now, tell=tell
@@ -99,7 +94,20 @@ class Recovery:
             raise Refused("token.revoked", facts={"account": account.id})
         return changed
 
-    async def tell(self, login: str, site: str) -> None:
-        """Tell the owner by mail. Runs after the answer has left."""
-        letter = mail.password_changed(site)
+    async def prove(self, account: Account, current: Credentials, now: datetime) -> None:
+        """Compare the password of who is signed in.
+
+        Raises:
+            Refused: ``signin.limited``; ``credentials.invalid``.
+        """
+        guess = Charge(f"change:{account.id}", self.budgets.change_account)
+        change = Charge(f"changes:{account.id}", self.budgets.changes)
+        await charge(self.counters, "signin.limited", [guess, change], now)
+        if not await proven(self.passwords, current, account.verifier, reserved=True):
+            raise Refused("credentials.invalid", facts={"account": account.id})
+        await give_back(self.counters, [guess], now)
+
+    async def tell(self, login: str, site: str, what: str = "") -> None:
+        """Tell the owner by mail what has changed. Runs after the answer has left."""
+        letter = mail.factors_changed(site) if what else mail.password_changed(site)
         await self.mailer.send(login, letter.subject, letter.text)

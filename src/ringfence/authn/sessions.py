@@ -21,9 +21,23 @@ from ringfence.core.secret import Secret
 #: Live sessions of one account. Nobody has so many devices; 63,000 cost each list 0.8 s.
 MOST: Final = 100
 
-#: What a password proves: assurance level 1, and its method by the names of RFC 8176.
-PASSWORD_AAL: Final = 1
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assurance:
+    """What a sign-in proves: its level, its methods by the names of RFC 8176, and when."""
+
+    aal: int
+    amr: tuple[str, ...]
+    at: datetime
+
+
+#: The methods of a sign-in with a password alone, which is of level 1.
 PASSWORD_AMR: Final = ("pwd",)
+
+
+def by_password(now: datetime) -> Assurance:
+    """What a password proves."""
+    return Assurance(aal=1, amr=PASSWORD_AMR, at=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +50,12 @@ class Session:
     last_used_at: datetime  # raised with every rotation
     user_agent: str = ""  # at most 256 characters, for the owner's list of sessions
     client: str = ""  # address at sign-in
+    proven: Assurance | None = None  # None: a password, when it was begun
+
+    @property
+    def assurance(self) -> Assurance:
+        """What its sign-in has proven."""
+        return self.proven or by_password(self.signed_in_at)
 
 
 class Place(NamedTuple):
@@ -150,12 +170,20 @@ class Sessions:
     random: Random
 
     async def begin(
-        self, account: Account, device: Device, now: datetime, *, shown: str | None = None
+        self,
+        account: Account,
+        device: Device,
+        now: datetime,
+        *,
+        shown: str | None = None,
+        replaces: str | None = None,
+        assurance: Assurance | None = None,
     ) -> Grant:
         """Sign ``account`` in, as it was when its password was checked.
 
         ``shown`` is the refresh token that the client still holds: its session ends, for whoever
-        signs in has no use for it any more, and whoever stole it had (ASVS 5.0 7.2.4).
+        signs in has no use for it any more, and whoever stole it had (ASVS 5.0 7.2.4). So does the
+        session ``replaces``. ``assurance`` is what was proven; a password if not given.
 
         Raises:
             Refused: ``credentials.invalid``: it was disabled or its password changed since.
@@ -168,11 +196,12 @@ class Sessions:
             last_used_at=now,
             user_agent=device.user_agent,
             client=device.client,
+            proven=assurance,
         )
         first = RefreshToken(
             digest=opaque.digest(token), family=session.id, signed_in_at=now, issued_at=now
         )
-        replaced = await self._family(shown)
+        replaced = replaces or await self._family(shown)
         ended = await self.store.begin(session, first, account.token_version, replaces=replaced)
         if ended is None:
             raise Refused("credentials.invalid", facts={"account": account.id})
@@ -253,20 +282,21 @@ class Sessions:
         return account, session
 
     def _grant(self, account: Account, session: Session, refresh: str, now: datetime) -> Grant:
+        proven = session.assurance
         access = self.issuer.issue(
             account,
             session.id,
             now,
-            aal=PASSWORD_AAL,
-            amr=PASSWORD_AMR,
-            authenticated_at=min(session.signed_in_at, now),  # a clock may have been ahead
+            aal=proven.aal,
+            amr=proven.amr,
+            authenticated_at=min(proven.at, now),  # a clock may have been ahead
         )
         return Grant(
             account=account,
             session=session.id,
             access=Secret(access),
             access_lifetime=self.access_lifetime,
-            aal=PASSWORD_AAL,
+            aal=proven.aal,
             refresh=Secret(refresh),
             refresh_lifetime=self.limits.idle,
         )

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, Final
 
-from ringfence.authz.decide import decide
+from ringfence.authz.decide import STEP_UP, decide
 from ringfence.authz.leftovers import folder_depth, names_a_leftover
 from ringfence.authz.resources import LISTS, Finder, Found, Plan, plan
 from ringfence.authz.seal import Seal
@@ -225,7 +225,7 @@ def _needed(
     while True:
         supposed = Requested(parameters, _SOMETHING, relations[0])
         decision = decide(chosen.policy, exchange.principal, supposed, exchange.now)
-        if decision.allowed or decision.code == "aal.insufficient":
+        if decision.allowed or decision.code in STEP_UP:
             return decision, relations
         relations = relations[1:]
         if not relations:

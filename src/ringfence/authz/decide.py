@@ -35,6 +35,9 @@ AAL_LASTS: Final[Mapping[int, timedelta]] = {
     3: timedelta(hours=8),
 }
 
+#: What a step-up helps against. To the owner of a resource, and to nobody else, that is said.
+STEP_UP: Final = frozenset({"aal.insufficient", "aal.stale"})
+
 
 def decide(
     policy: Policy, principal: Principal | None, resource: Requested, now: datetime
@@ -87,8 +90,12 @@ def _self(
 def _aal(policy: Aal, principal: Principal | None, _what: Requested, now: datetime) -> Decision:
     if principal is None:
         return _ANONYMOUS
-    recent = now - principal.authenticated_at < AAL_LASTS[policy.level]
-    return ALLOWED if principal.aal >= policy.level and recent else _STEP_UP
+    if principal.aal < policy.level:
+        return _STEP_UP
+    lasts = AAL_LASTS[policy.level]
+    age = now - principal.authenticated_at
+    recent = age < (lasts if policy.max_age is None else min(lasts, policy.max_age))
+    return ALLOWED if recent else _STALE
 
 
 def _every(
@@ -98,7 +105,7 @@ def _every(
     refusal = ALLOWED
     for part in policy.parts:
         decision = decide(part, principal, resource, now)
-        if not decision.allowed and (refusal.allowed or refusal is _STEP_UP):
+        if not decision.allowed and (refusal.allowed or refusal.code in STEP_UP):
             refusal = decision
     return refusal
 
@@ -121,6 +128,7 @@ _MISSING: Final = Decision(allowed=False, code="resource.missing")
 _FOREIGN: Final = Decision(allowed=False, code="ownership.foreign")
 _NOT_SELF: Final = Decision(allowed=False, code="self.foreign")
 _STEP_UP: Final = Decision(allowed=False, code="aal.insufficient")
+_STALE: Final = Decision(allowed=False, code="aal.stale")
 
 _Rule: TypeAlias = Callable[[Any, Principal | None, Requested, datetime], Decision]
 _RULES: Final[Mapping[type, _Rule]] = {

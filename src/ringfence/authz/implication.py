@@ -6,16 +6,20 @@ holds policies as text; two atoms are the same if their text is the same.
 """
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from itertools import product
 from typing import Final, TypeAlias
 
-from ringfence.core.policy import Relation
+from ringfence.authz.decide import AAL_LASTS
+from ringfence.core.policy import Relation, aal
 
 Truth: TypeAlias = Mapping[str, bool]
 Formula: TypeAlias = Callable[[Truth], bool]
 
 _MOST_ATOMS: Final = 16
+_AAL: Final = re.compile(r"aal\(([123])(?:, max_age='([^']*)')?\)")
 
 
 def weaker(new: str, old: str) -> bool:
@@ -67,12 +71,31 @@ def _possible(truth: Truth) -> bool:
     someone = any(value for atom, value in truth.items() if atom not in ("public", "signed_in"))
     if someone and not truth.get("signed_in", True):
         return False
-    return all(_in_order(truth, chain) for chain in _chains(truth))
+    return all(_in_order(truth, chain) for chain in _chains(truth)) and _levels_in_order(truth)
+
+
+def _levels_in_order(truth: Truth) -> bool:
+    """A level that was proven lately proves a lower one, and a longer time ago."""
+    levels = {atom: found for atom in truth if (found := _level(atom)) is not None}
+    return all(
+        truth[other] or not truth[atom]
+        for (atom, (level, age)), (other, (lower, longer)) in product(levels.items(), repeat=2)
+        if level >= lower and age <= longer
+    )
+
+
+def _level(atom: str) -> tuple[int, timedelta] | None:
+    """The level of an ``aal(…)`` and how long it lasts; None for every other atom."""
+    found = _AAL.fullmatch(atom)
+    if found is None:
+        return None
+    level = aal(int(found[1]), max_age=found[2] or "")
+    lasts = AAL_LASTS[level.level]
+    return level.level, lasts if level.max_age is None else min(lasts, level.max_age)
 
 
 def _chains(truth: Truth) -> Iterator[list[str]]:
-    """Atoms of which each implies those before it: ``aal(2)`` ``aal(1)``, an owner is an editor."""
-    yield [f"aal({level})" for level in (1, 2, 3)]
+    """Atoms of which each implies those before it: an owner is an editor."""
     for about in {atom.partition("(")[2] for atom in truth}:
         yield [f"{relation}({about}" for relation in _RELATIONS]
 

@@ -9,8 +9,10 @@ has no behaviour of its own: ``authz`` judges.
     role("admin") & (role("superadmin") | self_only)
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import IntEnum
 from typing import Final, TypeAlias, TypeVar
 
@@ -20,6 +22,14 @@ HandlerT = TypeVar("HandlerT", bound=Callable[..., object])
 
 #: The attribute of a handler that holds its policy.
 POLICY_ATTRIBUTE: Final = "__ringfence_policy__"
+
+_AGE: Final = re.compile("([1-9][0-9]{0,5})([smhd])")
+_UNITS: Final = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
 
 #: Names of path parameters: one, or several.
 By: TypeAlias = str | tuple[str, ...]
@@ -112,12 +122,18 @@ class SelfOnly(Joinable):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Aal(Joinable):
-    """A subject signed in at this authenticator assurance level or a higher one."""
+    """A subject signed in at this authenticator assurance level or a higher one.
+
+    ``max_age`` is how long ago that may have been, where the level's own time is too long.
+    """
 
     level: int
+    max_age: timedelta | None = None
 
     def __repr__(self) -> str:
-        return f"aal({self.level})"
+        if self.max_age is None:
+            return f"aal({self.level})"
+        return f'aal({self.level}, max_age="{_written(self.max_age)}")'
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -174,17 +190,26 @@ def viewer(kind: type, *, by: By = ()) -> Related:
     return Related(kind, _named(by), Relation.VIEWER)
 
 
-def aal(level: int) -> Aal:
-    """A subject signed in at assurance level ``level`` (1 to 3, NIST SP 800-63B) or higher."""
+def aal(level: int, *, max_age: str = "") -> Aal:
+    """A subject signed in at assurance level ``level`` (1 to 3, NIST SP 800-63B) or higher.
+
+    Args:
+        level: 2 asks for a second factor.
+        max_age: How long ago they may have shown who they are: ``"10m"``, in s, m, h or d. After
+            that they are asked to show it again, in place.
+
+    Raises:
+        ValueError: This is no level, or no age.
+    """
     if level not in (1, 2, 3):
         raise ValueError("an assurance level is 1, 2 or 3")
-    return Aal(level)
+    return Aal(level, _age(max_age) if max_age else None)
 
 
 def level_needed(policy: Policy) -> int:
     """The assurance level without which nobody fulfils ``policy``; 0 if it asks for none."""
     match policy:
-        case Aal(level):
+        case Aal(level=level):
             return level
         case Every(parts):
             return max(map(level_needed, parts))
@@ -235,6 +260,19 @@ def atoms(policy: Policy) -> Iterator[Atom]:
             yield from atoms(part)
     else:
         yield policy
+
+
+def _age(text: str) -> timedelta:
+    found = _AGE.fullmatch(text)
+    if found is None:
+        raise ValueError(f'an age is a number and s, m, h or d, such as "10m", not "{text}"')
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _written(age: timedelta) -> str:
+    """As ``aal`` takes it, in the largest unit that fits."""
+    unit = next(name for name, length in reversed(_UNITS.items()) if not age % length)
+    return f"{age // _UNITS[unit]}{unit}"
 
 
 def _named(by: By) -> tuple[str, ...]:

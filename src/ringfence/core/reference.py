@@ -79,6 +79,15 @@ REFERENCE: Final[Mapping[str, Reference]] = MappingProxyType(
             "request in it is refused",
         ),
         "SIGN_UP": Reference(_ON_OR_OFF, "on", "whether strangers may ask for an account"),
+        "MFA_ROLES": Reference(
+            "names of roles, with commas between them",
+            "none",
+            "whose accounts must have a second factor: from the end of the grace on, a sign-in "
+            "without one leads to setting one up, and nowhere else",
+        ),
+        "MFA_GRACE_DAYS": Reference(
+            "0 to 90", "7", "how long that waits, from the account's next sign-in on"
+        ),
         "SESSION_IDLE_DAYS": Reference("1 to 7", "7", "when a session ends that is not used"),
         "SESSION_ABSOLUTE_DAYS": Reference("1 to 30", "30", "when every session ends"),
         "HSTS_DAYS": Reference(

@@ -102,6 +102,8 @@ class Settings:
     body_limit_bytes: int = 1_048_576
     sql_guard: SqlGuard = SqlGuard.STRICT
     sign_up: bool = True  # strangers may ask for an account
+    mfa_roles: frozenset[str] = frozenset()  # whose accounts must have a second factor
+    mfa_grace: timedelta = timedelta(days=7)  # from their next sign-in on
     session_idle: timedelta = timedelta(days=7)
     session_absolute: timedelta = timedelta(days=30)
     hsts_max_age: timedelta = timedelta(days=730)  # how long browsers insist on TLS
@@ -150,6 +152,8 @@ def parse(environ: Mapping[str, str], *, required: Iterable[str] = ()) -> Settin
         body_limit_bytes=reader.one("BODY_LIMIT_BYTES", _positive, 1_048_576),
         sql_guard=reader.one("SQL_GUARD", SqlGuard, SqlGuard.STRICT),
         sign_up=reader.one("SIGN_UP", _switch, True),  # noqa: FBT003  # the default of the value read
+        mfa_roles=frozenset(reader.many("MFA_ROLES", _role)),
+        mfa_grace=reader.one("MFA_GRACE_DAYS", _days(90, least=0), timedelta(days=7)),
         session_idle=reader.one("SESSION_IDLE_DAYS", _days(7), timedelta(days=7)),
         session_absolute=reader.one("SESSION_ABSOLUTE_DAYS", _days(30), timedelta(days=30)),
         hsts_max_age=reader.one("HSTS_DAYS", _days(730, least=0), timedelta(days=730)),
@@ -310,6 +314,12 @@ def _log_level(text: str) -> str:
 
 def _name(text: str) -> str:
     if not text.isascii() or not text.replace("-", "").isalnum():
+        raise ValueError
+    return text
+
+
+def _role(text: str) -> str:
+    if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError
     return text
 

@@ -5,11 +5,13 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
+from ringfence.authn.factors import second_factors
 from ringfence.authn.flows import Flows
 from ringfence.authn.limits import Charge, address_key, charge
 from ringfence.authn.login import normalise
 from ringfence.authn.opaque import digest, pseudonym
 from ringfence.authn.outbox import Errand
+from ringfence.authn.sessions import Assurance
 from ringfence.core.errors import Refused
 from ringfence.core.policy import allow, public, signed_in
 from ringfence.core.secret import Secret
@@ -87,6 +89,8 @@ class AccountHandlers:
         account = await self.flows.accounts.find(call.principal.subject)
         if account is None or account.disabled_at is not None:
             raise Refused("token.revoked")
+        if second_factors(account, call.now):
+            self.flows.second.require_recent(account, call.principal, call.now)
         current = wire.credentials(
             account.login, message.current, message.current_key, message.next_key
         )
@@ -100,7 +104,15 @@ class AccountHandlers:
         )
         self.courier.poke()
         call.note("password.changed")
-        return granted(await self.flows.sessions.begin(changed, call.device, call.now))
+        assurance = self._kept(call) if second_factors(changed, call.now) else None
+        return granted(
+            await self.flows.sessions.begin(changed, call.device, call.now, assurance=assurance)
+        )
+
+    def _kept(self, call: Call) -> Assurance:
+        """What the caller has proven lately, for the session that takes the place of this one."""
+        principal = call.principal
+        return Assurance(aal=principal.aal, amr=principal.amr, at=principal.authenticated_at)
 
     async def _later(self, errand: Errand) -> None:
         """Do what depends on the account, so that the answer does not show that it was done."""

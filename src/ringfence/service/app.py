@@ -24,6 +24,7 @@ from ringfence.service import wire
 from ringfence.service.accounts import AccountHandlers
 from ringfence.service.call import Handler, answering
 from ringfence.service.courier import Courier, random_pause
+from ringfence.service.factors import FactorHandlers
 from ringfence.service.public import PublicHandlers, kdf
 from ringfence.service.sessions import SessionHandlers
 from ringfence.service.static import PAGES, Static
@@ -68,6 +69,7 @@ class Service:
         self._accounts: Final = AccountHandlers(
             flows, courier=self.courier, pseudonyms=keys.log, origin=settings.origin
         )
+        self._factors: Final = FactorHandlers(flows, courier=self.courier, origin=settings.origin)
         routes = [*self._routes(), *_documents()]
         if not settings.sign_up:
             routes = [route for route in routes if route[1] != _SIGN_UP]
@@ -91,7 +93,7 @@ class Service:
         elif errand.kind == "reset":
             await self._flows.recovery.ask(login, site, now)
         else:
-            await self._flows.recovery.tell(login, site)
+            await self._flows.recovery.tell(login, site, errand.name)
 
     def _routes(self) -> Iterator[tuple[str, str, Handler]]:
         """API.md's table."""
@@ -100,6 +102,15 @@ class Service:
         yield "POST", _SIGN_UP, self._accounts.sign_up
         yield "POST", "/auth/verify-email", self._accounts.verify_email
         yield "POST", "/auth/sign-in", self._sessions.sign_in
+        yield "POST", "/auth/mfa", self._factors.second_step
+        yield "POST", "/auth/mfa/totp", self._factors.first_totp
+        yield "POST", "/auth/mfa/totp/confirm", self._factors.confirm_first_totp
+        yield "POST", "/auth/step-up", self._factors.step_up
+        yield "GET", "/auth/factors", self._factors.factors
+        yield "POST", "/auth/factors/totp", self._factors.set_up_totp
+        yield "POST", "/auth/factors/totp/confirm", self._factors.confirm_totp
+        yield "POST", "/auth/factors/recovery-codes", self._factors.new_codes
+        yield "DELETE", "/auth/factors/{id}", self._factors.remove
         yield "POST", "/auth/refresh", self._sessions.refresh
         yield "POST", "/auth/sign-out", self._sessions.sign_out
         yield "POST", "/auth/sign-out-everywhere", self._sessions.sign_out_everywhere

@@ -3,23 +3,26 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
+from msgspec import structs
 from starlette.responses import Response
 
 from ringfence.authn import opaque
 from ringfence.authn.accounts import Account
+from ringfence.authn.factors import Kind, second_factors
 from ringfence.authn.flows import Flows
 from ringfence.authn.limits import Charge, address_key, charge
 from ringfence.authn.login import normalise
-from ringfence.authn.sessions import MOST, Grant, Place, Session
+from ringfence.authn.sessions import MOST, Assurance, Grant, Place, Session
 from ringfence.core.codes import Layer
 from ringfence.core.errors import Refused
 from ringfence.core.policy import allow, public, signed_in
 from ringfence.core.principal import Principal
 from ringfence.core.seam import Seam
-from ringfence.service import wire
+from ringfence.service import factor_wire, wire
 from ringfence.service.call import CLEARED, Call, answer, nothing, refresh_cookie
 from ringfence.service.user_agent import name_of
 
@@ -150,10 +153,19 @@ class SessionHandlers:
         if session is None:
             raise Refused("resource.missing")
         OWNERSHIP.current()(session, call.principal)
+        if session.id != call.principal.session:  # ASVS 5.0 7.5.2
+            await self._recent(call)
         if not await store.end(session.id, session.account, call.now):
             raise Refused("resource.missing")
         call.note("session.revoked", subject=session.account)
         return nothing(HTTPStatus.NO_CONTENT)
+
+    async def _recent(self, call: Call) -> None:
+        """Refuse whoever has not shown lately who they are."""
+        account = await self.flows.accounts.find(call.principal.subject)
+        if account is None:
+            raise Refused("token.revoked")
+        self.flows.second.require_recent(account, call.principal, call.now)
 
 
 def _page(query: Mapping[str, str]) -> tuple[Place | None, int]:
@@ -170,20 +182,55 @@ def _page(query: Mapping[str, str]) -> tuple[Place | None, int]:
 
 
 async def begun(flows: Flows, call: Call, account: Account) -> Response:
-    """Sign ``account`` in: the answer of a sign-in. A session whose cookie was shown ends."""
-    grant = await flows.sessions.begin(account, call.device, call.now, shown=call.refresh_token)
-    call.note("signin.done", subject=account.id)
+    """What the first step of a sign-in is answered: with a session, or with the next step."""
+    step, until = await flows.second.next_step(account, call.now)
+    if step == "done":
+        return await started(flows, call, account, due=until)
+    kind, factors = ("sign-in", second_factors(account, call.now)) if step == "mfa" else _ENROL
+    ticket = await flows.second.ask(account, kind, call.now)
+    call.note("factor.asked", subject=account.id, next=step)
+    return answer(factor_wire.Next(next=step, ticket=ticket, factors=factors))
+
+
+async def started(
+    flows: Flows,
+    call: Call,
+    account: Account,
+    assurance: Assurance | None = None,
+    due: datetime | None = None,
+) -> Response:
+    """Sign ``account`` in: the answer of a sign-in. A session whose cookie was shown ends.
+
+    ``due`` is when the account must have a second factor, if it has none and must.
+    """
+    grant = await flows.sessions.begin(
+        account, call.device, call.now, shown=call.refresh_token, assurance=assurance
+    )
+    call.note("signin.done", subject=account.id, aal=str(grant.aal))
     for session in grant.ended:
         call.note("session.ended", subject=account.id, session=session)
-    return granted(grant)
+    message = tokens(grant)
+    return granted(grant, message if due is None else _with_due(message, due))
 
 
-def granted(grant: Grant) -> Response:
+def granted(grant: Grant, message: wire.Tokens | None = None) -> Response:
     """The answer that carries a grant: the access token in the body, the other in the cookie."""
     cookie = refresh_cookie(grant.refresh.reveal(), grant.refresh_lifetime)
-    message = wire.Tokens(
+    return answer(message or tokens(grant), headers={"set-cookie": cookie})
+
+
+def tokens(grant: Grant) -> wire.Tokens:
+    """The body of that answer."""
+    return wire.Tokens(
         access_token=grant.access.reveal(),
         expires_in=int(grant.access_lifetime.total_seconds()),
         aal=grant.aal,
     )
-    return answer(message, headers={"set-cookie": cookie})
+
+
+def _with_due(message: wire.Tokens, due: datetime) -> wire.Tokens:
+    return structs.replace(message, mfa_due=wire.timestamp(due))
+
+
+#: What somebody is asked for whose role needs a second factor, and who has none.
+_ENROL: Final[tuple[Kind, tuple[str, ...]]] = ("enrol", ("totp",))

@@ -113,6 +113,7 @@ class Tokens(_Secretive, frozen=True):
     expires_in: int
     aal: int
     token_type: str = "Bearer"  # noqa: S105  # the name of a kind
+    mfa_due: str | UnsetType = UNSET  # when a second factor is asked for, where there is none yet
 
 
 class Me(Struct, frozen=True):

@@ -20,7 +20,7 @@ from ringfence.authn.flows import Flows, flows
 from ringfence.authn.keyring import KeyRing
 from ringfence.authn.mail import Mailer
 from ringfence.authn.route_limits import RouteLimits
-from ringfence.authn.sessions import PASSWORD_AAL
+from ringfence.authn.second_factor import HIGHEST_AAL
 from ringfence.authz import asgi as authz
 from ringfence.authz.resources import Finder
 from ringfence.authz.starlette import Routes, Survey
@@ -163,9 +163,9 @@ class Layers:
         self._tell_of_what_nobody_reaches()
 
     def _tell_of_what_nobody_reaches(self) -> None:
-        """Passwords are the only factor: a policy that needs more answers 403 to everybody."""
+        """No sign-in proves level 3: a policy that needs it answers 403 to everybody."""
         for entry in self.authz.entries:
-            if entry.policy is None or level_needed(entry.policy) <= PASSWORD_AAL:
+            if entry.policy is None or level_needed(entry.policy) <= HIGHEST_AAL:
                 continue
             route = f"{' '.join(sorted(entry.methods))} {entry.pattern}"
             facts = {"route": route, "policy": repr(entry.policy)}

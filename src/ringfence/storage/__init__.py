@@ -16,6 +16,7 @@ from typing import Final
 from ringfence.authn.accounts import AccountStore
 from ringfence.authn.counters import CounterStore
 from ringfence.authn.derivation import DerivationStore
+from ringfence.authn.factors import FactorStore
 from ringfence.authn.keys import FingerprintStore
 from ringfence.authn.links import LinkStore
 from ringfence.authn.outbox import OutboxStore
@@ -35,6 +36,7 @@ class Stores:
 
     accounts: AccountStore
     sessions: SessionStore
+    factors: FactorStore
     links: LinkStore
     outbox: OutboxStore
     counters: CounterStore

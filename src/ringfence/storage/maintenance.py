@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from ringfence.authn.factors import ENROLMENT_LIFETIME
 from ringfence.authn.links import LIFETIMES
 from ringfence.core.errors import StoreError
-from ringfence.storage import statements
+from ringfence.storage import factor_statements, statements
 from ringfence.storage.rows import microseconds
 from ringfence.storage.statements import Change
 from ringfence.storage.transaction import Database, change
@@ -49,6 +50,7 @@ class Deadlines:
     written: datetime
     links: datetime  # when they expire
     counters: datetime  # as above
+    challenges: datetime  # as above
 
     @classmethod
     def at(cls, now: datetime, session_idle: timedelta) -> "Deadlines":
@@ -59,6 +61,7 @@ class Deadlines:
             written=now + CLOCKS_DIFFER_BY,
             links=now + max(LIFETIMES.values()) + CLOCKS_DIFFER_BY,
             counters=now + COUNTERS_KEPT,
+            challenges=now + ENROLMENT_LIFETIME + CLOCKS_DIFFER_BY,
         )
 
 
@@ -71,10 +74,13 @@ async def purge(database: Database, now: datetime, session_idle: timedelta) -> i
     deadlines = Deadlines.at(now, session_idle)
     await _purge(database, statements.CLAMP_TOKENS, deadlines.written)
     await _purge(database, statements.CLAMP_SESSIONS, deadlines.written)
+    await _purge(database, statements.CLAMP_ASSURANCES, deadlines.written)
     await _purge(database, statements.CLAMP_COUNTERS, deadlines.counters)
     return (
         await purge_counters(database, now)
         + await _purge(database, statements.PURGE_FUTURE_LINKS, deadlines.links)
+        + await _purge(database, factor_statements.PURGE_FUTURE_CHALLENGES, deadlines.challenges)
+        + await _purge(database, factor_statements.PURGE_CHALLENGES, now)
         + await _purge(database, statements.PURGE_TOKENS, deadlines.tokens)
         + await _purge(database, statements.PURGE_SESSIONS, deadlines.tokens)
         + await _purge(database, statements.PURGE_LINKS, now)

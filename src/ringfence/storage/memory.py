@@ -19,6 +19,7 @@ from ringfence.authn.revocation import Revocation
 from ringfence.authn.sessions import MOST, Place, Session
 from ringfence.storage import Stores
 from ringfence.storage.maintenance import Deadlines
+from ringfence.storage.memory_factors import MemoryFactors
 from ringfence.storage.transaction import Clock
 
 
@@ -450,6 +451,7 @@ def open_memory(session_idle: timedelta, clock: Clock) -> Stores:
     """Stores of one process that nothing survives."""
     tables = _Tables(clock)
     counters = MemoryCounters(tables)
+    factors = MemoryFactors(tables.accounts)
 
     async def nothing() -> None:
         """Memory is always there."""
@@ -458,11 +460,12 @@ def open_memory(session_idle: timedelta, clock: Clock) -> Stores:
         deadlines = Deadlines.at(now, session_idle)
         _clamp(tables, deadlines)
         paid = await counters.purge(now)
-        return paid + _purge(tables, now, deadlines)
+        return paid + factors.purge(now, deadlines) + _purge(tables, now, deadlines)
 
     return Stores(
         accounts=MemoryAccounts(tables),
         sessions=MemorySessions(tables),
+        factors=factors,
         links=MemoryLinks(tables),
         outbox=MemoryOutbox(tables),
         counters=counters,
@@ -487,6 +490,9 @@ def _clamp(tables: _Tables, deadlines: Deadlines) -> None:
         signed_in_at = min(session.signed_in_at, latest)
         if session.last_used_at > latest:
             tables.sessions[key] = replace(session, last_used_at=latest, signed_in_at=signed_in_at)
+        if session.proven is not None and session.proven.at > latest:
+            proven = replace(session.proven, at=latest)
+            tables.sessions[key] = replace(tables.sessions[key], proven=proven)
     for key, counter in tables.counters.items():
         if counter.expires_at > deadlines.counters:
             tables.counters[key] = replace(counter, expires_at=deadlines.counters)

@@ -16,7 +16,7 @@ from ringfence.authn.links import Link
 from ringfence.authn.outbox import Errand
 from ringfence.authn.refresh import RefreshToken
 from ringfence.authn.revocation import Revocation
-from ringfence.authn.sessions import Session
+from ringfence.authn.sessions import Assurance, Session
 
 #: A tuple of SQLite's, a record of asyncpg's: values by position.
 Row: TypeAlias = Sequence[Any]
@@ -26,10 +26,16 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 ACCOUNT: Final = (
     "SELECT a.id, a.login, a.login_verified_us, a.created_us, a.name, a.roles, a.token_version,"
-    " a.role_version, a.disabled_us, v.digest, v.pepper, v.kdf"
+    " a.role_version, a.disabled_us, v.digest, v.pepper, v.kdf,"
+    " EXISTS (SELECT 1 FROM totp WHERE account = a.id),"
+    " EXISTS (SELECT 1 FROM passkeys WHERE account = a.id), f.reset_us"
     " FROM accounts AS a LEFT JOIN verifiers AS v ON v.account = a.id"
+    " LEFT JOIN factor_terms AS f ON f.account = a.id"
 )
-SESSION: Final = "SELECT id, account, signed_in_us, last_used_us, user_agent, client FROM sessions"
+SESSION: Final = (
+    "SELECT id, account, signed_in_us, last_used_us, user_agent, client, aal, amr, authenticated_us"
+    " FROM sessions LEFT JOIN assurances ON session = id"
+)
 # A successor was used when it has been spent itself. A token has at most one: ``parent`` is unique.
 REFRESH: Final = (
     "SELECT t.digest, t.family, t.signed_in_us, t.issued_us, s.revoked_us, t.spent_us,"
@@ -86,6 +92,9 @@ def account(row: Row) -> Account:
         verifier=None
         if row[9] is None
         else StoredVerifier(digest=row[9], pepper=row[10], kdf=row[11]),
+        has_totp=bool(row[12]),
+        has_passkey=bool(row[13]),
+        factor_reset_at=None if row[14] is None else moment(row[14]),
     )
 
 
@@ -98,6 +107,9 @@ def session(row: Row) -> Session:
         last_used_at=moment(row[3]),
         user_agent=row[4],
         client=row[5],
+        proven=None
+        if row[6] is None
+        else Assurance(aal=row[6], amr=tuple(row[7].split()), at=moment(row[8])),
     )
 
 

@@ -91,6 +91,17 @@ Table(
     ),
 )
 
+# What the sign-in of a session has proven, where that is not a password alone.
+Table(
+    "assurances",
+    metadata,
+    Column("session", Id, ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    Column("aal", Integer, nullable=False),
+    Column("amr", Text, nullable=False),
+    Column("authenticated_us", BigInteger, nullable=False),
+    CheckConstraint("aal IN (1, 2, 3)", name="aal"),
+)
+
 Table(
     "refresh_tokens",
     metadata,
@@ -183,6 +194,70 @@ Table(
     CheckConstraint("kind IN ('sign-up', 'reset', 'changed')", name="kind"),
     Index(None, "due_us"),
     Index(None, "created_us"),
+)
+
+# The secret of an authenticator app, sealed, and the time step that was spent last.
+Table(
+    "totp",
+    metadata,
+    Column("account", Id, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("pepper", Integer, nullable=False),  # version of the one that it was sealed with
+    Column("step", BigInteger, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+)
+
+# A row is a code that works: using one removes it.
+Table(
+    "recovery_codes",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("account", Id, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    CheckConstraint("length(digest) = 32", name="digest"),
+    Index(None, "account"),
+)
+
+Table(
+    "passkeys",
+    metadata,
+    Column("id", LargeBinary, primary_key=True),  # the credential's, of the authenticator's making
+    Column("account", Id, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("public_key", LargeBinary, nullable=False),  # COSE
+    Column("sign_count", BigInteger, nullable=False),
+    Column("transports", Text, nullable=False),
+    Column("eligible", Integer, nullable=False),  # for backup; never changes
+    Column("backed_up", Integer, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("used_us", BigInteger),
+    CheckConstraint("length(id) <= 1023", name="id"),
+    CheckConstraint("backed_up <= eligible", name="backed_up"),
+    Index(None, "account"),
+)
+
+# What has been asked and is not answered yet; the right answer removes it.
+Table(
+    "challenges",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("account", Id, ForeignKey("accounts.id", ondelete="CASCADE")),
+    Column("token_version", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    CheckConstraint("length(digest) = 32", name="digest"),
+    Index(None, "account"),
+    Index(None, "expires_us"),
+)
+
+# Since when an account's role asks for a second factor, and when an operator's reset removes them.
+Table(
+    "factor_terms",
+    metadata,
+    Column("account", Id, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("required_us", BigInteger),
+    Column("reset_us", BigInteger),
 )
 
 # Which keys this database's contents were made with: nothing that could stand in for a key.

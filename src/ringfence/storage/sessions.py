@@ -106,6 +106,12 @@ def _begin(  # what a session begins with
         session.user_agent,
         session.client,
     )
+    if session.proven is not None:
+        proven = session.proven
+        methods = " ".join(proven.amr)
+        yield from change(
+            statements.ADD_ASSURANCE, session.id, proven.aal, methods, microseconds(proven.at)
+        )
     yield from _add_token(first, parent=None)
     too_many = yield from ask_all(
         statements.SESSIONS_TOO_MANY, session.account, session.id, MOST, most - 1

@@ -106,6 +106,9 @@ ADD_SESSION: Final = Change(
     "INSERT INTO sessions (id, account, signed_in_us, last_used_us, user_agent, client)"
     " VALUES ($1, $2, $3, $4, $5, $6)"
 )
+ADD_ASSURANCE: Final = Change(
+    "INSERT INTO assurances (session, aal, amr, authenticated_us) VALUES ($1, $2, $3, $4)"
+)
 ADD_TOKEN: Final = Change(
     "INSERT INTO refresh_tokens (digest, family, parent, signed_in_us, issued_us)"
     " VALUES ($1, $2, $3, $4, $5)"
@@ -232,6 +235,10 @@ CLAMP_SESSIONS: Final = Change(
     " signed_in_us = CASE WHEN signed_in_us > $1 THEN $1 ELSE signed_in_us END"
     " WHERE id IN (SELECT id FROM sessions"
     " WHERE last_used_us > $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"
+)
+CLAMP_ASSURANCES: Final = Change(
+    "UPDATE assurances SET authenticated_us = $1 WHERE session IN (SELECT session FROM assurances"
+    " WHERE authenticated_us > $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"
 )
 CLAMP_COUNTERS: Final = Change(
     "UPDATE counters SET expires_us = $1 WHERE key IN (SELECT key FROM counters"

@@ -105,3 +105,14 @@ def test_a_step_up_is_never_asked_for_what_is_not_yours(policy: Policy) -> None:
     assert decide(policy, alice(), FOREIGN, NOW).code == "ownership.foreign"
     assert decide(policy, alice(), MISSING, NOW).code == "resource.missing"
     assert decide(policy, alice(), HERS, NOW).code == "aal.insufficient"
+
+
+def test_an_age_of_its_own_ends_an_assurance_sooner_and_never_later() -> None:
+    def judged(age: timedelta, max_age: str) -> str:
+        principal = alice(aal=2, authenticated_at=NOW - age)
+        return decide(aal(2, max_age=max_age), principal, MISSING, NOW).code
+
+    minutes = timedelta(minutes=10)
+    assert judged(minutes - timedelta(seconds=1), "10m") == "policy.allowed"
+    assert judged(minutes, "10m") == "aal.stale"
+    assert judged(timedelta(hours=12), "2d") == "aal.stale"

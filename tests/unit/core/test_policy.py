@@ -107,3 +107,14 @@ def test_a_class_does_not_inherit_the_policy_of_its_parent() -> None:
     assert declared(Child) is None
     assert declared(Child()) is None
     assert declared(allow(signed_in)(Child)) == signed_in
+
+
+@pytest.mark.parametrize("age", ["90s", "10m", "2h", "1d"])
+def test_an_age_reads_as_it_was_written(age: str) -> None:
+    assert repr(aal(2, max_age=age)) == f'aal(2, max_age="{age}")'
+
+
+@pytest.mark.parametrize("age", ["10", "0m", "1.5h", "ten minutes", "10m "])
+def test_what_is_no_age_is_refused(age: str) -> None:
+    with pytest.raises(ValueError, match="an age is"):
+        aal(2, max_age=age)

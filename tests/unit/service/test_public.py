@@ -131,6 +131,13 @@ async def test_every_route_has_a_policy_and_what_is_private_needs_a_sign_in(hous
         ("DELETE", "/auth/sessions/{id}"),
         ("POST", "/auth/sign-out-everywhere"),
         ("POST", "/auth/password/change"),
+        ("POST", "/auth/step-up"),
+        ("GET", "/auth/factors"),
+        ("HEAD", "/auth/factors"),
+        ("POST", "/auth/factors/totp"),
+        ("POST", "/auth/factors/totp/confirm"),
+        ("POST", "/auth/factors/recovery-codes"),
+        ("DELETE", "/auth/factors/{id}"),
     }
     assert all(policy == public for key, policy in policies.items() if key not in private)
 

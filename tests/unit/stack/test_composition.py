@@ -279,10 +279,10 @@ async def test_a_policy_that_nobody_can_fulfil_is_told_at_the_start(tmp_path: Pa
         return Route(path, allow(policy)(handler), methods=["POST"])
 
     routes = [
-        route("/payouts", aal(2)),
-        route("/refunds", role("admin") & (aal(2) | aal(3))),
-        route("/orders", aal(1)),
-        route("/notes", aal(2) | signed_in),
+        route("/payouts", aal(3)),
+        route("/refunds", role("admin") & (aal(3) | aal(3, max_age="1h"))),
+        route("/orders", aal(2)),
+        route("/notes", aal(3) | signed_in),
     ]
     app = Ringfence(Starlette(routes=routes), settings=settings(tmp_path))
     await app.start()
@@ -290,8 +290,8 @@ async def test_a_policy_that_nobody_can_fulfil_is_told_at_the_start(tmp_path: Pa
     events = map(json.loads, (tmp_path / "log").read_text().splitlines())
     told = [each["facts"] for each in events if each["code"] == "policy.unreachable"]
     assert told == [
-        {"route": "POST /payouts", "policy": "aal(2)"},
-        {"route": "POST /refunds", "policy": 'role("admin") & (aal(2) | aal(3))'},
+        {"route": "POST /payouts", "policy": "aal(3)"},
+        {"route": "POST /refunds", "policy": 'role("admin") & (aal(3) | aal(3, max_age="1h"))'},
     ]
 
 

@@ -5,6 +5,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from secrets import token_bytes
 from typing import Annotated, Final, TypeVar
 from urllib.parse import parse_qs
@@ -19,7 +20,7 @@ from ringfence.authn.counters import Change, Counter
 from ringfence.authn.flows import flows
 from ringfence.authn.links import Link, LinkStore, Purpose
 from ringfence.authn.outbox import Errand, Telling
-from ringfence.authn.sessions import Device, Grant, Sessions
+from ringfence.authn.sessions import Assurance, Device, Grant, Sessions
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import Exchange, Seams
 from ringfence.core.principal import Principal
@@ -223,19 +224,28 @@ class ForgetfulSessions(Sessions):
         return cls(**{each.name: getattr(sessions, each.name) for each in fields(sessions)})
 
     async def begin(
-        self, account: Account, device: Device, now: datetime, *, shown: str | None = None
+        self,
+        account: Account,
+        device: Device,
+        now: datetime,
+        *,
+        shown: str | None = None,
+        replaces: str | None = None,
+        assurance: Assurance | None = None,
     ) -> Grant:
         """Sign in with the token that is there already, if nobody has it."""
+        known = partial(super().begin, account, device, now, replaces=replaces, assurance=assurance)
         if shown is None or not opaque.could_be(shown, opaque.REFRESH):
-            return await super().begin(account, device, now)
+            return await known()
         if await self.store.find(opaque.digest(shown)) is not None:
-            return await super().begin(account, device, now, shown=shown)
+            return await known(shown=shown)
         brought = urlsafe_b64decode(shown.removeprefix(opaque.REFRESH) + "=")
 
         def chosen(size: int) -> bytes:
             return brought if size == opaque.TOKEN_BYTES else token_bytes(size)
 
-        return await Sessions.begin(replace(self, random=chosen), account, device, now)
+        made = replace(self, random=chosen)
+        return await Sessions.begin(made, account, device, now, assurance=assurance)
 
     async def renew(self, shown: str, now: datetime) -> Grant:
         """Begin a new session for whoever shows a spent token."""

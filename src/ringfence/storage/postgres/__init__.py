@@ -8,6 +8,7 @@ from ringfence.core.errors import ConfigurationError, RingfenceError
 from ringfence.storage import Stores, maintenance
 from ringfence.storage.accounts import SqlAccounts
 from ringfence.storage.derivations import SqlDerivations
+from ringfence.storage.factors import SqlFactors
 from ringfence.storage.fingerprints import SqlFingerprints
 from ringfence.storage.links import SqlLinks
 from ringfence.storage.migrations import HEAD
@@ -57,6 +58,7 @@ def open_postgres(url: str, session_idle: timedelta, clock: Clock) -> Stores:
     return Stores(
         accounts=SqlAccounts(database, clock),
         sessions=PostgresSessions(database, clock),
+        factors=SqlFactors(database),
         links=SqlLinks(database, clock),
         outbox=SqlOutbox(database),
         counters=PostgresCounters(database),

@@ -29,6 +29,8 @@ GRANT UPDATE (roles, token_version, role_version, disabled_us) ON accounts TO ri
 GRANT SELECT, INSERT, UPDATE ON verifiers TO ringfence_app;
 GRANT SELECT, INSERT, DELETE ON sessions TO ringfence_app;
 GRANT UPDATE (signed_in_us, last_used_us, revoked_us) ON sessions TO ringfence_app;
+GRANT SELECT, INSERT ON assurances TO ringfence_app;
+GRANT UPDATE (authenticated_us) ON assurances TO ringfence_app;
 GRANT SELECT, INSERT, DELETE ON refresh_tokens TO ringfence_app;
 GRANT UPDATE (signed_in_us, issued_us) ON refresh_tokens TO ringfence_app;
 GRANT UPDATE (spent_us, sealed_successor) ON refresh_tokens TO ringfence_app;
@@ -36,6 +38,13 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON links TO ringfence_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON counters TO ringfence_app;
 GRANT SELECT, INSERT, DELETE ON revocations TO ringfence_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO ringfence_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON totp TO ringfence_app;
+GRANT SELECT, INSERT, DELETE ON recovery_codes TO ringfence_app;
+GRANT SELECT, INSERT, DELETE ON passkeys TO ringfence_app;
+GRANT UPDATE (name, sign_count, backed_up, used_us) ON passkeys TO ringfence_app;
+GRANT SELECT, INSERT, DELETE ON challenges TO ringfence_app;
+GRANT UPDATE (tries) ON challenges TO ringfence_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON factor_terms TO ringfence_app;
 GRANT SELECT, INSERT ON key_fingerprints TO ringfence_app;
 GRANT SELECT ON derivation TO ringfence_app;
 """

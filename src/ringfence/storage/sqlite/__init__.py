@@ -8,6 +8,7 @@ from ringfence.core.errors import StoreError
 from ringfence.storage import Stores, maintenance
 from ringfence.storage.accounts import SqlAccounts
 from ringfence.storage.derivations import SqlDerivations
+from ringfence.storage.factors import SqlFactors
 from ringfence.storage.fingerprints import SqlFingerprints
 from ringfence.storage.links import SqlLinks
 from ringfence.storage.outbox import SqlOutbox
@@ -52,6 +53,7 @@ def open_sqlite(url: str, session_idle: timedelta, clock: Clock) -> Stores:
     return Stores(
         accounts=SqlAccounts(database, clock),
         sessions=SqlSessions(database, clock),
+        factors=SqlFactors(database),
         links=SqlLinks(database, clock),
         outbox=SqlOutbox(database),
         counters=SqliteCounters(database),

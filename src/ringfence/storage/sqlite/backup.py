@@ -33,6 +33,7 @@ _MINUTE: Final = 60
 
 #: By how much the versions of all tokens rise: no account has signed out everywhere so often since.
 _FAR: Final = 1_000_000
+_STEP_US: Final = 30_000_000  # of an authenticator app
 
 _MODE: Final = 0o600
 _SIDES: Final = ("", "-wal", "-shm")
@@ -218,6 +219,8 @@ def _undo_again(connection: sqlite3.Connection, undone: Undone, now_us: int) -> 
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("DELETE FROM links")  # one that was spent since would work again
+    connection.execute("DELETE FROM challenges")  # as above
+    connection.execute("UPDATE totp SET step = max(step, ?)", (now_us // _STEP_US,))  # as above
     connection.execute("DELETE FROM outbox")  # mail that has been sent since
     for account in undone.roles:
         connection.execute(
