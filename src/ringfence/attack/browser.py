@@ -57,6 +57,16 @@ class Visit:
             await asyncio.sleep(_BETWEEN_SECONDS)
         return happens(self)
 
+    async def set_cookie(self, address: str, cookie: str) -> None:
+        """Have the browser take a ``Set-Cookie`` value, as if ``address`` had answered with it."""
+
+        async def answer(route: "Route") -> None:
+            await route.fulfill(status=200, headers={"Set-Cookie": cookie}, body="")
+
+        await self.page.route(f"{address}/**", answer)
+        await self.page.goto(f"{address}/")
+        await self.page.unroute(f"{address}/**", answer)
+
     async def carry(self, address: str, *headers: tuple[str, str]) -> None:
         """Add ``headers`` to what the page asks of ``address``, as a browser adds cookies.
 

@@ -87,6 +87,10 @@ class Outside:
         """An address of the friend's, which is another origin than any target's, with this page."""
         return f"{self.friend.address}{_PAGE}{quote(html, safe='')}"
 
+    def page_of_another_site(self, html: str) -> str:
+        """The same by a name: a browser takes a name and an address for two sites."""
+        return f"http://localhost:{self.friend.port}{_PAGE}{quote(html, safe='')}"
+
 
 @contextlib.asynccontextmanager
 async def outside() -> AsyncGenerator[Outside]:

@@ -118,6 +118,10 @@ def _in_the_cookie(exchange: Exchange) -> str | None:
 SHOWN: Final = Seam[Callable[[Exchange], str | None]](Layer.AUTHN, _in_the_cookie)
 
 
+#: What a browser is told of the cookie: to whom it is shown, and by whose requests.
+ATTRIBUTES: Final = Seam[str](Layer.AUTHN, _ATTRIBUTES)
+
+
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
 
 
@@ -145,4 +149,4 @@ def nothing(status: HTTPStatus, headers: Mapping[str, str] | None = None) -> Res
 
 def refresh_cookie(token: str, lifetime: timedelta) -> str:
     """The ``Set-Cookie`` value that carries a refresh token."""
-    return f"{COOKIE}={token}{_ATTRIBUTES}; Max-Age={int(lifetime.total_seconds())}"
+    return f"{COOKIE}={token}{ATTRIBUTES.current()}; Max-Age={int(lifetime.total_seconds())}"

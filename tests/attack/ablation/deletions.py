@@ -379,6 +379,8 @@ from ringfence.boundary.request.head import ContentType
 put(csrf, "verdict", lambda *_: "")
 put(body, "accepted_type", lambda *_: ContentType(media_type="application/json"))
 """,
+        o05_csrf.SAME_SITE: f"{_FROM_ANYWHERE}{_CARELESS}from ringfence.service import call\n"
+        "seam(call.ATTRIBUTES, authn._FOR_EVERY_SITE)\n",
     },
     "O06": {
         o06_cors.READERS: """

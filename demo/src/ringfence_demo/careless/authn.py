@@ -29,6 +29,9 @@ from ringfence.stack.layers import Parts
 
 T = TypeVar("T")
 
+#: The session's cookie goes along with a request of any site (ATTACKS O05).
+_FOR_EVERY_SITE: Final = "; Path=/; HttpOnly; Secure; SameSite=None"
+
 #: What a proxy in front might say of the caller.
 _SAID_OF_THE_CALLER: Final = frozenset({b"x-user-id", b"x-remote-user", b"x-forwarded-user"})
 
@@ -283,6 +286,7 @@ async def _at_once(runner: courier.Courier, errand: Errand) -> None:
 
 #: What this layer puts in the place of guarded implementations.
 SEAMS: Final[Seams] = {
+    call.ATTRIBUTES: _FOR_EVERY_SITE,
     call.SHOWN: _wherever_it_is,
     call.SITE: _as_the_client_calls_it,
     courier.ERRANDS: _at_once,

@@ -1,7 +1,8 @@
 """O05: another page sends a request with the victim's cookie.
 
 Ports of one machine share cookies, and a page on another one is ``same-site``: the browser sends
-even a ``Strict`` cookie along (measured). So these are the very heads that a browser sends.
+even a ``Strict`` cookie along (measured). So these are the very heads that a browser sends. A page
+of another site is opened in a real Chromium, which decides itself what goes along.
 """
 
 import json
@@ -9,12 +10,17 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+from ringfence.attack.client import KEY
 from ringfence.attack.people import COOKIE, refresh_token, with_cookie
 from ringfence.attack.plan import Attack, Payload
 from ringfence.attack.unproven import require
 
 TYPE: Final = "a request comes from the site's own pages, with JSON"
+SAME_SITE: Final = "no other site's request has the cookie, or changes something"
 
+_SIGN_OUT: Final = "/auth/sign-out"
+_AT_ONCE: Final = """<form method="post" action="{address}"></form>
+<script>document.forms[0].submit()</script>"""
 _FORM: Final = ("Content-Type", "application/x-www-form-urlencoded")
 _TEXT: Final = ("Content-Type", "text/plain")
 #: Of a page that a neighbour serves: a form, a text, and one whose browser tells its origin only.
@@ -51,7 +57,7 @@ class Csrf(Attack):
     async def twin(self) -> None:
         session = await self.ground.again(self.victim)
         headers = with_cookie(self.ground.site.origin, session.refresh)
-        answer = await self.ground.send("POST", "/auth/sign-out", headers=headers)
+        answer = await self.ground.send("POST", _SIGN_OUT, headers=headers)
         require(answer.ok, f"nobody can sign out: {answer.status}")
         require(not await self.ground.can_renew(session.refresh), "a sign-out does nothing")
 
@@ -59,13 +65,30 @@ class Csrf(Attack):
         return [
             *(Payload(name, partial(self._signs_out, head)) for name, head in _HEADS.items()),
             Payload("a sign-in as the attacker", self._signs_in, TYPE),
+            Payload("a form of another site, in a browser", self._submits, SAME_SITE),
         ]
 
     async def _signs_out(self, head: Sequence[tuple[str, str]]) -> bool:
         session = await self.ground.again(self.victim)
         headers = [*head, ("Cookie", f"{COOKIE}={session.refresh}")]
-        await self.ground.send("POST", "/auth/sign-out", headers=headers)
+        await self.ground.send("POST", _SIGN_OUT, headers=headers)
         return not await self.ground.can_renew(session.refresh)
+
+    async def _submits(self) -> bool:
+        """The victim's browser has the cookie as the application set it."""
+        site, proof = self.ground.site, {"login": self.victim.login, "client_key": self.victim.key}
+        answer = await self.ground.send("POST", "/auth/sign-in", json=proof)
+        refresh, address = refresh_token(answer), site.client.address
+        key, own = (KEY, site.client.key), ("X-Browser", self.ground.canary("browser"))
+        async with site.around.browser.visit(key, own) as visit:
+            await visit.set_cookie(address, answer.header("set-cookie"))
+            kept = await visit.page.context.cookies(address)
+            require([each.get("value") for each in kept] == [refresh], "the cookie is not kept")
+            form = _AT_ONCE.replace("{address}", address + _SIGN_OUT)
+            async with visit.page.expect_response(address + _SIGN_OUT):
+                page = site.around.page_of_another_site(form)
+                await visit.page.goto(page, wait_until="commit")  # a 204 ends no loading
+        return not await self.ground.can_renew(refresh)
 
     async def _signs_in(self) -> bool:
         """What the victim does from here on, the attacker's account keeps."""
