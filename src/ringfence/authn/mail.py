@@ -5,6 +5,7 @@ sign-up, which would make us a relay for other people's advertisements.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -111,6 +112,25 @@ or removed, or a recovery code was used. What there is now, you find here:
 If it was not you, choose a new password at once:
 
 {site}/auth/forgot
+""",
+    )
+
+
+def factor_reset_asked(site: str, at: datetime) -> Letter:
+    """To somebody whose second factor an operator is about to remove."""
+    return Letter(
+        f"Your second factor at {_host(site)} will be removed",
+        f"""\
+Hello,
+
+you, or somebody in your name, asked for the second factor of your
+account at {_host(site)} to be removed. It will be, on
+{at:%Y-%m-%d at %H:%M} UTC; from then on the password is enough.
+
+If it was not you, sign in with your second factor before that time:
+then it stays. Sign in here:
+
+{site}/auth/sign-in
 """,
     )
 

@@ -99,14 +99,17 @@ class SecondFactor:
             The step, and until when the account may go without a second factor, if its role asks
             for one.
         """
-        if account.factor_reset_at is not None and account.factor_reset_at <= now:
-            await self.store.reset(account.id, now)
         if second_factors(account, now):
             return "mfa", None
         if not account.roles & self.terms.roles:
             return "done", None
         until = await self.store.require(account.id, now) + self.terms.grace
         return ("done", until) if now < until else ("enrol", None)
+
+    async def reset_if_due(self, account: Account, now: datetime) -> bool:
+        """Remove the second factors whose reset is due; whether this call has."""
+        due = account.factor_reset_at is not None and account.factor_reset_at <= now
+        return due and await self.store.reset(account.id, now)
 
     async def ask(self, account: Account, kind: Kind, now: datetime, data: bytes = b"") -> str:
         """A ticket for the next step of ``account``: a secret, of which the digest is stored."""

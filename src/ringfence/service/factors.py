@@ -44,7 +44,7 @@ class FactorHandlers:
         message = await call.message(factor_wire.SecondStep)
         shown = factor_wire.shown(message.code, message.recovery_code)
         account = await self.flows.second.finish(message.ticket, shown, call.now)
-        call.note("factor.proven", subject=account.id, factor=_named(shown.recovery_code))
+        self._note_proven(call, account, _named(shown.recovery_code))
         if shown.recovery_code is not None:
             await self._tell(call, account)
         assurance = Assurance(aal=HIGHEST_AAL, amr=CODE_AMR, at=call.now)
@@ -76,7 +76,7 @@ class FactorHandlers:
             shown = factor_wire.shown(message.code, message.recovery_code)
             session = call.principal.session
             assurance = await self.flows.second.show_again(account, session, shown, call.now)
-            call.note("factor.proven", factor=_named(shown.recovery_code))
+            self._note_proven(call, account, _named(shown.recovery_code))
         else:
             await self._password_again(call, account, message)
             assurance = by_password(call.now)
@@ -220,6 +220,12 @@ class FactorHandlers:
         message = structs.asdict(tokens(grant))
         given = factor_wire.TokensAndCodes(**message, recovery_codes=codes or UNSET)
         return granted(grant, given)
+
+    @staticmethod
+    def _note_proven(call: Call, account: Account, factor: str) -> None:
+        call.note("factor.proven", subject=account.id, factor=factor)
+        if account.factor_reset_at is not None:
+            call.note("factor.reset_off", subject=account.id)
 
     async def _tell(self, call: Call, account: Account) -> None:
         """Mail the owner that factors have changed (ASVS 6.3.7)."""

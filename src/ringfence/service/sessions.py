@@ -183,6 +183,8 @@ def _page(query: Mapping[str, str]) -> tuple[Place | None, int]:
 
 async def begun(flows: Flows, call: Call, account: Account) -> Response:
     """What the first step of a sign-in is answered: with a session, or with the next step."""
+    if await flows.second.reset_if_due(account, call.now):
+        call.note("factor.reset", subject=account.id)
     step, until = await flows.second.next_step(account, call.now)
     if step == "done":
         return await started(flows, call, account, due=until)

@@ -1,10 +1,14 @@
 """Administration without a web page: every change is asked for, done, and written down."""
 
+import asyncio
 import io
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ringfence.authn.factors import Challenge, Totp
+from ringfence.cli.installation import opened
 from tests.unit.cli.conftest import Shell
 
 PASSWORD = "violet kettle orbits quietly"
@@ -25,6 +29,8 @@ def test_an_account_is_created_with_its_password_from_standard_input(shell: Shel
         "roles": ["user"],
         "disabled": False,
         "password": True,
+        "mfa": False,
+        "mfa_reset_at": None,
     }
     (event,) = shell.events
     assert event["code"] == "account.created"
@@ -142,3 +148,48 @@ def test_a_database_that_is_none_is_said_in_a_line(shell: Shell) -> None:
     (shell.folder / "ringfence.sqlite").write_bytes(b"this is no database" * 99)
     assert shell.run("users", "list") == 1
     assert shell.err == "the sqlite store does not answer: SQLITE_NOTADB\n"
+
+
+def with_totp(shell: Shell) -> str:
+    """An account that has an authenticator app."""
+    made: str = shell.json("users", "create", "alice@example.com")["id"]
+
+    async def add() -> None:
+        async with opened() as installation:
+            now = datetime.now(UTC)
+            later = now + timedelta(minutes=5)
+            asked = Challenge(digest=bytes(32), kind="totp", account=made, expires_at=later)
+            app = Totp(account=made, sealed=b"s", pepper=1, step=1, created_at=now)
+            await installation.stores.factors.ask(asked)
+            assert await installation.stores.factors.add_totp(asked.digest, app)
+
+    asyncio.run(add())
+    return made
+
+
+def test_a_second_factor_is_reset_after_a_delay_and_its_owner_is_told(shell: Shell) -> None:
+    with_totp(shell)
+    found = shell.json("users", "reset-mfa", "alice@example.com", "--after", "2d")
+    at = datetime.fromisoformat(found["mfa_reset_at"])
+    assert timedelta(hours=47) < at - datetime.now(UTC) <= timedelta(days=2)
+    assert found["mfa"]
+    (letter,) = (shell.folder / "mail").glob("*.eml")
+    assert f"{at:%Y-%m-%d at %H:%M} UTC" in letter.read_text()
+    assert [event["code"] for event in shell.events][-1] == "factor.reset_asked"
+    assert shell.run("users", "reset-mfa", "alice@example.com", "--after", "1h") == 1
+    assert "reset under way" in shell.err
+
+
+def test_a_reset_is_called_off(shell: Shell) -> None:
+    made = with_totp(shell)
+    shell.json("users", "reset-mfa", made)
+    assert shell.json("users", "reset-mfa", made, "--cancel")["mfa_reset_at"] is None
+    assert [event["code"] for event in shell.events][-1] == "factor.reset_off"
+    assert shell.run("users", "reset-mfa", made, "--cancel") == 1
+    assert shell.err == "alice@example.com has no reset under way\n"
+
+
+def test_there_is_nothing_to_reset(shell: Shell) -> None:
+    shell.json("users", "create", "alice@example.com")
+    assert shell.run("users", "reset-mfa", "alice@example.com") == 1
+    assert shell.err == "alice@example.com has no second factor\n"

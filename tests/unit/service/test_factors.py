@@ -494,6 +494,7 @@ async def test_a_reset_that_is_due_lets_the_password_in(house: House, visitor: V
     account = await house.stores.accounts.find("alice")
     assert account is not None
     assert (account.has_totp, account.factor_reset_at) == (False, None)
+    assert house.sink.codes[-3:-1] == ["factor.reset", "signin.done"]
 
 
 async def test_whoever_shows_the_factor_calls_the_reset_off(house: House, visitor: Visitor) -> None:
@@ -501,5 +502,6 @@ async def test_whoever_shows_the_factor_calls_the_reset_off(house: House, visito
     await house.stores.factors.schedule_reset("alice", house.now + timedelta(days=1))
     body = {"ticket": await ticket(visitor), "code": app.code()}
     assert (await visitor.post("/auth/mfa", body)).status_code == 200
+    assert "factor.reset_off" in house.sink.codes
     house.pass_time(timedelta(days=1))
     await ticket(visitor)

@@ -5,7 +5,7 @@ import asyncio
 from typing import Any, Final
 
 from ringfence.cli.installation import add_operator, opened
-from ringfence.cli.users import access, creation, mailed, sessions, shown
+from ringfence.cli.users import access, creation, factors, mailed, sessions, shown
 
 HELP: Final = "create, list and change accounts, and end their sessions"
 
@@ -20,6 +20,7 @@ _ACTIONS: Final = (
     sessions.end,
     mailed.reset_link,
     mailed.change_login,
+    factors.reset_mfa,
 )
 
 

@@ -66,7 +66,7 @@ async def _reset_link(installation: Installation, arguments: argparse.Namespace)
         print(link)
         return
     site = installation.settings.origin
-    await _send(installation, account.login, mail.reset_password(site, link))
+    await send(installation, account.login, mail.reset_password(site, link))
     print_account(account, as_json=arguments.json)
 
 
@@ -79,10 +79,10 @@ async def _change_login(installation: Installation, arguments: argparse.Namespac
         raise ConfigurationError(f"{login} has an account already")
     installation.note("account.login", account)
     site = installation.settings.origin
-    await _send(installation, before.login, mail.login_changed(site))
+    await send(installation, before.login, mail.login_changed(site))
     if account.disabled_at is None:
         link = await _link(installation, account)
-        await _send(installation, login, mail.choose_password(site, link))
+        await send(installation, login, mail.choose_password(site, link))
     print_account(account, as_json=arguments.json)
 
 
@@ -92,7 +92,7 @@ async def _link(installation: Installation, account: Account) -> str:
     return address(installation.settings.origin, "reset", token)
 
 
-async def _send(installation: Installation, to: str, letter: Letter) -> None:
+async def send(installation: Installation, to: str, letter: Letter) -> None:
     """Mail a letter.
 
     Raises:

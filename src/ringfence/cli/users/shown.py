@@ -54,10 +54,18 @@ def as_object(account: Account) -> dict[str, object]:
         "roles": sorted(account.roles),
         "disabled": account.disabled_at is not None,
         "password": account.verifier is not None,
+        "mfa": account.has_totp or account.has_passkey,
+        "mfa_reset_at": None
+        if account.factor_reset_at is None
+        else account.factor_reset_at.isoformat(timespec="seconds"),
     }
 
 
 def _state(account: Account) -> str:
     roles = ", ".join(sorted(account.roles)) or "no role"
     disabled = "  disabled" if account.disabled_at is not None else ""
-    return f"{roles}{disabled}{'' if account.verifier else '  no password'}"
+    password = "" if account.verifier else "  no password"
+    factor = "  second factor" if account.has_totp or account.has_passkey else ""
+    reset = account.factor_reset_at
+    until = "" if reset is None else f" until {reset:%Y-%m-%d %H:%M} UTC"
+    return f"{roles}{disabled}{password}{factor}{until}"
