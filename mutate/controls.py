@@ -55,6 +55,8 @@ AREAS: Final = (
     Area("errors", ("output/scrub.py", "output/problem.py"), "ASVS 16.5.1", ("O08",)),
     Area("log", ("monitoring/",), "ASVS 16.2 to 16.4", ("M01", "I09")),
     Area("addresses, the database's limits", ("network/",), "ASVS 4.1.3, 13.2", ("H03", "I02")),
+    Area("rows and their owners", ("storage/application/", "network/doors.py"),
+         "ASVS 8.2.2", ("Z01", "Z02", "I01", "I12")),
     Area("settings, secrets", ("core/",), "ASVS 13.1, 13.3", ("U19",)),
     Area("wiring", ("stack/", "fastapi.py"), "STYLE, Tests", ("Z04", "I02", "I03")),
 )  # fmt: skip
@@ -109,7 +111,44 @@ class Equivalent:
     reason: str
 
 
-EQUIVALENTS: Final[tuple[Equivalent, ...]] = ()
+EQUIVALENTS: Final = (
+    Equivalent(
+        r"authn/passwords\.py encode: no raise Refused\('password\.too_long'\)",
+        "the check of the bytes refuses the same; this one spares the time of a normal form",
+    ),
+    Equivalent(
+        r"authn/passwords\.py Passwords\.matches_key: pepper is not None is not asked .*",
+        "without a pepper the key is compared with zeros, which no HMAC is but by chance",
+    ),
+    Equivalent(
+        r"authn/passwords\.py Passwords\.matches_key: len\(client_key\) == KEY_BYTES is not .*",
+        "what is stored is the HMAC of a key of that length, and of no other key",
+    ),
+    Equivalent(
+        r"authn/passwords\.py Passwords\.moved: derivation\.next is None is not asked .*",
+        "without a next one ``moves`` says no; this is for the type checker",
+    ),
+    Equivalent(
+        r"boundary/files/root\.py components: '\\x00' in name is not asked .*",
+        "a NUL is a control character, and those are refused in every part",
+    ),
+    Equivalent(
+        r"boundary/urls/outbound\.py _is_host: _parse_address\(host\) is not None is not asked .*",
+        "httpx2 refuses a host with a colon that is no IPv6 address before it is asked",
+    ),
+    Equivalent(
+        r"boundary/urls/outbound\.py Outbound\._vet: not found is not asked .*",
+        "without an address ``_get`` refuses as well",
+    ),
+    Equivalent(
+        r"boundary/urls/outbound\.py Outbound\._get: no raise _refused\('address'\)",
+        "``_vet`` has refused a target without an address",
+    ),
+    Equivalent(
+        r"boundary/urls/outbound\.py Outbound\._get: no await response\.aclose\(\)",
+        "the client that is closed right behind it closes every answer",
+    ),
+)
 
 
 def area(module: str) -> Area | None:

@@ -23,7 +23,7 @@ from mutate.source import Mutant, Source
 #: Folders and modules whose code refuses, watches, or wires what does.
 SCOPE: Final = (
     "authn/", "authz/", "boundary/", "core/", "fastapi.py", "monitoring/", "network/", "output/",
-    "service/", "stack/",
+    "service/", "stack/", "storage/application/",
 )  # fmt: skip
 
 #: Where the members of tables are controls: headers, policies, kinds of content, addresses.

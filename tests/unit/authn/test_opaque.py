@@ -35,6 +35,12 @@ def test_what_cannot_be_a_token_is_not_looked_up(token: str) -> None:
     assert not opaque.could_be(token, opaque.REFRESH)
 
 
+@pytest.mark.parametrize("text", ["", "a" * 31, "a" * 33, "a" * 31 + "/", "a" * 31 + "\u0661"])
+def test_what_cannot_be_an_id_is_not_looked_up(text: str) -> None:
+    assert opaque.could_be_id(opaque.new_id(secrets.token_bytes))
+    assert not opaque.could_be_id(text)
+
+
 def test_a_pseudonym_is_worth_nothing_without_the_key() -> None:
     one, other = Secret(b"1" * 32), Secret(b"2" * 32)
     name = opaque.pseudonym("alice@example.com", one)

@@ -122,6 +122,37 @@ async def test_one_that_was_called_and_leaves_calls_the_next() -> None:
     places.close()
 
 
+async def test_the_place_of_an_answer_that_has_begun_goes_to_whoever_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody else comes and looks: the sweep does."""
+    monkeypatch.setattr(handlers, "_SWEEP_SECONDS", 0.0)
+    places, answer = Handlers(1, 60), Answer()
+    assert places.enter(exchange(SLOW), answer) is None
+    _, task = await waiting(places, SLOW)
+    answer.started = True
+    await asyncio.wait_for(task, 10)
+    places.close()
+
+
+async def test_once_closed_it_cancels_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers, "_SWEEP_SECONDS", 0.0)
+    places, ex = Handlers(1, -1), exchange(SLOW)
+    assert places.enter(ex, Answer()) is None
+    places.close()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not places.overdue(ex)
+
+
+async def test_a_request_without_a_route_takes_no_place() -> None:
+    places, lost = Handlers(1, 60), exchange(SLOW)
+    lost.entry = None
+    assert places.enter(lost, Answer()) is None
+    entered(places, SLOW, 1)
+    places.close()
+
+
 async def test_an_answer_that_does_not_begin_in_time_is_cut_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -134,7 +165,7 @@ async def test_an_answer_that_does_not_begin_in_time_is_cut_off(
 
     task = asyncio.create_task(handler())
     with pytest.raises(asyncio.CancelledError):
-        await task
+        await asyncio.wait_for(task, 10)
     assert places.overdue(ex)
     places.leave(ex)
     assert not places.overdue(ex)

@@ -112,10 +112,24 @@ def test_the_number_of_sources_is_limited_and_the_quiet_one_is_forgotten() -> No
     detectors = Detectors([ODD])
     for _ in range(ODD.most - 1):
         detectors.notice(event("route.unknown"), 0.0)
-    for n in range(MOST_SOURCES):
+    assert MOST_SOURCES == 1024
+    for n in range(1024):
         detectors.notice(event("route.unknown", f"10.0.{n // 256}.{n % 256}"), 1.0)
-    assert sum(map(len, detectors._buckets.values())) == MOST_SOURCES
+    assert sum(map(len, detectors._buckets.values())) == 1024
     assert not detectors.notice(event("route.unknown"), 1.0)  # it begins again
+
+
+def test_a_source_that_goes_on_is_not_the_one_that_is_forgotten() -> None:
+    """Whoever guesses could make it forget them, by as many addresses as it remembers."""
+    detectors = Detectors([ODD])
+    for _ in range(ODD.most - 2):
+        assert not detectors.notice(event("route.unknown"), 0.0)
+    for n in range(1023):
+        detectors.notice(event("route.unknown", f"10.0.{n // 256}.{n % 256}"), 0.0)
+    assert not detectors.notice(event("route.unknown"), 0.0)
+    detectors.notice(event("route.unknown", "10.1.0.0"), 0.0)  # somebody is forgotten
+    (report,) = detectors.notice(event("route.unknown"), 0.0)
+    assert report.client == NETWORK
 
 
 def test_every_401_is_watched_but_what_an_old_tab_causes() -> None:

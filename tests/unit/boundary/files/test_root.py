@@ -90,6 +90,8 @@ def test_a_file_below_the_root_is_read(root: FileRoot) -> None:
         "2026/one.txt\n",
         "\N{RIGHT-TO-LEFT OVERRIDE}txt.one",
         "CON",
+        "aux",
+        "prn.txt",
         "nul.txt",
         "Com1 .log",
         "one.txt.",
@@ -113,6 +115,12 @@ def test_a_symbolic_link_is_followed_at_no_depth(root: FileRoot, name: str) -> N
 @pytest.mark.parametrize("name", ["none.txt", "2027/one.txt", "2026", "2026/one.txt/x", "pipe"])
 def test_what_is_no_regular_file_is_missing(root: FileRoot, name: str) -> None:
     assert code_of(root, name) == "file.missing"
+
+
+@pytest.mark.parametrize("name", [None, 7, b"one.txt", ["one.txt"]])
+def test_what_is_no_text_is_no_name(name: object) -> None:
+    with pytest.raises(Refused, match="file.outside"):
+        components(name)
 
 
 def test_255_bytes_are_a_name_and_256_are_not() -> None:

@@ -119,6 +119,30 @@ def test_active_content_and_polyglots_are_refused(content: bytes) -> None:
         recognise(content)
 
 
+#: Each differs from a whole image in one thing.
+NOT_WHOLE = {
+    "PNG: its header is not the first chunk": PNG[:8] + chunk(b"tEXt", b"a\0b") + PNG[8:],
+    "PNG: no end chunk": PNG[:-12],
+    "PNG: no pixels": PNG[:33] + PNG[-12:],
+    "JPEG: nothing but its two ends": b"\xff\xd8\xff\xd9",
+    "JPEG: cut off behind a marker": b"\xff\xd8\xff\xe0",
+    "JPEG: a reserved marker": JPEG[:2] + segment(0x02, b"x") + JPEG[2:],
+    "JPEG: a second start": JPEG[:2] + segment(0xD8, b"x") + JPEG[2:],
+    "GIF: shorter than its header": b"GIF89a;",
+    "GIF: no image": GIF[:19] + b";",
+    "WebP: shorter than its header": b"RIFF",
+    "WebP: another size than the file's": b"RIFF" + pack("<I", len(WEBP_BODY) + 1) + WEBP_BODY,
+    "WebP: another kind of RIFF": WEBP.replace(b"WEBP", b"WAVE"),
+    "WebP: half a chunk behind it": b"RIFF" + pack("<I", len(WEBP_BODY) + 3) + WEBP_BODY + b"abc",
+    "WebP: no image": b"RIFF" + pack("<I", 16) + b"WEBPXMP " + pack("<I", 4) + b"abcd",
+}
+
+
+@pytest.mark.parametrize("content", NOT_WHOLE.values(), ids=NOT_WHOLE)
+def test_what_is_no_whole_image_is_none(content: bytes) -> None:
+    assert images.recognise(content) is None
+
+
 def test_a_png_whose_checksum_is_wrong_is_refused() -> None:
     assert images.recognise(PNG[:-13] + b"\0" + PNG[-12:]) is None
 
@@ -131,6 +155,15 @@ async def test_neither_the_stated_name_nor_the_stated_type_counts(
     assert kept.name.endswith(".png")
     assert len(kept.name) == 36
     assert (tmp_path / kept.name).read_bytes() == PNG
+
+
+async def test_a_folder_that_is_not_there_yet_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "uploads"
+    kept = await Uploads(FileRoot(folder), limit_bytes=4096).store(
+        PNG, stated_name="a", stated_type="image/png"
+    )
+    assert (folder / kept.name).read_bytes() == PNG
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 async def test_an_svg_that_says_it_is_a_png_is_refused(uploads: Uploads) -> None:

@@ -110,6 +110,8 @@ def test_an_address_of_the_public_internet(address: str) -> None:
         "http://user@example.com/",
         "http://user:secret@example.com/",
         "http://example.com\\@127.0.0.1/",
+        "http://example.com/a\\b",
+        "http://example.com/\u202egpj.exe",
         "http://example.com:22/",
         "http://example.com:0/",
         "http://example.com:6379/",
