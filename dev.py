@@ -48,10 +48,11 @@ OLDEST_TESTS = (
 #: side stand on the same one.
 BENCH_OVERRIDE = "sqlalchemy[asyncio]>=2.1\n"
 
-#: Chromium for the browser tests, what Playwright's driver links to, git for those of `check`,
-#: logrotate, nginx and systemd-analyze for the examples; each with its package.
+#: Chromium for the browser tests (its shell without windows starts in half the time), what
+#: Playwright's driver links to, git for those of `check`, logrotate, nginx and systemd-analyze for
+#: the examples; each with its package.
 PROGRAMS = {
-    "chromium": "chromium",
+    "chromium-headless-shell": "chromium-headless-shell",
     "git": "git",
     "logrotate": "logrotate",
     "nginx": "nginx-light",
@@ -60,8 +61,13 @@ PROGRAMS = {
 PACKAGES = (*PROGRAMS.values(), "libatomic1")
 INSTALL = ("apt-get", "install", "-y", "--no-install-recommends", *PACKAGES)
 
-#: The mark of what proves the whole: the ablation, controls that are deleted, the bench.
+#: The marks of what proves the whole (the ablation, the bench) and of what drives Chromium.
 PROOF = "proof"
+BROWSER = "browser"
+
+#: Where temporary files of tests are kept in memory, and how much of it has to be free.
+MEMORY = Path("/dev/shm")  # noqa: S108  # pytest and tempfile make folders of their own in it
+MEMORY_BYTES = 4 << 30
 
 #: How pip, uv and npm say that there is no network.
 UNREACHABLE = ("Failed to establish", "NameResolution", "dns error", "tcp connect", "EAI_AGAIN")
@@ -73,9 +79,11 @@ usage: python3 dev.py COMMAND [ARGUMENT…]
                 the demo shop; arguments go to `ringfence demo`
   attack [--ablate] [--only ID,…] [--html FILE] [-v]
                 `ringfence attack --demo`, and the programs that it needs
-  test          everything that CI asks: lint, types, the web build, all tests;
+  test          lint, types, the web build and all tests but the proofs;
                 it says how far it is, and what the rest takes
   test ARG…     pytest alone, with these arguments
+  prove         the proofs: the ablation on both databases, sabotage, the bench;
+                CI asks for test and prove
   oldest [ARG…] pytest with the oldest version of each dependency (.venv-oldest)
   lint          ruff and the import contracts
   types         basedpyright and tsc
@@ -113,28 +121,41 @@ def attack(arguments: list[str]) -> None:
 
 
 def test(arguments: list[str]) -> None:
-    """Become pytest with these arguments; or run all that CI asks, in two lines side by side.
+    """Become pytest with these arguments; or run all but the proofs, in two lines side by side.
 
-    Many tests wait more than they work, so that two lines keep two cores busy. The import contracts
-    are not run here: ``tests/architecture`` runs them.
+    The import contracts are not run here: ``tests/architecture`` runs them.
     """
     prepare("dev")
     prepare_web()
     if arguments:
+        quicken()
         become(PYTHON, "-m", "pytest", *arguments)
     prepare_programs()
     prepare_oldest()
+    quicken()
     ruff()
-    side_by_side(lambda: pytest("tests", f"not {PROOF}"), prove)
+    side_by_side(lambda: pytest("tests", f"not {PROOF} and not {BROWSER}"), pages_and_types)
 
 
-def prove() -> None:
-    """Run what proves the whole, and what needs no tests of its own."""
-    pytest("proof", PROOF)
+def pages_and_types() -> None:
+    """Run what drives Chromium, and what needs no tests of its own."""
+    pytest("pages", f"{BROWSER} and not {PROOF}")
     step("types, Python", VENV / "bin/basedpyright")
     npm("types, TypeScript", "run", "check")
     compare_web()
     step("oldest versions", OLDEST / "bin/python", "-m", "pytest", "-q", *OLDEST_TESTS)
+
+
+def prove(_arguments: list[str]) -> None:
+    """Run what proves the whole: the ablation in one line, the rest beside it."""
+    prepare("dev")
+    prepare_web()
+    prepare_programs()
+    quicken()
+    side_by_side(
+        lambda: pytest("ablation", f"{PROOF} and {BROWSER}"),
+        lambda: pytest("proofs", f"{PROOF} and not {BROWSER}"),
+    )
 
 
 def pytest(name: str, marks: str) -> None:
@@ -215,6 +236,7 @@ COMMANDS = {
     "demo": demo,
     "attack": attack,
     "test": test,
+    "prove": prove,
     "oldest": oldest,
     "lint": lint,
     "types": types,
@@ -268,6 +290,18 @@ def prepare(level: str) -> None:
         install_uv()
     install(VENV, *locks)
     STAMP.write_text(f"{wanted} {'dev' if DEV_LOCK in locks else 'demo'}")
+
+
+def quicken() -> None:
+    """Keep compiled files, and temporary ones in memory where it has room.
+
+    Waits for a disk were a third of the tests' time.
+    """
+    import shutil
+
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES:
+        os.environ.setdefault("TMPDIR", str(MEMORY))
 
 
 def prepare_oldest() -> None:

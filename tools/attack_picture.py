@@ -20,7 +20,7 @@ def main(report: Path) -> None:
     """Write ``PICTURE``."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            executable_path=shutil.which("chromium-headless-shell"), args=["--no-sandbox"]
         )
         page = browser.new_page(viewport={"width": _WIDTH, "height": 900})
         page.goto(report.absolute().as_uri())

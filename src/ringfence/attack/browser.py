@@ -13,7 +13,8 @@ from ringfence.attack.unproven import UnavailableError, UnprovenError
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Dialog, Page, Playwright, Route
 
-_NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+#: The shell without windows first: the same engine, started in half the time.
+_NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _FLAGS: Final = (
     "--disable-background-networking",
     "--disable-component-update",
