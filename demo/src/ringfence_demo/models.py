@@ -81,8 +81,8 @@ class Upload(Base):
 
 #: Whose the rows are.
 OWNERSHIP: Final = (
-    Resource(Order, owner=Order.user_id),
-    Resource(Post, owner=Post.user_id, read="public"),
-    Resource(Upload, owner=Upload.user_id),
+    Resource(Order, owner=Order.user_id, writes={"item", "quantity", "note"}),
+    Resource(Post, owner=Post.user_id, read="public", writes={"title", "body"}),
+    Resource(Upload, owner=Upload.user_id, writes=()),
 )
 COMMON: Final = (Common(Product),)

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 from ringfence.authz.implication import weaker
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.limit import Limit, rate_of
-from ringfence.core.ownership import Resource
+from ringfence.core.ownership import EVERYBODY, ByRole, Resource, by_role
 from ringfence.core.policy import Public
 from ringfence.core.route import Entry
 
@@ -25,6 +25,8 @@ NOBODY: Final = "nobody"
 _HEADER: Final = "# The boundary, as it was agreed on. Made by: ringfence boundaries APP --write\n"
 #: Where the methods of routes are, of rows.
 _ROWS: Final = ("READ", "WRITE")
+#: Behind the name of a class, where its fields are meant and not its rows.
+_FIELDS: Final = ".fields"
 
 _GAP: Final = "  "  # between a policy and the limits behind it
 _LIMIT: Final = re.compile(r'\("([^"]+)", by="(address|account)"\)')
@@ -80,9 +82,19 @@ def declared(resources: Iterable[Resource]) -> list[Row]:
     found: list[Row] = []
     for each in resources:
         handler = f"{each.kind.__module__}.{each.kind.__qualname__}"
-        for verb, formula in zip(_ROWS, (each.reads, each.writes), strict=True):
-            found.append(Row(verb, each.kind.__name__, formula, handler, {"authz": formula}))
+        name = each.kind.__name__
+        said = [("READ", name, each.readers), ("WRITE", name, each.writers)]
+        if each.writes is not None:
+            said.append(("WRITE", name + _FIELDS, fields(each.writes)))
+        found += (Row(verb, what, text, handler, {"authz": text}) for verb, what, text in said)
     return found
+
+
+def fields(names: ByRole) -> str:
+    """Attributes by role, as the lock has them: ``item, note | support: status``."""
+    said = {role: ", ".join(sorted(those)) for role, those in by_role(names).items()}
+    everybodys = said.pop(EVERYBODY, "")
+    return " | ".join([everybodys or NOBODY, *(f"{role}: {said[role]}" for role in sorted(said))])
 
 
 def unscoped(reasons: Iterable[str]) -> list[Row]:
@@ -131,7 +143,7 @@ def compare(table: Iterable[Row], locked: Mapping[tuple[str, str], str]) -> list
         new, old = found.get((path, method)), locked.get((path, method))
         if new != old:
             try:
-                kind = _kind_of_rows(new, old) if method in _ROWS else _kind(new, old)
+                kind = _kind_of_rows(new, old, path) if method in _ROWS else _kind(new, old)
             except ValueError as error:
                 raise ConfigurationError(f"the lock, {method} {path}: {error}") from error
             differences.append(Difference(kind, method, path, old, new))
@@ -152,11 +164,27 @@ def _kind(new: str | None, old: str | None) -> Kind:
     return "changed"
 
 
-def _kind_of_rows(new: str | None, old: str | None) -> Kind:
+def _kind_of_rows(new: str | None, old: str | None, path: str) -> Kind:
     """Without a declaration, the rows are everybody's; a new one shuts somebody out."""
     if new is None:
         return "weaker"
-    return "changed" if old is None or not weaker(new, old) else "weaker"
+    opens = _opens if path.endswith(_FIELDS) else weaker
+    return "changed" if old is None or not opens(new, old) else "weaker"
+
+
+def _opens(new: str, old: str) -> bool:
+    """Whether a role has a field in ``new`` that it has not in ``old``."""
+    before, now = _fields(old), _fields(new)
+    everybodys = before.get(EVERYBODY, frozenset())
+    return any(those - before.get(role, frozenset()) - everybodys for role, those in now.items())
+
+
+def _fields(text: str) -> dict[str, frozenset[str]]:
+    """By role, the attributes that ``fields`` wrote."""
+    everybodys, *rest = text.split(" | ")
+    said = [(EVERYBODY, "" if everybodys == NOBODY else everybodys)]
+    said += ((role, those) for role, _, those in (each.partition(": ") for each in rest))
+    return {role: frozenset(those.split(", ")) - {""} for role, those in said}
 
 
 def _looser(new: str, old: str) -> bool:

@@ -166,6 +166,7 @@ _CODES = (
     Code("resource.missing", Layer.AUTHZ, 404, "There is nothing here.", "authz_fail", Level.INFO),
     Code("ownership.foreign", Layer.AUTHZ, 404, "There is nothing here.", "authz_fail", Level.WARN, "resource.missing"),
     Code("ownership.given", Layer.AUTHZ, 400, "The request was refused.", "authz_fail", Level.CRITICAL, "request.refused"),
+    Code("field.unwritable", Layer.AUTHZ, 422, "A field of the request cannot be set.", "authz_fail", Level.WARN),
     Code("ownership.unjudged", Layer.AUTHZ, 500, "Something went wrong.", "authz_fail", Level.CRITICAL, "server.error"),
     Code("ownership.unscoped", Layer.AUTHZ, 0, "Everybody's rows were asked for.", "authz_allowed", Level.WARN),
     Code("role.missing", Layer.AUTHZ, 404, "There is nothing here.", "authz_fail", Level.WARN, "resource.missing"),

@@ -13,13 +13,21 @@ of PostgreSQL, and the boundary map. It has no behaviour of its own.
 Attributes are those of a mapped class (``Order.user_id``). Nothing here needs SQLAlchemy.
 """
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias, cast
 
 from ringfence.core.errors import ConfigurationError
 
 #: How far a right reaches: from the owner to anybody. ``members`` are those of the row's tenant.
 Circle: TypeAlias = Literal["owner", "members", "signed_in", "public"]
+
+
+#: Names of attributes, for everybody or by role: ``{"*": {"id", "item"}, "support": {"margin"}}``.
+ByRole: TypeAlias = Collection[str] | Mapping[str, Collection[str]]
+
+#: Stands for everybody among roles.
+EVERYBODY: Final = "*"
 
 
 class Attribute(Protocol):
@@ -73,6 +81,8 @@ class Resource:
         read: Who may read every row, beside those with whom it is shared. Where it is not given:
             the owner; the members, where there is no owner; as the parent says, where there is one.
         write: Who may change and delete a row; as for ``read``, and never wider than members.
+        writes: The attributes that a client may set, for everybody or by role; None: all. The
+            application itself sets what it likes.
 
     Raises:
         ConfigurationError: Nothing says whose a row is, or two things do.
@@ -86,6 +96,7 @@ class Resource:
     shares: Shares | None = None
     read: Circle | None = None
     write: Literal["owner", "members"] | None = None
+    writes: ByRole | None = None
 
     def __post_init__(self) -> None:
         alone, circles = self.owner is None and self.tenant is None, (self.read, self.write)
@@ -95,21 +106,22 @@ class Resource:
             "tenant= and members= go together": (self.tenant is None) != (self.members is None),
             "no owner is declared": self.owner is None and "owner" in circles,
             "no members are declared": self.tenant is None and "members" in circles,
+            "writes= is a set of names": isinstance(self.writes, str),
         }
         name = self.kind.__name__
         if problems := [f"Resource({name}): {words}" for words, is_so in mistakes.items() if is_so]:
             raise ConfigurationError(*problems)
 
     @property
-    def reads(self) -> str:
+    def readers(self) -> str:
         """Who may read a row, as a formula for ``boundaries.lock``."""
         if self.read in ("public", "signed_in"):
             return self.read
         return self._formula(self.read, "viewer", "editor")
 
     @property
-    def writes(self) -> str:
-        """Who may change a row, as ``reads``."""
+    def writers(self) -> str:
+        """Who may change a row, as ``readers``."""
         return self._formula(self.write, "editor")
 
     def _formula(self, circle: Circle | None, *levels: str) -> str:
@@ -129,6 +141,20 @@ class Resource:
         if wall:
             return f"{wall} & ({joined})" if len(granted) > 1 else f"{wall} & {joined}"
         return joined
+
+
+def by_role(names: ByRole) -> dict[str, frozenset[str]]:
+    """Names of attributes by role, those of everybody under ``*``."""
+    if isinstance(names, Mapping):
+        roles = cast("Mapping[str, Collection[str]]", names)
+        return {role: frozenset(those) for role, those in roles.items()}
+    return {EVERYBODY: frozenset(names)}
+
+
+def allowed(names: ByRole, roles: Iterable[str]) -> frozenset[str]:
+    """The attributes that are meant for somebody with these roles."""
+    found = by_role(names)
+    return frozenset[str]().union(*(found.get(role, ()) for role in (EVERYBODY, *roles)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -387,6 +387,13 @@ write("update(Order)")(lambda: update(Order).values(note="taken"))
 write("update(Order) of one")(lambda: update(Order).where(Order.id == BOBS).values(note="taken"))
 write("update, taking")(lambda: update(Order).where(Order.id == BOBS).values(user_id="alice"))
 write("update, giving away")(lambda: update(Order).where(Order.id == 1).values(user_id="bob"))
+LIGHT = table("orders", column("id"), column("USER_ID"), column("note"), column("kind"))
+write("update, giving away, in capitals", only="sqlite")(
+    lambda: update(LIGHT).where(LIGHT.c.id == 1).values(USER_ID="bob")
+)
+write("insert in another's name, in capitals", only="sqlite")(
+    lambda: insert(LIGHT).values(id=9, USER_ID="bob", note="", kind="order")
+)
 write("update, an expression as the owner")(
     lambda: update(Order).where(Order.id == 1).values(user_id=func.lower("BOB"))
 )

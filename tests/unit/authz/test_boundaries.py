@@ -14,7 +14,7 @@ from ringfence.authz.boundaries import (
 )
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.limit import Limit, limit
-from ringfence.core.ownership import Resource
+from ringfence.core.ownership import ByRole, Resource
 from ringfence.core.policy import Policy, public, role, signed_in
 from ringfence.core.route import Entry
 
@@ -137,3 +137,24 @@ def test_a_limit_that_goes_or_grows_fails(new: tuple[Limit, ...], kind: str) -> 
     assert differences(limited(LIMITED), limited(LIMITED)) == []
     (found,) = differences(limited(LIMITED), limited(new))
     assert (found.kind, found.fails) == (kind, kind == "weaker")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fails"),
+    [
+        ({"item", "note"}, {"item"}, False),
+        ({"item"}, {"item", "note"}, True),
+        ({"item"}, {"*": {"item"}, "chief": {"total"}}, True),
+        ({"*": {"item"}, "chief": {"total"}}, {"*": {"item"}, "clerk": {"total"}}, True),
+        ({"*": {"item", "total"}}, {"*": {"item"}, "chief": {"total"}}, False),
+        ((), {"item"}, True),
+        (None, {"item"}, False),
+        ({"item"}, None, True),
+    ],
+)
+def test_a_field_that_somebody_new_may_set_fails(
+    old: ByRole | None, new: ByRole | None, *, fails: bool
+) -> None:
+    made = [[Resource(Note, owner=Attribute(), writes=each)] for each in (old, new)]
+    (found,) = compare(declared(made[1]), read_lock(write_lock(declared(made[0]))))
+    assert (found.method, found.path, found.fails) == ("WRITE", "Note.fields", fails)

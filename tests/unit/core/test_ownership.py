@@ -63,7 +63,7 @@ EDITORS = Shares(Name("note_id", Share), Name("user_id"), Name("level"))
 )
 def test_a_declaration_is_two_formulas(declared: Any, reads: str, writes: str) -> None:
     resource = Resource(Note, **declared)
-    assert (resource.reads, resource.writes) == (reads, writes)
+    assert (resource.readers, resource.writers) == (reads, writes)
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,23 @@ def values(exchange: Exchange) -> Iterator[str]:
         yield from _with_nested(message)
 
 
+def fields(exchange: Exchange) -> Iterator[tuple[str, Json]]:
+    """Each field that the client named, in the query and anywhere in the body, with its value."""
+    yield from exchange.state.get(QUERY, [])
+    body = exchange.state.get(BODY)
+    if isinstance(body, Fields):
+        yield from body.pairs
+    elif not isinstance(body, bytes):
+        pending: deque[Json] = deque([body])
+        while pending:
+            each = pending.popleft()
+            if isinstance(each, dict):
+                yield from each.items()
+                pending.extend(each.values())
+            elif isinstance(each, list):
+                pending.extend(each)
+
+
 def _header_values(exchange: Exchange) -> Iterator[str]:
     """The values of headers that a handler may read, and of cookies."""
     for name, value in exchange.scope.get("headers", ()):

@@ -18,7 +18,8 @@ from ringfence.core.exchange import refusal
 from ringfence.core.policy import Relation
 from ringfence.storage.application.ownership import Link, Rows
 
-#: By key of a column, the name of the parameter with its new value; None: an SQL expression.
+#: By name of a column, in lower case, the name of the parameter with its new value; None: an SQL
+#: expression.
 Given: TypeAlias = Mapping[str, str | None]
 
 
@@ -64,10 +65,10 @@ def checks(
     found: list[Check] = []
     for check in (*_own(rows), *_foreign(table, rows, tables)):
         for values in given:
-            unset = [name for name in check.names if name not in values]
+            unset = [name for name in check.names if name.casefold() not in values]
             if not inserts and len(unset) == len(check.names):
                 continue
-            names = [values.get(name, name) for name in check.names]
+            names = [values.get(name.casefold(), name) for name in check.names]
             if None in names or (unset and not inserts):
                 raise refusal("ownership.unjudged", table=table.name, found=", ".join(check.names))
             found.append(replace(check, names=tuple(map(str, names))))
@@ -83,13 +84,16 @@ def given(values: Mapping[Any, Any], keys: Iterable[str | None], suffix: str = "
         suffix: What SQLAlchemy adds to the names of this row's parameters.
     """
     named: dict[str, str | None] = {key: key for key in keys if key is not None}
+    folded: dict[str, str | None] = {}
     for column, value in values.items():
         key: str = getattr(column, "key", column)
         if isinstance(value, BindParameter):
             named[key] = key + suffix if value.unique else str(value.key)
         else:
             named[key] = None if isinstance(value, ClauseElement) else key + suffix
-    return named
+    for key, name in named.items():  # one column in two spellings: nobody knows which one counts
+        folded[key.casefold()] = None if key.casefold() in folded else name
+    return folded
 
 
 def judge(

@@ -24,6 +24,7 @@ from ringfence.network.doors import SUBJECT as SUBJECT_FUNCTION
 from ringfence.network.doors import Doors
 from ringfence.network.sqlite import declare, prepare
 from ringfence.storage.application.checking import judge
+from ringfence.storage.application.fields import refuse_fields
 from ringfence.storage.application.ownership import Rows
 from ringfence.storage.application.scoping import SUBJECT, Scoping, scoped, subject, written
 
@@ -76,6 +77,7 @@ def _judge(
         values = _values(context)
         if any(SUBJECT.key in each and each[SUBJECT.key] != subject() for each in values):
             raise refusal("ownership.given", found="another subject")
+        refuse_fields(compiled.ringfence_fields, values)
         if compiled.ringfence_checks:
             judge(compiled.ringfence_checks, values, connection, SUBJECT)
             prepare(connection, context)

@@ -27,7 +27,7 @@ from sqlalchemy.inspection import inspect
 from sqlalchemy.orm import Mapper, RelationshipProperty
 
 from ringfence.core.errors import ConfigurationError
-from ringfence.core.ownership import Attribute, Members, Resource, Shares
+from ringfence.core.ownership import Attribute, Members, Resource, Shares, by_role
 from ringfence.core.policy import Relation
 
 #: Pairs of a column and the one that it leads to, in another table.
@@ -65,6 +65,13 @@ class Rows:
         """The column with the subject to whom a row belongs."""
         resource = self.resource
         return _column(resource.owner) if resource is not None and resource.owner else None
+
+    @property
+    def declared(self) -> Resource | None:
+        """What is declared of the class; of one that inherits, about its parent."""
+        if self.resource is None and self.parent is not None:
+            return self.parent.declared if self.mapper.isa(self.parent.mapper) else None
+        return self.resource
 
     @property
     def everybodys(self) -> bool:
@@ -265,6 +272,7 @@ class Declarations(Mapping[type, Rows]):
                 raise ConfigurationError(
                     f"Resource({name}): {column} is a column of another table; declare its class"
                 )
+        _known(resource, mapper)
         for subject in _subjects(resource):
             if subject.type.python_type is not str:
                 raise ConfigurationError(
@@ -357,6 +365,27 @@ def _column(attribute: Attribute) -> Column[Any]:
     if len(columns) != 1 or not isinstance(columns[0], Column):
         raise ConfigurationError(f"{attribute}: no column")
     return columns[0]
+
+
+def _known(resource: Resource, mapper: Mapper[Any]) -> None:
+    """Raises ConfigurationError where a field is named that there is not."""
+    known = attributes(mapper).values()
+    for names in by_role(resource.writes or ()).values():
+        for unknown in sorted(names.difference(known)):
+            raise ConfigurationError(
+                f"Resource({resource.kind.__name__}): {unknown} in writes= is no column"
+            )
+
+
+def attributes(mapper: Mapper[Any]) -> dict[Column[Any], str]:
+    """By column, the attributes of a class and of those that inherit from it."""
+    return {
+        column: attribute.key
+        for each in mapper.self_and_descendants
+        for attribute in each.column_attrs
+        for column in attribute.columns
+        if isinstance(column, Column)
+    }
 
 
 def _columns(resource: Resource) -> Iterator[Column[Any]]:

@@ -27,6 +27,7 @@ from sqlalchemy.sql.selectable import TableClause
 from ringfence.core.exchange import current, refusal
 from ringfence.core.policy import Relation
 from ringfence.storage.application.checking import Check, checks, given
+from ringfence.storage.application.fields import Written, set_by_clients
 from ringfence.storage.application.ownership import Rows
 
 
@@ -107,6 +108,8 @@ class Scoping(Writing):
 
     #: What is to be judged of the values of this statement before it is sent.
     ringfence_checks: tuple[Check, ...] = ()
+    #: The columns that it writes and that not everybody may set.
+    ringfence_fields: tuple[Written, ...] = ()
 
     _vetting = False
 
@@ -204,6 +207,7 @@ class Scoping(Writing):
         if found and (cte is not None or self.stack):
             raise refusal("ownership.unjudged", table=table.name, found="part of a statement")
         self.ringfence_checks += found
+        self.ringfence_fields += set_by_clients(rows, values) if rows is not None else ()
         return found, rows
 
     @contextmanager
