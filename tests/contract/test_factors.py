@@ -174,7 +174,13 @@ async def test_of_fifty_uses_of_an_assertion_one_succeeds(rig: Rig) -> None:
     assert sum(await asyncio.gather(*uses)) == 1
     assert await rig.stores.factors.passkey(seen.id) == used
     await rig.stores.factors.ask(challenge("stale", "assertion"))
+    again = replace(used, sign_count=9)
+    ticket = digest("gone")
+    assert not await rig.stores.factors.use_passkey(again, used, digest("stale"), ticket)
+    await rig.stores.factors.ask(challenge("gone"))
     assert not await rig.stores.factors.use_passkey(used, seen, digest("stale"))
+    assert await rig.stores.factors.use_passkey(again, used, digest("stale"), ticket)
+    assert await rig.stores.factors.asked(ticket, "sign-in", NOW) is None
 
 
 async def test_with_the_last_factor_the_recovery_codes_go(rig: Rig) -> None:

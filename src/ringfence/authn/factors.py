@@ -133,10 +133,12 @@ class FactorStore(Protocol):
         """Spend a recovery code, and answer the challenge; False if either is gone."""
         ...
 
-    async def use_passkey(self, used: Passkey, seen: Passkey, challenge: bytes) -> bool:
-        """Answer the challenge, and store the count and the flags of ``used``.
+    async def use_passkey(
+        self, used: Passkey, seen: Passkey, challenge: bytes, ticket: bytes | None = None
+    ) -> bool:
+        """Answer the challenge and the ticket, and store the count and the flags of ``used``.
 
-        False, and nothing written, if the challenge is gone, or the count is not that of ``seen``.
+        False, and nothing written, if either is gone, or the count is not that of ``seen``.
         """
         ...
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from ringfence.authn.accounts import AccountStore
 from ringfence.authn.budgets import Budgets
+from ringfence.authn.ceremonies import Ceremonies
 from ringfence.authn.counters import CounterStore
 from ringfence.authn.derivation import DerivationStore
 from ringfence.authn.factors import FactorStore
@@ -14,6 +15,7 @@ from ringfence.authn.keyring import KeyRing
 from ringfence.authn.links import LinkStore
 from ringfence.authn.mail import Mailer
 from ringfence.authn.opaque import Random
+from ringfence.authn.passkeys import Site
 from ringfence.authn.passwords import Passwords, Policy, Rules
 from ringfence.authn.recovery import Recovery
 from ringfence.authn.refresh import RefreshLimits
@@ -53,6 +55,7 @@ class Flows:
     sessions: Sessions
     recovery: Recovery
     second: SecondFactor
+    ceremonies: Ceremonies
     accounts: AccountStore
     counters: CounterStore  # behind every limit
     derivations: DerivationStore
@@ -136,6 +139,14 @@ def flows(
             peppers=keys.peppers,
             issuer=urlsplit(settings.origin).netloc,
             terms=Terms(roles=settings.mfa_roles, grace=settings.mfa_grace),
+            random=random,
+        ),
+        ceremonies=Ceremonies(
+            store=stores.factors,
+            accounts=stores.accounts,
+            counters=stores.counters,
+            budgets=budgets,
+            site=Site(settings.origin),
             random=random,
         ),
         accounts=stores.accounts,

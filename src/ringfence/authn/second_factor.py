@@ -133,8 +133,12 @@ class SecondFactor:
             Refused: ``ticket.invalid``: unknown, expired, answered, for another step, or the
                 account was disabled or changed its password since.
         """
-        found = await self.store.asked(_digest(ticket), kind, now)
+        found = await self.store.asked(ticket_digest(ticket), kind, now)
         return await self._account(found)
+
+    async def tried(self, ticket: str, now: datetime) -> Account:
+        """As ``holder`` of the second step, and a try is counted."""
+        return await self._account(await self._challenge(ticket, "sign-in", now))
 
     async def finish(self, ticket: str, shown: Shown, now: datetime) -> Account:
         """Whose second step ``shown`` completes. It and the ticket are spent.
@@ -142,8 +146,8 @@ class SecondFactor:
         Raises:
             Refused: ``ticket.invalid``; ``factor.limited``; ``factor.invalid``.
         """
-        account = await self._tried(ticket, "sign-in", now)
-        await self._judge(account, shown, now, _digest(ticket), [])
+        account = await self.tried(ticket, now)
+        await self._judge(account, shown, now, ticket_digest(ticket), [])
         return account
 
     async def show_again(
@@ -261,12 +265,9 @@ class SecondFactor:
         secret = totp.unseal(app.sealed, account.id, self.peppers[app.pepper])
         return totp.step_of(secret, code, now, after=app.step)
 
-    async def _tried(self, ticket: str, kind: Kind, now: datetime) -> Account:
-        return await self._account(await self._challenge(ticket, kind, now))
-
     async def _challenge(self, ticket: str, kind: Kind, now: datetime) -> Challenge:
         """Count a try. What is not there costs no write."""
-        digest = _digest(ticket)
+        digest = ticket_digest(ticket)
         found = await self.store.asked(digest, kind, now)
         found = found and await self.store.attempt(digest, kind, now)
         if found is None:
@@ -294,7 +295,7 @@ class SecondFactor:
         return totp.seal(secret, account_id, self.peppers[version], nonce), version
 
 
-def _digest(ticket: str) -> bytes:
+def ticket_digest(ticket: str) -> bytes:
     """Raises Refused: ``ticket.invalid``: it has not the shape of one."""
     if not opaque.could_be(ticket, opaque.TICKET):
         raise Refused("ticket.invalid")

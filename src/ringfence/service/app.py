@@ -25,6 +25,7 @@ from ringfence.service.accounts import AccountHandlers
 from ringfence.service.call import Handler, answering
 from ringfence.service.courier import Courier, random_pause
 from ringfence.service.factors import FactorHandlers
+from ringfence.service.passkeys import PasskeyHandlers
 from ringfence.service.public import PublicHandlers, kdf
 from ringfence.service.sessions import SessionHandlers
 from ringfence.service.static import PAGES, Static
@@ -70,6 +71,7 @@ class Service:
             flows, courier=self.courier, pseudonyms=keys.log, origin=settings.origin
         )
         self._factors: Final = FactorHandlers(flows, courier=self.courier, origin=settings.origin)
+        self._passkeys: Final = PasskeyHandlers(flows, factors=self._factors)
         routes = [*self._routes(), *_documents()]
         if not settings.sign_up:
             routes = [route for route in routes if route[1] != _SIGN_UP]
@@ -111,6 +113,13 @@ class Service:
         yield "POST", "/auth/factors/totp/confirm", self._factors.confirm_totp
         yield "POST", "/auth/factors/recovery-codes", self._factors.new_codes
         yield "DELETE", "/auth/factors/{id}", self._factors.remove
+        yield "PATCH", "/auth/factors/{id}", self._passkeys.rename
+        yield "POST", "/auth/factors/passkeys/options", self._passkeys.new_options
+        yield "POST", "/auth/factors/passkeys", self._passkeys.add
+        yield "POST", "/auth/mfa/passkey", self._passkeys.second_step_options
+        yield "POST", "/auth/step-up/passkey", self._passkeys.step_up_options
+        yield "POST", "/auth/passkey/options", self._passkeys.sign_in_options
+        yield "POST", "/auth/passkey", self._passkeys.sign_in
         yield "POST", "/auth/refresh", self._sessions.refresh
         yield "POST", "/auth/sign-out", self._sessions.sign_out
         yield "POST", "/auth/sign-out-everywhere", self._sessions.sign_out_everywhere
@@ -149,7 +158,7 @@ def _entry(method: str, path: str, handler: Any) -> Entry:  # noqa: ANN401  # a 
 
 def _config(settings: Settings) -> wire.Config:
     return wire.Config(
-        methods=("password",),
+        methods=("password", "passkey"),
         sign_up=settings.sign_up,
         kdf=kdf(ARGON2ID),
         password=wire.PasswordRules(min_length=SHORTEST, max_bytes=LONGEST_BYTES),

@@ -100,8 +100,8 @@ def _configured(origin: str, _request: Request) -> str:
 SITE: Final = Seam[Callable[[str, Request], str]](Layer.AUTHN, _configured)
 
 
-def _in_the_cookie(exchange: Exchange) -> str | None:
-    r"""What the one refresh cookie holds.
+def one_cookie(exchange: Exchange, wanted: str) -> str | None:
+    r"""What the one cookie of this name holds.
 
     Read byte for byte: the framework's parser trims what Python calls a space off the name, so a
     sibling subdomain could plant ``\xa0__Host-rf_refresh``, for which no browser asks what the
@@ -110,8 +110,12 @@ def _in_the_cookie(exchange: Exchange) -> str | None:
     """
     pairs = exchange.headers.get(b"cookie", b"").decode("latin-1").split(";")
     named = (pair.strip(" \t").partition("=") for pair in pairs)
-    found = [value for name, _, value in named if name == COOKIE]
+    found = [value for name, _, value in named if name == wanted]
     return found[0] if len(found) == 1 else None
+
+
+def _in_the_cookie(exchange: Exchange) -> str | None:
+    return one_cookie(exchange, COOKIE)
 
 
 #: Where the refresh token of a request is.

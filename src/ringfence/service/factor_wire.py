@@ -1,6 +1,6 @@
 """The messages about second factors, as API.md names them. Unknown fields are refused."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -24,11 +24,12 @@ class Ticket(_Secretive, frozen=True, forbid_unknown_fields=True):
 
 
 class SecondStep(_Secretive, frozen=True, forbid_unknown_fields=True):
-    """Of the second step of a sign-in, with exactly one of the two."""
+    """Of the second step of a sign-in, with exactly one of the three."""
 
     ticket: str
     code: str | UnsetType = UNSET
     recovery_code: str | UnsetType = UNSET
+    credential: dict[str, Any] | UnsetType = UNSET
 
 
 class StepUp(_Secretive, frozen=True, forbid_unknown_fields=True):
@@ -36,6 +37,7 @@ class StepUp(_Secretive, frozen=True, forbid_unknown_fields=True):
 
     code: str | UnsetType = UNSET
     recovery_code: str | UnsetType = UNSET
+    credential: dict[str, Any] | UnsetType = UNSET
     password: str | UnsetType = UNSET
     client_key: str | UnsetType = UNSET
     next_key: str | UnsetType = UNSET
@@ -46,6 +48,19 @@ class TotpCode(_Secretive, frozen=True, forbid_unknown_fields=True):
 
     ticket: str
     code: str
+
+
+class Credential(_Secretive, frozen=True, forbid_unknown_fields=True):
+    """What a browser's ``PublicKeyCredential`` is as JSON (``toJSON``)."""
+
+    credential: dict[str, Any]
+
+
+class NewPasskey(_Secretive, frozen=True, forbid_unknown_fields=True):
+    """A passkey that was made, and its owner's name for it."""
+
+    credential: dict[str, Any]
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 class Name(Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,6 +114,12 @@ class Factor(Struct, frozen=True):
     created_at: str | UnsetType = UNSET
     last_used_at: str | UnsetType | None = UNSET
     left: int | UnsetType = UNSET
+
+
+class PasskeyAdded(Factor, frozen=True):
+    """With recovery codes where there were none."""
+
+    recovery_codes: tuple[str, ...] | UnsetType = UNSET
 
 
 class Factors(Struct, frozen=True):

@@ -12,11 +12,12 @@ from ringfence.authn.accounts import Account
 from ringfence.authn.factors import second_factors
 from ringfence.authn.flows import Flows
 from ringfence.authn.limits import Charge, charge
-from ringfence.authn.second_factor import CODE_AMR, HIGHEST_AAL, Enrolment
+from ringfence.authn.second_factor import CODE_AMR, HIGHEST_AAL, Enrolment, ticket_digest
 from ringfence.authn.sessions import Assurance, by_password
 from ringfence.core.errors import Refused
 from ringfence.core.policy import allow, public, signed_in
 from ringfence.service import factor_wire, wire
+from ringfence.service.browser import shown_browser
 from ringfence.service.call import Call, answer, nothing
 from ringfence.service.courier import Courier
 from ringfence.service.sessions import granted, started, tokens
@@ -42,12 +43,28 @@ class FactorHandlers:
     async def second_step(self, call: Call) -> Response:
         """``POST /auth/mfa``: answers as a sign-in."""
         message = await call.message(factor_wire.SecondStep)
+        if message.credential is not UNSET:
+            return await self._by_passkey(call, message)
         shown = factor_wire.shown(message.code, message.recovery_code)
         account = await self.flows.second.finish(message.ticket, shown, call.now)
-        self._note_proven(call, account, _named(shown.recovery_code))
+        self.note_proven(call, account, _named(shown.recovery_code))
         if shown.recovery_code is not None:
-            await self._tell(call, account)
+            await self.tell(call, account)
         assurance = Assurance(aal=HIGHEST_AAL, amr=CODE_AMR, at=call.now)
+        return await started(self.flows, call, account, assurance)
+
+    async def _by_passkey(self, call: Call, message: factor_wire.SecondStep) -> Response:
+        if message.code is not UNSET or message.recovery_code is not UNSET:
+            raise Refused("body.invalid")
+        account = await self.flows.second.tried(message.ticket, call.now)
+        _, assurance = await self.flows.ceremonies.show(
+            message.credential or {},
+            shown_browser(call),
+            call.now,
+            account=account,
+            ticket=ticket_digest(message.ticket),
+        )
+        self.note_proven(call, account, "passkey")
         return await started(self.flows, call, account, assurance)
 
     @allow(public)
@@ -55,7 +72,7 @@ class FactorHandlers:
         """``POST /auth/mfa/totp``: sets up the factor that the account's role asks for."""
         message = await call.message(factor_wire.Ticket)
         account = await self.flows.second.holder(message.ticket, "enrol", call.now)
-        await self._charge(call, account)
+        await self.charge(call, account)
         return _setup(await self.flows.second.begin_totp(account, "totp-first", call.now))
 
     @allow(public)
@@ -71,16 +88,30 @@ class FactorHandlers:
     async def step_up(self, call: Call) -> Response:
         """``POST /auth/step-up``: a new session takes the place of this one (MUSTS S02)."""
         message = await call.message(factor_wire.StepUp)
-        account = await self._account(call)
-        if message.password is UNSET and message.client_key is UNSET:
+        account = await self.account(call)
+        if message.credential is not UNSET:
+            assurance = await self._passkey_again(call, account, message)
+        elif message.password is UNSET and message.client_key is UNSET:
             shown = factor_wire.shown(message.code, message.recovery_code)
             session = call.principal.session
             assurance = await self.flows.second.show_again(account, session, shown, call.now)
-            self._note_proven(call, account, _named(shown.recovery_code))
+            self.note_proven(call, account, _named(shown.recovery_code))
         else:
             await self._password_again(call, account, message)
             assurance = by_password(call.now)
         return await self._instead(call, account, assurance)
+
+    async def _passkey_again(
+        self, call: Call, account: Account, message: factor_wire.StepUp
+    ) -> Assurance:
+        others = message.code, message.recovery_code, message.password, message.client_key
+        if any(each is not UNSET for each in others):
+            raise Refused("body.invalid")
+        _, assurance = await self.flows.ceremonies.show(
+            message.credential or {}, shown_browser(call), call.now, account=account
+        )
+        self.note_proven(call, account, "passkey")
+        return assurance
 
     async def _password_again(
         self, call: Call, account: Account, message: factor_wire.StepUp
@@ -123,15 +154,15 @@ class FactorHandlers:
     @allow(signed_in)
     async def set_up_totp(self, call: Call) -> Response:
         """``POST /auth/factors/totp``: a secret, which counts once a code of it was shown."""
-        account = await self._recent(call)
-        await self._charge(call, account)
+        account = await self.recent(call)
+        await self.charge(call, account)
         return _setup(await self.flows.second.begin_totp(account, "totp", call.now))
 
     @allow(signed_in)
     async def confirm_totp(self, call: Call) -> Response:
         """``POST /auth/factors/totp/confirm``: a session of level 2 takes the place of this one."""
         message = await call.message(factor_wire.TotpCode)
-        owner = await self._recent(call)
+        owner = await self.recent(call)
         _, codes = await self.flows.second.finish_totp(
             message.ticket, message.code, call.now, owner=owner
         )
@@ -140,19 +171,19 @@ class FactorHandlers:
     @allow(signed_in)
     async def new_codes(self, call: Call) -> Response:
         """``POST /auth/factors/recovery-codes``: new ones; those that were left are worthless."""
-        account = await self._recent(call)
-        await self._charge(call, account)
+        account = await self.recent(call)
+        await self.charge(call, account)
         if not second_factors(account, call.now):
             raise Refused("resource.missing")
         codes = await self.flows.second.new_codes(account)
         call.note("factor.codes")
-        await self._tell(call, account)
+        await self.tell(call, account)
         return answer(factor_wire.RecoveryCodes(recovery_codes=codes))
 
     @allow(signed_in)
     async def remove(self, call: Call) -> Response:
         """``DELETE /auth/factors/{id}``: the last one stays where a role asks for it."""
-        account, wanted = await self._recent(call), call.parameter("id")
+        account, wanted = await self.recent(call), call.parameter("id")
         store = self.flows.second.store
         held = await store.held(account.id)
         if (held.totp is not None) + len(held.passkeys) == 1 and (
@@ -167,12 +198,12 @@ class FactorHandlers:
         if not removed:
             raise Refused("resource.missing")
         call.note("factor.removed", factor="totp" if wanted == _TOTP else "passkey")
-        await self._tell(call, account)
+        await self.tell(call, account)
         return nothing(HTTPStatus.NO_CONTENT)
 
     # -------------------------------------------------------------------------------------- shared
 
-    async def _account(self, call: Call) -> Account:
+    async def account(self, call: Call) -> Account:
         """The caller's account, as it is for the token that was shown."""
         account = await self.flows.accounts.find(call.principal.subject)
         if (
@@ -183,13 +214,14 @@ class FactorHandlers:
             raise Refused("token.revoked")
         return account
 
-    async def _recent(self, call: Call) -> Account:
-        """As ``_account``, of whoever has shown lately who they are (MUSTS O10)."""
-        account = await self._account(call)
+    async def recent(self, call: Call) -> Account:
+        """As ``account``, of whoever has shown lately who they are (MUSTS O10)."""
+        account = await self.account(call)
         self.flows.second.require_recent(account, call.principal, call.now)
         return account
 
-    async def _charge(self, call: Call, account: Account) -> None:
+    async def charge(self, call: Call, account: Account) -> None:
+        """Count a challenge of the account. Raises Refused: ``factor.limited``."""
         charges = [Charge(f"challenge:{account.id}", self.flows.budgets.challenges)]
         await charge(self.flows.counters, "factor.limited", charges, call.now)
 
@@ -207,7 +239,7 @@ class FactorHandlers:
     async def _added(self, call: Call, account: Account, codes: tuple[str, ...]) -> Response:
         """A factor was added by who has just shown it: a session of level 2, and who is told."""
         call.note("factor.added", subject=account.id, factor="totp")
-        await self._tell(call, account)
+        await self.tell(call, account)
         principal = call.exchange.principal
         grant = await self.flows.sessions.begin(
             account,
@@ -222,12 +254,13 @@ class FactorHandlers:
         return granted(grant, given)
 
     @staticmethod
-    def _note_proven(call: Call, account: Account, factor: str) -> None:
+    def note_proven(call: Call, account: Account, factor: str) -> None:
+        """Write down that a factor was shown, and what that calls off."""
         call.note("factor.proven", subject=account.id, factor=factor)
         if account.factor_reset_at is not None:
             call.note("factor.reset_off", subject=account.id)
 
-    async def _tell(self, call: Call, account: Account) -> None:
+    async def tell(self, call: Call, account: Account) -> None:
         """Mail the owner that factors have changed (ASVS 6.3.7)."""
         site = call.site(self.origin)
         errand = self.courier.errand("changed", account.login, site, call.exchange, "factors")

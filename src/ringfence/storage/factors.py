@@ -82,7 +82,9 @@ class SqlFactors:
         spend = change(statements.SPEND_CODE, account_id, digest)
         return await self._database.perform(_answered(challenge, spend))
 
-    async def use_passkey(self, used: Passkey, seen: Passkey, challenge: bytes) -> bool:
+    async def use_passkey(
+        self, used: Passkey, seen: Passkey, challenge: bytes, ticket: bytes | None = None
+    ) -> bool:
         use = change(
             statements.USE_PASSKEY,
             used.id,
@@ -92,7 +94,7 @@ class SqlFactors:
             int(used.backed_up),
             None if used.used_at is None else microseconds(used.used_at),
         )
-        return await self._database.perform(_answered(challenge, use))
+        return await self._database.perform(_answered(challenge, _both(ticket, use)))
 
     async def put_codes(self, account_id: str, digests: Sequence[bytes]) -> None:
         await self._database.perform(_put_codes(account_id, digests))
@@ -140,6 +142,10 @@ def _answered(digest: bytes | None, spending: Steps[int]) -> Steps[bool]:
     if digest is not None:
         yield from change(statements.REMOVE_CHALLENGE, digest)
     return True
+
+
+def _both(digest: bytes | None, spending: Steps[int]) -> Steps[int]:
+    return int((yield from _answered(digest, spending)))
 
 
 def _add_totp(digest: bytes, app: Totp, first: bool) -> Steps[bool]:  # noqa: FBT001  # as its caller's

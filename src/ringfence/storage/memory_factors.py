@@ -90,13 +90,16 @@ class MemoryFactors:
         codes.remove(digest)
         return True
 
-    async def use_passkey(self, used: Passkey, seen: Passkey, challenge: bytes) -> bool:
+    async def use_passkey(
+        self, used: Passkey, seen: Passkey, challenge: bytes, ticket: bytes | None = None
+    ) -> bool:
         known = self._passkeys.get(used.id)
         if known is None or known.sign_count != seen.sign_count or known.account != used.account:
             return False
-        if not self._is_asked(challenge):
+        if not self._is_asked(challenge) or not self._is_asked(ticket):
             return False
         self._answer(challenge)
+        self._answer(ticket)
         self._passkeys[used.id] = used
         return True
 

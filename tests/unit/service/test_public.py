@@ -29,7 +29,7 @@ async def test_prelogin_is_alike_for_every_login(visitor: Visitor) -> None:
 
 async def test_the_configuration_says_what_a_page_has_to_know(visitor: Visitor) -> None:
     assert (await visitor.http.get("/auth/config")).json() == {
-        "methods": ["password"],
+        "methods": ["password", "passkey"],
         "sign_up": True,
         "kdf": {"alg": "argon2id", "m": 65536, "t": 3, "p": 4, "len": 32},
         "password": {"min_length": 15, "max_bytes": 1024},
@@ -138,6 +138,10 @@ async def test_every_route_has_a_policy_and_what_is_private_needs_a_sign_in(hous
         ("POST", "/auth/factors/totp/confirm"),
         ("POST", "/auth/factors/recovery-codes"),
         ("DELETE", "/auth/factors/{id}"),
+        ("PATCH", "/auth/factors/{id}"),
+        ("POST", "/auth/factors/passkeys/options"),
+        ("POST", "/auth/factors/passkeys"),
+        ("POST", "/auth/step-up/passkey"),
     }
     assert all(policy == public for key, policy in policies.items() if key not in private)
 
