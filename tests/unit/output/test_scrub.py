@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ringfence.core.codes import CODES
 from ringfence.output.scrub import fields, replacement
 
 VALIDATION = json.dumps(
@@ -51,9 +52,12 @@ def test_the_applications_own_words_stay(status: int, body: bytes) -> None:
     assert replacement(status, body, encoded=False) is None
 
 
-@pytest.mark.parametrize("status", [404, 405, 422])
-def test_what_cannot_be_read_is_replaced(status: int) -> None:
-    assert replacement(status, b"\x1f\x8b", encoded=True) is not None
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(404, "resource.missing"), (405, "method.unknown"), (422, "body.invalid")],
+)
+def test_what_cannot_be_read_is_replaced(status: int, code: str) -> None:
+    assert replacement(status, b"\x1f\x8b", encoded=True) is CODES[code]
 
 
 def test_the_event_names_the_fields_and_never_the_input() -> None:
