@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from ringfence.authz.decide import STEP_UP, decide
 from ringfence.authz.leftovers import folder_depth, names_a_leftover
+from ringfence.authz.openapi import describe
 from ringfence.authz.resources import LISTS, Finder, Found, Plan, plan
 from ringfence.authz.seal import Seal
 from ringfence.authz.starlette import Routes, Survey
@@ -12,6 +13,7 @@ from ringfence.core.asgi import Scope
 from ringfence.core.decision import Decision, Requested
 from ringfence.core.errors import ConfigurationError, Refused, StoreError
 from ringfence.core.exchange import NO_SEAMS, Exchange, Seams
+from ringfence.core.ownership import Fields
 from ringfence.core.policy import Relation, atoms
 from ringfence.core.route import Entry, Match, RouteTable
 
@@ -26,6 +28,7 @@ class Authz:
         routes: Routes,
         own: Iterable[Entry],
         finders: Mapping[type, Finder],
+        fields: Iterable[Fields] = (),
         *,
         production: bool = False,
     ) -> None:
@@ -33,6 +36,7 @@ class Authz:
         self._own: Final = tuple(own)
         self._production: Final = production
         self._finders: Final = dict(finders)
+        self._fields: Final = tuple(fields)
         self._plans: dict[Entry, Plan] = {}
         self._folders: dict[Entry, int] = {}  # by what serves a folder, where its names begin
         self._table: RouteTable | None = None  # until it is built, everything is denied
@@ -53,6 +57,7 @@ class Authz:
         if survey.problems:
             raise ConfigurationError(*survey.problems)
         self._seal = Seal(survey.tree)
+        describe(self.entries, self._fields)
 
     def close(self) -> None:
         """Let go of the application: its routes may change again."""

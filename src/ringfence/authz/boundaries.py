@@ -84,8 +84,12 @@ def declared(resources: Iterable[Resource]) -> list[Row]:
         handler = f"{each.kind.__module__}.{each.kind.__qualname__}"
         name = each.kind.__name__
         said = [("READ", name, each.readers), ("WRITE", name, each.writers)]
-        if each.writes is not None:
-            said.append(("WRITE", name + _FIELDS, fields(each.writes)))
+        declared_fields = zip(_ROWS, (each.reads, each.writes), strict=True)
+        said += [
+            (verb, name + _FIELDS, fields(names))
+            for verb, names in declared_fields
+            if names is not None
+        ]
         found += (Row(verb, what, text, handler, {"authz": text}) for verb, what, text in said)
     return found
 

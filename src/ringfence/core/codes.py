@@ -182,6 +182,7 @@ _CODES = (
     Code("header.policed", Layer.OUTPUT, 0, "A response header was removed or corrected.", "output_policed"),
     Code("cookie.policed", Layer.OUTPUT, 0, "A cookie was removed or corrected.", "output_policed"),
     Code("location.policed", Layer.OUTPUT, 0, "A redirect off this site was removed.", "output_policed"),
+    Code("field.hidden", Layer.OUTPUT, 0, "Fields that are not declared stayed inside.", "output_scrubbed", Level.WARN),
     Code("error.scrubbed", Layer.OUTPUT, 0, "The details of an error stayed inside.", "output_scrubbed", Level.INFO),
     # monitoring
     Code("events.summarised", Layer.MONITORING, 0, "Events above the rate were counted, not written.", "sys_monitor_summary"),

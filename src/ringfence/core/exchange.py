@@ -38,6 +38,10 @@ class Slot(Generic[T]):
         return f"Slot({self._name!r})"
 
 
+#: The declared classes whose rows a request has read.
+READ: Final = Slot[set[type]]("rows.read")
+
+
 class State(Protocol):
     """What modules keep with a request, each under its own ``Slot``: a dictionary, typed by key."""
 

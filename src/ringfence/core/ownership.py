@@ -83,6 +83,7 @@ class Resource:
         write: Who may change and delete a row; as for ``read``, and never wider than members.
         writes: The attributes that a client may set, for everybody or by role; None: all. The
             application itself sets what it likes.
+        reads: The attributes that a client gets, for everybody or by role; None: all.
 
     Raises:
         ConfigurationError: Nothing says whose a row is, or two things do.
@@ -97,6 +98,7 @@ class Resource:
     read: Circle | None = None
     write: Literal["owner", "members"] | None = None
     writes: ByRole | None = None
+    reads: ByRole | None = None
 
     def __post_init__(self) -> None:
         alone, circles = self.owner is None and self.tenant is None, (self.read, self.write)
@@ -107,6 +109,7 @@ class Resource:
             "no owner is declared": self.owner is None and "owner" in circles,
             "no members are declared": self.tenant is None and "members" in circles,
             "writes= is a set of names": isinstance(self.writes, str),
+            "reads= is a set of names": isinstance(self.reads, str),
         }
         name = self.kind.__name__
         if problems := [f"Resource({name}): {words}" for words, is_so in mistakes.items() if is_so]:
@@ -155,6 +158,36 @@ def allowed(names: ByRole, roles: Iterable[str]) -> frozenset[str]:
     """The attributes that are meant for somebody with these roles."""
     found = by_role(names)
     return frozenset[str]().union(*(found.get(role, ()) for role in (EVERYBODY, *roles)))
+
+
+def folded(name: str) -> str:
+    """One spelling of a field: ``userId``, ``user-id`` and ``order[user_id]`` are ``userid``."""
+    last = name.rstrip("]").rpartition("[")[2].rpartition(".")[2]
+    return "".join(filter(str.isalnum, last.casefold()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fields:
+    """The columns of a class, and which of them clients read and write.
+
+    Args:
+        kind: The class.
+        names: By its own name, and by that of its attribute, the attribute of each column.
+        reads: As ``Resource`` has it.
+        writes: As ``Resource`` has it.
+    """
+
+    kind: type
+    names: Mapping[str, str]
+    reads: ByRole | None = None
+    writes: ByRole | None = None
+
+    def hidden(self, roles: Iterable[str]) -> frozenset[str]:
+        """The fields, ``folded``, that somebody with these roles does not get."""
+        if self.reads is None:
+            return frozenset()
+        shown = allowed(self.reads, roles)
+        return frozenset(folded(name) for name, known in self.names.items() if known not in shown)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,7 @@
 """The output layer in the pipeline: what a request may bring in, and everything that leaves."""
 
 import contextlib
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -8,9 +9,11 @@ from ringfence.core.asgi import Send
 from ringfence.core.codes import CODES, public
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import NO_SEAMS, Exchange, Seams
+from ringfence.core.ownership import Fields
 from ringfence.core.settings import Settings
 from ringfence.output import problem
 from ringfence.output.cookies import REFRESH_COOKIE, without_refresh
+from ringfence.output.fields import Veil
 from ringfence.output.guard import Guard, respond
 from ringfence.output.headers import fixed
 from ringfence.output.site import Site, own
@@ -37,7 +40,7 @@ class Output:
 
     seams: Seams = NO_SEAMS
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, fields: Iterable[Fields] = ()) -> None:
         host = urlsplit(settings.origin).hostname
         self._site: Final = Site(
             fixed=fixed(
@@ -47,6 +50,7 @@ class Output:
             ),
             origins=frozenset({*settings.allowed_origins, settings.origin}),
             secure_cookies=settings.secure or host in _LOOPBACK,
+            veil=Veil(fields),
         )
 
     def start(self) -> None:
@@ -56,7 +60,15 @@ class Output:
         """As ``start``."""
 
     def before(self, exchange: Exchange) -> None:
-        """Take the refresh cookie out of a request, unless it is for Ringfence itself."""
+        """Take the refresh cookie out of a request, unless it is for Ringfence itself.
+
+        Where fields are hidden, also what would have the application compress its answer.
+        """
+        if self._site.veil and b"accept-encoding" in exchange.headers:
+            exchange.scope["headers"] = uncompressed = [
+                each for each in exchange.scope["headers"] if each[0] != b"accept-encoding"
+            ]
+            exchange.headers = dict(uncompressed)
         if b"cookie" not in exchange.headers:
             return
         headers: list[tuple[bytes, bytes]] = exchange.scope["headers"]

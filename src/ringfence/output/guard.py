@@ -31,12 +31,18 @@ class _State(Enum):
     OPEN = auto()  # nothing is held back
     LOOKING = auto()  # the first piece of the body decides
     HELD = auto()  # an error, until the application has returned or raised
+    WHOLE = auto()  # JSON, until its body is whole: fields may have to be cut from it
     DONE = auto()  # answered in place of the application, whose own answer is dropped
 
 
 _OPEN: Final = _State.OPEN
 _STARTS: Final = frozenset({"http.response.start", "websocket.http.response.start"})
 _REDIRECTS: Final = range(300, 400)
+
+#: Of JSON that comes in pieces, while it waits to be judged.
+_MOST_COLLECTED_BYTES: Final = 4 * 1024 * 1024
+#: What is not true any more of a body from which something was cut.
+_ABOUT_THE_BODY: Final = frozenset({b"content-length", b"etag", b"content-digest", b"digest"})
 
 
 class Guard:
@@ -45,7 +51,7 @@ class Guard:
     ``started`` says whether the client has seen anything: then no other answer is possible.
     """
 
-    __slots__ = ("_exchange", "_held", "_site", "_state", "send", "started")
+    __slots__ = ("_collected", "_exchange", "_held", "_site", "_state", "send", "started")
 
     def __init__(self, exchange: Exchange, site: Site, send: Send) -> None:
         self.send: Final = send
@@ -54,6 +60,7 @@ class Guard:
         self._site: Final = site
         self._state = _OPEN
         self._held: list[Message] = []
+        self._collected = 0  # bytes of what is held
 
     def __call__(self, message: Message) -> Awaitable[None]:
         kind: str = message["type"]
@@ -83,7 +90,7 @@ class Guard:
         tell(self._exchange, "error.scrubbed", start)
         again = [(b"retry-after", v) for v in _values(start, b"retry-after") if v.isdigit()]
         again = again or problem.soon(start["status"])
-        await self._replace(start, CODES["server.error"], start["status"], again)
+        await self._replace(start, CODES["server.error"], max(start["status"], SERVER_ERROR), again)
 
     def discard(self) -> bool:
         """Make room for another answer; False if the client has seen something already."""
@@ -112,6 +119,10 @@ class Guard:
             tell(self._exchange, "location.policed", start)
             return self._replace(start, CODES["request.refused"])
         headers = self._site.headers(self._exchange, start)
+        if self._site.veil.may_hide(self._exchange, headers):
+            self._state = _State.WHOLE
+            self._held = [{**start, "headers": headers}]
+            return _nothing()
         self._state = _OPEN
         self.started = True
         return self.send({**start, "headers": headers})
@@ -122,10 +133,38 @@ class Guard:
             for location in _values(start, b"location")
         )
 
+    async def _collect(self, message: Message) -> None:
+        """Send JSON once it is whole, without the fields that the caller does not get."""
+        self._held.append(message)
+        self._collected += len(message.get("body", b""))
+        more: bool = message.get("more_body", False)
+        if more and self._collected <= _MOST_COLLECTED_BYTES:
+            return
+        start, *pieces = self._held
+        self._held = []
+        content = b"".join(piece.get("body", b"") for piece in pieces)
+        try:
+            kept, cut = self._site.veil.cut(
+                self._exchange, start["headers"], content, whole=not more
+            )
+        except ValueError as error:
+            tell(self._exchange, "field.hidden", start, reason=str(error))
+            await self._replace(start, CODES["server.error"], SERVER_ERROR)
+            return
+        if cut:
+            tell(self._exchange, "field.hidden", start, fields=", ".join(sorted(cut)))
+            length = (b"content-length", b"%d" % len(kept))
+            others = [each for each in start["headers"] if each[0] not in _ABOUT_THE_BODY]
+            start = {**start, "headers": [*others, length]}
+        self._state = _OPEN
+        self.started = True
+        await self.send(start)
+        await self.send({"type": message["type"], "body": kept})
+
     def _hold_back(self, message: Message) -> Awaitable[None]:
         if self._state is _State.LOOKING:
             return self._look(message)
-        return _nothing()
+        return self._collect(message) if self._state is _State.WHOLE else _nothing()
 
     async def _look(self, first: Message) -> None:
         start = self._held[0]

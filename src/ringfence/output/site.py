@@ -13,6 +13,7 @@ from ringfence.core.exchange import Exchange
 from ringfence.core.policy import public
 from ringfence.output import csp
 from ringfence.output.cookies import policed
+from ringfence.output.fields import NO_VEIL, Veil
 from ringfence.output.headers import (
     CACHING,
     CSP,
@@ -40,6 +41,7 @@ class Site:
     fixed: tuple[Header, ...]
     origins: frozenset[str]  # where redirects may lead, and whose scripts may read answers
     secure_cookies: bool  # whether browsers take ``Secure`` here: by TLS, or on loopback
+    veil: Veil = NO_VEIL  # over fields of rows
     api: tuple[Header, ...] = field(init=False)  # for answers that are no pages
     html: tuple[Header, ...] = field(init=False)
     attachment: tuple[Header, ...] = field(init=False)

@@ -29,6 +29,7 @@ from ringfence.core.codes import CODES, Layer
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.event import Event
 from ringfence.core.exchange import Exchange, Seams
+from ringfence.core.ownership import Fields
 from ringfence.core.policy import level_needed
 from ringfence.core.route import Entry
 from ringfence.core.seam import Seam, compose
@@ -66,6 +67,7 @@ class Parts:
     clock: Clock
     routes: Routes  # the application's
     finders: Mapping[type, Finder]
+    fields: tuple[Fields, ...] = ()  # of the application's databases
     metrics: Metrics | None = None  # if anything is counted
     own: tuple[Entry, ...] = ()  # the service's routes; for authz, which is made last
     guarded: Mapping[Layer, Factory]  # the guarded layers, for whoever wraps one
@@ -88,7 +90,7 @@ def _authn(parts: Parts) -> authn.Authn:
 
 def _authz(parts: Parts) -> authz.Authz:
     production = parts.settings.environment is Environment.PRODUCTION
-    return authz.Authz(parts.routes, parts.own, parts.finders, production=production)
+    return authz.Authz(parts.routes, parts.own, parts.finders, parts.fields, production=production)
 
 
 #: Who implements each layer.
@@ -98,7 +100,7 @@ GUARDED: Final[Mapping[Layer, Factory]] = MappingProxyType(
         Layer.BOUNDARY: lambda parts: boundary.Boundary(parts.settings),
         Layer.AUTHN: _authn,
         Layer.AUTHZ: _authz,
-        Layer.OUTPUT: lambda parts: output.Output(parts.settings),
+        Layer.OUTPUT: lambda parts: output.Output(parts.settings, parts.fields),
         Layer.MONITORING: lambda parts: monitoring.Monitor(parts.settings, metrics=parts.metrics),
     }
 )
@@ -263,6 +265,7 @@ class Plan:
             clock=self.clock,
             routes=self.routes,
             finders=self.finders,
+            fields=tuple(chain.from_iterable(each.fields for each in self.databases)),
             guarded=GUARDED,
         )
 

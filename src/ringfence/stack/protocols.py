@@ -17,7 +17,7 @@ from ringfence.core.asgi import Message, Receive, Send
 from ringfence.core.errors import Refused
 from ringfence.core.event import EventSink
 from ringfence.core.exchange import Exchange, Seams
-from ringfence.core.ownership import Resource
+from ringfence.core.ownership import Fields, Resource
 from ringfence.core.route import Entry
 from ringfence.core.secret import Secret
 
@@ -33,6 +33,11 @@ class Declared(Protocol):
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why some of its rows are read and written whosever they are."""
+        ...
+
+    @property
+    def fields(self) -> tuple[Fields, ...]:
+        """The columns of its classes, and who reads and writes which."""
         ...
 
     @property

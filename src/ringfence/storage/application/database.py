@@ -14,13 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from ringfence.authz.resources import Finder
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.exchange import Slot, current
-from ringfence.core.ownership import Common, Resource
+from ringfence.core.ownership import Common, Fields, Resource
 from ringfence.core.policy import Relation
 from ringfence.core.secret import Secret
 from ringfence.network.sqlite import EVERYBODYS
 from ringfence.storage.application.engines import ENGINE, Engines, scope
 from ringfence.storage.application.finder import ModelFinder
-from ringfence.storage.application.ownership import Declarations
+from ringfence.storage.application.ownership import Declarations, fields_of
 from ringfence.storage.application.postgres.identity import Identity
 from ringfence.storage.application.sessions import PinnedSession
 
@@ -111,6 +111,12 @@ class Database:
     def resources(self) -> tuple[Resource, ...]:
         """What is declared."""
         return self.declarations.resources
+
+    @property
+    def fields(self) -> tuple[Fields, ...]:
+        """The columns of all classes, and who reads and writes which."""
+        declared = (fields_of(each.kind, each) for each in self.resources)
+        return (*declared, *(fields_of(each.kind, None) for each in self.common))
 
     @property
     def reasons(self) -> tuple[str, ...]:

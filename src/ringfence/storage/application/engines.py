@@ -17,7 +17,7 @@ from sqlalchemy.types import NullType
 
 from ringfence.core.codes import Layer
 from ringfence.core.errors import ConfigurationError
-from ringfence.core.exchange import refusal
+from ringfence.core.exchange import READ, current, refusal
 from ringfence.core.policy import Relation
 from ringfence.core.seam import Seam
 from ringfence.network.doors import SUBJECT as SUBJECT_FUNCTION
@@ -26,7 +26,14 @@ from ringfence.network.sqlite import declare, prepare
 from ringfence.storage.application.checking import judge
 from ringfence.storage.application.fields import refuse_fields
 from ringfence.storage.application.ownership import Rows
-from ringfence.storage.application.scoping import SUBJECT, Scoping, scoped, subject, written
+from ringfence.storage.application.scoping import (
+    SUBJECT,
+    Scoping,
+    Writing,
+    scoped,
+    subject,
+    written,
+)
 
 EngineT = TypeVar("EngineT")
 
@@ -59,8 +66,19 @@ def scope(engine: Engine, rows: Mapping[Table, Rows]) -> Engine:
     engine.clear_compiled_cache()  # what was compiled before is not scoped
     if dialect.name == "sqlite":
         declare(engine.pool, doors_of(rows))
+    unscoped = Engine(engine.pool, plain, engine.url)
     event.listen(engine, "before_cursor_execute", _judge)
-    return Engine(engine.pool, plain, engine.url)
+    for each in (engine, unscoped):
+        event.listen(each, "before_cursor_execute", _note)
+    return unscoped
+
+
+def _note(*about: Any) -> None:  # noqa: ANN401  # as _judge
+    """Note whose columns the request may have read: ``output`` knows them by name."""
+    compiled: Any = about[4].compiled if about[4] is not None else None
+    exchange = current.get()
+    if exchange is not None and isinstance(compiled, Writing) and compiled.ringfence_kinds:
+        exchange.state.setdefault(READ, set()).update(compiled.ringfence_kinds)
 
 
 def _judge(

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from ringfence.boundary.request import inputs
 from ringfence.core.exchange import current, refusal
-from ringfence.core.ownership import EVERYBODY, by_role
+from ringfence.core.ownership import EVERYBODY, by_role, folded
 from ringfence.storage.application.checking import Given
 from ringfence.storage.application.ownership import Rows, attributes
 
@@ -74,12 +74,6 @@ def refuse_fields(found: Sequence[Written], parameters: Sequence[Mapping[str, An
         values = [value for spelling in each.spellings for value in sent.get(spelling, ())]
         if any(_comes_from(value, each, parameters) for value in values):
             raise refusal("field.unwritable", table=each.table, field=each.name)
-
-
-def folded(name: str) -> str:
-    """``userId``, ``user-id`` and ``order[user_id]`` are all ``userid``."""
-    last = name.rstrip("]").rpartition("[")[2].rpartition(".")[2]
-    return "".join(filter(str.isalnum, last.casefold()))
 
 
 def _comes_from(value: object, each: Written, parameters: Sequence[Mapping[str, Any]]) -> bool:

@@ -27,7 +27,7 @@ from sqlalchemy.inspection import inspect
 from sqlalchemy.orm import Mapper, RelationshipProperty
 
 from ringfence.core.errors import ConfigurationError
-from ringfence.core.ownership import Attribute, Members, Resource, Shares, by_role
+from ringfence.core.ownership import Attribute, Fields, Members, Resource, Shares, by_role
 from ringfence.core.policy import Relation
 
 #: Pairs of a column and the one that it leads to, in another table.
@@ -367,14 +367,24 @@ def _column(attribute: Attribute) -> Column[Any]:
     return columns[0]
 
 
+def fields_of(kind: type, declared: Resource | None) -> Fields:
+    """The columns of a class, and what is declared of them."""
+    named = attributes(_mapped(kind)[0])
+    names = {spelled: name for column, name in named.items() for spelled in (column.name, name)}
+    if declared is None:
+        return Fields(kind, names)
+    return Fields(kind, names, declared.reads, declared.writes)
+
+
 def _known(resource: Resource, mapper: Mapper[Any]) -> None:
     """Raises ConfigurationError where a field is named that there is not."""
     known = attributes(mapper).values()
-    for names in by_role(resource.writes or ()).values():
-        for unknown in sorted(names.difference(known)):
-            raise ConfigurationError(
-                f"Resource({resource.kind.__name__}): {unknown} in writes= is no column"
-            )
+    for argument, declared in (("reads", resource.reads), ("writes", resource.writes)):
+        for names in by_role(declared or ()).values():
+            for unknown in sorted(names.difference(known)):
+                raise ConfigurationError(
+                    f"Resource({resource.kind.__name__}): {unknown} in {argument}= is no column"
+                )
 
 
 def attributes(mapper: Mapper[Any]) -> dict[Column[Any], str]:

@@ -69,9 +69,14 @@ class Writing(_COMPILER):
 
     tables: ClassVar[Mapping[Table, Rows]] = {}
     tables_by_name: ClassVar[Mapping[str, list[Rows]]] = {}
+    #: The declared classes whose rows this statement reads or writes.
+    ringfence_kinds: frozenset[type] = frozenset()
 
     def visit_table(self, table: Any, asfrom: bool = False, **kw: Any) -> str:  # noqa: ANN401, FBT001, FBT002  # SQLAlchemy's
         """A table; where it is written to, the one of the file (``network.doors``)."""
+        rows = self._rows(table)
+        if rows is not None and rows.declared is not None:
+            self.ringfence_kinds |= {rows.declared.kind}
         text: str = _as_is(super()).visit_table(table, asfrom=asfrom, **kw)
         return self._of_the_file(text, table) if kw.get("iscrud") else text
 
