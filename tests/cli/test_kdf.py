@@ -20,7 +20,7 @@ from tests.unit.cli.conftest import Shell
 ALICE, BOB = "alice@example.com", "bob@example.com"
 PASSWORD = "violet kettle orbits quietly"
 OLD, NEW = "argon2id m=65536 t=3 p=4", "argon2id m=65536 t=4 p=4"
-CALM = {"current": OLD, "next": None, "raised_at": None, "password_retry": False}
+CALM = {"current": OLD, "next": None, "raised_at": None, "password_retry": False, "imported": {}}
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from ringfence.storage.postgres.migrate import ROLE
 TABLES = (
     "accounts, verifiers, sessions, refresh_tokens, links, outbox, counters, revocations,"
     " key_fingerprints, derivation, assurances, totp, recovery_codes, passkeys, challenges,"
-    " factor_terms"
+    " factor_terms, imported_hashes"
 )
 PASSWORD = "only in tests"
 

@@ -277,7 +277,7 @@ async def test_the_application_role_may_not(postgres: Server, statement: str) ->
 
 # ---------------------------------------------------------------------------------- an upgrade
 
-#: Undoes 0005 to 0002.
+#: Undoes 0006 to 0002.
 TO_THE_FIRST_REVISION = (
     *(
         f"DROP TABLE {table}"
@@ -288,6 +288,7 @@ TO_THE_FIRST_REVISION = (
             "passkeys",
             "challenges",
             "factor_terms",
+            "imported_hashes",
         )
     ),
     "DROP TABLE outbox",

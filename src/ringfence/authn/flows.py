@@ -11,6 +11,7 @@ from ringfence.authn.counters import CounterStore
 from ringfence.authn.derivation import DerivationStore
 from ringfence.authn.factors import FactorStore
 from ringfence.authn.hashing import Hashing
+from ringfence.authn.imported.passwords import ImportedPasswords, ImportStore
 from ringfence.authn.keyring import KeyRing
 from ringfence.authn.links import LinkStore
 from ringfence.authn.mail import Mailer
@@ -42,6 +43,8 @@ class Stores(Protocol):
     def counters(self) -> CounterStore: ...
     @property
     def derivations(self) -> DerivationStore: ...
+    @property
+    def imports(self) -> ImportStore: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +113,15 @@ def flows(
             accounts=stores.accounts,
             counters=stores.counters,
             proofs=passwords,
+            imported=ImportedPasswords(
+                store=stores.imports,
+                accounts=stores.accounts,
+                derivations=stores.derivations,
+                hashing=hashing,
+                passwords=passwords,
+                peppers=keys.peppers,
+                draws=keys.log,
+            ),
             budgets=budgets,
             pseudonyms=keys.log,
         ),

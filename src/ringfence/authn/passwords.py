@@ -12,7 +12,7 @@ Sources: NIST SP 800-63B-4 3.1.1.2; ASVS 5.0 6.2; MUSTS P01 to P10.
 import hmac
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import urlsplit
@@ -130,11 +130,24 @@ class Passwords:
             Refused: As ``Policy.check``; ``hashing.busy``.
         """
         encoded = self.policy.measured(password)
+        return await self._stored(login, encoded, lambda: self.policy.check(password, login))
+
+    async def keep(self, login: str, password: str) -> StoredVerifier:
+        """As ``make``, of a password that somebody has proven to have: no rule is asked.
+
+        Raises:
+            Refused: ``password.too_long``, ``.malformed``; ``hashing.busy``.
+        """
+        return await self._stored(login, encode(password), lambda: None)
+
+    async def _stored(
+        self, login: str, encoded: bytes, check: Callable[[], None]
+    ) -> StoredVerifier:
         parameters, version = (await self.derivations.get()).makes, max(self.peppers)
         salt = verifier.salt(self.salt_key, self.tenant, login)
 
         def job() -> bytes:  # one that is made to be hard to judge takes 0.3 s: not in the loop
-            self.policy.check(password, login)
+            check()
             return verifier.client_key(encoded, salt, parameters)
 
         key = await self.hashing.run(job, reserved=True)

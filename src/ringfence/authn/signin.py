@@ -67,6 +67,14 @@ class Proofs(Protocol):
         ...
 
 
+class Imported(Protocol):
+    """Passwords that another program has hashed (``imported``)."""
+
+    async def admits(self, login: str, password: str, account: Account | None) -> bool:
+        """Whether ``password`` is right, and stored as ours from now on. Raises as ``matches``."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
     """What somebody signs in with: a normalised login, and one of the two proofs.
@@ -98,6 +106,7 @@ class SignIn:
     accounts: AccountStore
     counters: CounterStore
     proofs: Proofs
+    imported: Imported
     budgets: Budgets
     pseudonyms: Secret[bytes]  # the key of ``pseudonym``
 
@@ -114,6 +123,9 @@ class SignIn:
             account = None
         stored = account.verifier if account is not None and attempt.open else None
         matched = await proven(self.proofs, credentials, stored)
+        if credentials.password is not None:
+            compared = account if attempt.open else None
+            matched |= await self.imported.admits(credentials.login, credentials.password, compared)
         if account is None or not matched:
             raise await self._failure(attempt)
         await self._settle(attempt)

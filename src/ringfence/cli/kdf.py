@@ -16,6 +16,7 @@ from typing import Any, Final
 from ringfence.authn.derivation import Derivation
 from ringfence.authn.verifier import Argon2Parameters
 from ringfence.cli.installation import Installation, add_operator, note, opened
+from ringfence.cli.users.access import by_owner
 from ringfence.core.errors import ConfigurationError
 
 HELP: Final = "raise what deriving a key costs, and see who has moved"
@@ -61,7 +62,13 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401  # argparse keeps its t
     end = actions.add_parser(
         "end-import",
         help="end that: no client sends a password at sign-in",
-        description="End the time of imports: no client sends a password at sign-in any more.",
+        description="End the time of imports: no client sends a password at sign-in any more. It "
+        "is refused while there are imported hashes whose owners have not signed in.",
+    )
+    end.add_argument(
+        "--force",
+        action="store_true",
+        help="remove those hashes: their owners need a reset link to sign in",
     )
     acts = {status: _status, raising: _raise, finish: _finish, begin: _begin, end: _end}
     for action, act in acts.items():
@@ -78,10 +85,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What holds, and how many passwords were derived with which parameters."""
+    """What holds, and how many passwords are stored in which way."""
 
     derivation: Derivation
-    passwords: Mapping[str, int]
+    passwords: Mapping[str, int]  # derived with which parameters
+    imported: Mapping[str, int]  # imported hashes by kind, whose owners have not signed in
 
     @property
     def waiting(self) -> int:
@@ -98,8 +106,11 @@ async def _run(arguments: argparse.Namespace) -> None:
 
 
 async def _read(installation: Installation) -> _State:
-    derivations = installation.stores.derivations
-    return _State(await derivations.get(), await derivations.passwords())
+    stores = installation.stores
+    derivations = stores.derivations
+    return _State(
+        await derivations.get(), await derivations.passwords(), await stores.imports.kinds()
+    )
 
 
 async def _status(_installation: Installation, _arguments: argparse.Namespace) -> None:
@@ -145,8 +156,13 @@ async def _begin(installation: Installation, _arguments: argparse.Namespace) -> 
     await _import(installation, "import.begun", password_retry=True)
 
 
-async def _end(installation: Installation, _arguments: argparse.Namespace) -> None:
+async def _end(installation: Installation, arguments: argparse.Namespace) -> None:
+    waiting = sum((await _read(installation)).imported.values())
+    if waiting and not arguments.force:
+        raise ConfigurationError(f"{waiting} have not signed in yet; --force makes them reset")
     await _import(installation, "import.ended", password_retry=False)
+    if waiting:
+        await by_owner(installation.stores.imports.drop())
 
 
 async def _import(installation: Installation, code: str, *, password_retry: bool) -> None:
@@ -174,6 +190,7 @@ def _object(state: _State) -> dict[str, object]:
         "password_retry": derivation.password_retry,
         "passwords": dict(state.passwords),
         "waiting": state.waiting,
+        "imported": dict(state.imported),
     }
 
 
@@ -188,6 +205,7 @@ def _text(state: _State) -> str:
     if state.waiting:
         waiting = "have still to move" if derivation.next else "need a reset link"
         lines.append(f"            {state.waiting} {waiting}")
+    lines += [f"imported    {kind}: {count} to sign in" for kind, count in state.imported.items()]
     if derivation.password_retry:
         lines.append("imports     clients repeat a refused sign-in with the password")
     return "\n".join(lines)

@@ -137,6 +137,8 @@ _CODES = (
     Code("session.ended", Layer.AUTHN, 0, "A session was ended by a newer sign-in.", "session_destroyed", Level.INFO),
     Code("signup.asked", Layer.AUTHN, 0, "A sign-up was asked for.", "user_signup_requested", Level.INFO),
     Code("account.created", Layer.AUTHN, 0, "An account was created.", "user_created", Level.INFO),
+    Code("accounts.imported", Layer.AUTHN, 0, "Accounts were imported.", "user_created", Level.WARN),
+    Code("accounts.exported", Layer.AUTHN, 0, "All accounts were written to a file.", "sensitive_read", Level.WARN),
     Code("account.disabled", Layer.AUTHN, 0, "An account was disabled.", "user_disabled", Level.WARN),
     Code("account.roles", Layer.AUTHN, 0, "The roles of an account changed.", "privilege_permissions_changed", Level.WARN),
     Code("database.saved", Layer.NETWORK, 0, "The database was backed up.", "sys_backup", Level.INFO),

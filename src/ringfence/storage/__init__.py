@@ -17,6 +17,7 @@ from ringfence.authn.accounts import AccountStore
 from ringfence.authn.counters import CounterStore
 from ringfence.authn.derivation import DerivationStore
 from ringfence.authn.factors import FactorStore
+from ringfence.authn.imported.passwords import ImportStore
 from ringfence.authn.keys import FingerprintStore
 from ringfence.authn.links import LinkStore
 from ringfence.authn.outbox import OutboxStore
@@ -42,6 +43,7 @@ class Stores:
     counters: CounterStore
     fingerprints: FingerprintStore
     derivations: DerivationStore
+    imports: ImportStore
     revocations: RevocationSource
     start: Callable[[], Awaitable[None]]  # before anything else, in the loop that will use them
     close: Callable[[], Awaitable[None]]

@@ -90,7 +90,7 @@ def create(account: Account) -> Steps[bool]:
     if not added:
         return False
     if account.verifier is not None:
-        yield from _put_verifier(account.id, account.verifier)
+        yield from put_verifier(account.id, account.verifier)
     return True
 
 
@@ -99,7 +99,8 @@ def set_verifier(
 ) -> Steps[Account]:
     """Replace the password of an account that is locked; end every session."""
     yield from _end_sessions(account_id, now)
-    yield from _put_verifier(account_id, verifier)
+    yield from change(statements.REMOVE_HASH, account_id)
+    yield from put_verifier(account_id, verifier)
     return (yield from _announce(account_id, clock))
 
 
@@ -180,10 +181,12 @@ def _change_login(
     yield from _end_sessions(account_id, now)
     yield from change(statements.SET_LOGIN, account_id, login, microseconds(now))
     yield from change(statements.DROP_VERIFIER, account_id)
+    yield from change(statements.REMOVE_HASH, account_id)
     return (yield from _announce(account_id, clock))
 
 
-def _put_verifier(account_id: str, verifier: StoredVerifier) -> Steps[int]:
+def put_verifier(account_id: str, verifier: StoredVerifier) -> Steps[int]:
+    """Store a password in place of another, or where there was none."""
     return change(
         statements.PUT_VERIFIER, account_id, verifier.digest, verifier.pepper, verifier.kdf
     )

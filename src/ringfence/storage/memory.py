@@ -11,6 +11,9 @@ from datetime import datetime, timedelta
 from ringfence.authn.accounts import Account, StoredVerifier
 from ringfence.authn.counters import Change, Counter, T
 from ringfence.authn.derivation import Derivation, settled
+from ringfence.authn.imported.passwords import Person
+from ringfence.authn.imported.refusal import Reason
+from ringfence.authn.imported.sealed import SealedHash
 from ringfence.authn.links import Link, Purpose
 from ringfence.authn.outbox import LEASE, Backlog, Errand, Telling
 from ringfence.authn.outbox import MOST as MOST_ERRANDS
@@ -38,6 +41,7 @@ class _Tables:
     counters: dict[str, Counter] = field(default_factory=dict[str, Counter])
     fingerprints: dict[str, bytes] = field(default_factory=dict[str, bytes])
     derivation: Derivation = field(default_factory=Derivation)
+    hashes: dict[str, SealedHash] = field(default_factory=dict[str, SealedHash])
     feed: list[tuple[datetime, Revocation]] = field(
         default_factory=list[tuple[datetime, Revocation]]
     )
@@ -88,6 +92,7 @@ class _Tables:
     def remove(self, account: Account) -> None:
         """Forget an account, and what hangs on it."""
         del self.accounts[account.id]
+        self.hashes.pop(account.id, None)
         self.sessions = {k: s for k, s in self.sessions.items() if s.account != account.id}
         self.tokens = {k: t for k, t in self.tokens.items() if t.family in self.sessions}
         self.remove_links(account.login)
@@ -144,6 +149,7 @@ class MemoryAccounts:
         if tell is not None:
             self._tables.add_errand(tell)
         self._tables.links.pop(("reset", account.login), None)
+        self._tables.hashes.pop(account_id, None)
         return self._tables.sign_out(replace(account, verifier=verifier), now)
 
     async def move_verifier(
@@ -184,6 +190,7 @@ class MemoryAccounts:
         if self._tables.by_login(login) is not None:
             return None
         self._tables.remove_links(account.login, login)
+        self._tables.hashes.pop(account_id, None)
         changed = replace(account, login=login, login_verified_at=now, verifier=None)
         return self._tables.sign_out(changed, now)
 
@@ -317,6 +324,7 @@ class MemoryLinks:
         del self._tables.links["reset", link.login]
         if tell is not None:
             self._tables.add_errand(tell(link.login))
+        self._tables.hashes.pop(account.id, None)
         return self._tables.sign_out(replace(account, verifier=verifier), now)
 
 
@@ -402,6 +410,46 @@ class MemoryDerivations:
         return Counts(found)
 
 
+class MemoryImports:
+    """``ImportStore`` in memory."""
+
+    def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
+
+    async def add(self, people: Sequence[Person]) -> Sequence[Reason | None]:
+        return [self._add(person) for person in people]
+
+    def _add(self, person: Person) -> Reason | None:
+        account = person.account
+        if self._tables.by_login(account.login) is not None:
+            return Reason.LOGIN_TAKEN
+        if account.id in self._tables.accounts:
+            return Reason.ID_TAKEN
+        self._tables.accounts[account.id] = account
+        if person.hash is not None:
+            self._tables.hashes[account.id] = person.hash
+        return None
+
+    async def find(self, account_id: str) -> SealedHash | None:
+        return self._tables.hashes.get(account_id)
+
+    async def kinds(self) -> Mapping[str, int]:
+        return Counts(found.kind for found in self._tables.hashes.values())
+
+    async def move(self, account_id: str, proven: SealedHash, verifier: StoredVerifier) -> bool:
+        if self._tables.hashes.get(account_id) != proven:
+            return False
+        del self._tables.hashes[account_id]
+        account = self._tables.accounts[account_id]
+        self._tables.accounts[account_id] = replace(account, verifier=verifier)
+        return True
+
+    async def drop(self) -> int:
+        dropped = len(self._tables.hashes)
+        self._tables.hashes.clear()
+        return dropped
+
+
 class MemoryCounters:
     """``CounterStore`` in memory."""
 
@@ -471,6 +519,7 @@ def open_memory(session_idle: timedelta, clock: Clock) -> Stores:
         counters=counters,
         fingerprints=MemoryFingerprints(tables),
         derivations=MemoryDerivations(tables),
+        imports=MemoryImports(tables),
         revocations=MemoryRevocations(tables),
         start=nothing,
         close=nothing,

@@ -67,6 +67,16 @@ Table(
     CheckConstraint("length(digest) = 32", name="digest"),
 )
 
+# Hashes that other programs have made, sealed; of accounts that have no verifier yet.
+Table(
+    "imported_hashes",
+    metadata,
+    Column("account", Id, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("pepper", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
 Table(
     "sessions",
     metadata,

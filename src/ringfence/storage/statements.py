@@ -75,6 +75,25 @@ LOCK_LOGIN: Final = Query("SELECT id FROM accounts WHERE login = $1 FOR NO KEY U
 SET_LOGIN: Final = Change("UPDATE accounts SET login = $2, login_verified_us = $3 WHERE id = $1")
 DROP_VERIFIER: Final = Change("DELETE FROM verifiers WHERE account = $1")
 
+# ------------------------------------------------------------------------- from other programs
+
+ADD_IMPORTED: Final = Change(
+    "INSERT INTO accounts (id, login, login_verified_us, created_us, name, roles,"
+    " token_version, role_version, disabled_us) VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $7)"
+    " ON CONFLICT DO NOTHING"
+)
+ID_OF_LOGIN: Final = Query("SELECT id FROM accounts WHERE login = $1")
+ADD_HASH: Final = Change(
+    "INSERT INTO imported_hashes (account, kind, pepper, sealed) VALUES ($1, $2, $3, $4)"
+)
+HASH_OF_ACCOUNT: Final = Query(
+    "SELECT kind, pepper, sealed FROM imported_hashes WHERE account = $1"
+)
+HASHES_BY_KIND: Final = Query("SELECT kind, count(*) FROM imported_hashes GROUP BY kind")
+TAKE_HASH: Final = Change("DELETE FROM imported_hashes WHERE account = $1 AND sealed = $2")
+REMOVE_HASH: Final = Change("DELETE FROM imported_hashes WHERE account = $1")
+REMOVE_HASHES: Final = Change("DELETE FROM imported_hashes")
+
 # ------------------------------------------------------------------------------------ sessions
 
 TOKEN_BY_DIGEST: Final = Query(rows.REFRESH + " WHERE t.digest = $1")

@@ -104,6 +104,13 @@ class PlainPasswords:
         return stored is not None and client_key == stored.digest
 
 
+class NothingImported:
+    """No password comes from another program."""
+
+    async def admits(self, login: str, password: str, account: Account | None) -> bool:
+        return False
+
+
 def plain(password: str) -> bytes:
     return hashlib.sha256(password.encode()).digest()
 

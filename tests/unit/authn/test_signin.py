@@ -15,7 +15,15 @@ from ringfence.core.errors import Refused
 from ringfence.core.secret import Secret
 from ringfence.storage import Stores, open_stores
 from ringfence_demo.careless.authn import Uncounted
-from tests.unit.authn.flows import ALICE, NOON, PASSWORD, PlainPasswords, account, plain
+from tests.unit.authn.flows import (
+    ALICE,
+    NOON,
+    PASSWORD,
+    NothingImported,
+    PlainPasswords,
+    account,
+    plain,
+)
 
 HOME = "192.0.2.1"
 SECOND = timedelta(seconds=1)
@@ -56,6 +64,7 @@ async def door() -> Door:
         accounts=stores.accounts,
         counters=stores.counters,
         proofs=passwords,
+        imported=NothingImported(),
         budgets=Budgets(),
         pseudonyms=Secret(b"p" * 32),
     )

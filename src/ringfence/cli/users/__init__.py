@@ -5,7 +5,16 @@ import asyncio
 from typing import Any, Final
 
 from ringfence.cli.installation import add_operator, opened
-from ringfence.cli.users import access, creation, factors, mailed, sessions, shown
+from ringfence.cli.users import (
+    access,
+    creation,
+    exporting,
+    factors,
+    importing,
+    mailed,
+    sessions,
+    shown,
+)
 
 HELP: Final = "create, list and change accounts, and end their sessions"
 
@@ -21,6 +30,8 @@ _ACTIONS: Final = (
     mailed.reset_link,
     mailed.change_login,
     factors.reset_mfa,
+    importing.importing,
+    exporting.exporting,
 )
 
 
@@ -37,11 +48,10 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401  # argparse keeps its t
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what the action says."""
-    asyncio.run(_run(arguments))
-    return 0
+    """Do what the action says; returns the exit status."""
+    return asyncio.run(_run(arguments))
 
 
-async def _run(arguments: argparse.Namespace) -> None:
+async def _run(arguments: argparse.Namespace) -> int:
     async with opened(arguments.operator) as installation:
-        await arguments.act(installation, arguments)
+        return await arguments.act(installation, arguments) or 0

@@ -11,7 +11,7 @@ from ringfence.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 
 
 def upgrade(connection: "Connection") -> None:

@@ -10,6 +10,7 @@ from ringfence.storage.accounts import SqlAccounts
 from ringfence.storage.derivations import SqlDerivations
 from ringfence.storage.factors import SqlFactors
 from ringfence.storage.fingerprints import SqlFingerprints
+from ringfence.storage.imports import SqlImports
 from ringfence.storage.links import SqlLinks
 from ringfence.storage.migrations import HEAD
 from ringfence.storage.outbox import SqlOutbox
@@ -64,6 +65,7 @@ def open_postgres(url: str, session_idle: timedelta, clock: Clock) -> Stores:
         counters=PostgresCounters(database),
         fingerprints=SqlFingerprints(database),
         derivations=SqlDerivations(database, clock),
+        imports=SqlImports(database, clock),
         revocations=revocations,
         start=start,
         close=close,

@@ -27,6 +27,7 @@ GRANT SELECT ON alembic_version TO ringfence_app;
 GRANT SELECT, INSERT ON accounts TO ringfence_app;
 GRANT UPDATE (roles, token_version, role_version, disabled_us) ON accounts TO ringfence_app;
 GRANT SELECT, INSERT, UPDATE ON verifiers TO ringfence_app;
+GRANT SELECT, DELETE ON imported_hashes TO ringfence_app;
 GRANT SELECT, INSERT, DELETE ON sessions TO ringfence_app;
 GRANT UPDATE (signed_in_us, last_used_us, revoked_us) ON sessions TO ringfence_app;
 GRANT SELECT, INSERT ON assurances TO ringfence_app;

@@ -10,6 +10,7 @@ from ringfence.storage.accounts import SqlAccounts
 from ringfence.storage.derivations import SqlDerivations
 from ringfence.storage.factors import SqlFactors
 from ringfence.storage.fingerprints import SqlFingerprints
+from ringfence.storage.imports import SqlImports
 from ringfence.storage.links import SqlLinks
 from ringfence.storage.outbox import SqlOutbox
 from ringfence.storage.sessions import SqlSessions
@@ -59,6 +60,7 @@ def open_sqlite(url: str, session_idle: timedelta, clock: Clock) -> Stores:
         counters=SqliteCounters(database),
         fingerprints=SqlFingerprints(database),
         derivations=SqlDerivations(database, clock),
+        imports=SqlImports(database, clock),
         revocations=SqliteRevocations(database),
         start=start,
         close=close,

@@ -1,0 +1,1 @@
+"""Passwords that another program has hashed: read, verified once, and then stored as ours."""
