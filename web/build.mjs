@@ -24,7 +24,7 @@ const PAGES = {
 };
 
 // In this order: a new password holds a toggle.
-const PARTS = ["login", "new-password", "toggle"];
+const PARTS = ["login", "new-password", "totp", "codes", "toggle"];
 
 /** The pages and the shop import the SDK that is served, not a copy of their own. */
 const servedSdk = (path) => ({

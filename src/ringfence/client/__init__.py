@@ -11,6 +11,6 @@ tokens are renewed when they must be, refresh tokens rotate, and both stay in me
 
 from ringfence.client.clients import AsyncClient, Client
 from ringfence.client.derive import KdfRefused
-from ringfence.client.steps import Problem
+from ringfence.client.steps import Problem, SecondFactorNeeded
 
-__all__ = ["AsyncClient", "Client", "KdfRefused", "Problem"]
+__all__ = ["AsyncClient", "Client", "KdfRefused", "Problem", "SecondFactorNeeded"]

@@ -12,6 +12,7 @@ import httpx2
 from ringfence.client import steps
 from ringfence.client.steps import Call, Job, Session, Steps
 from ringfence.core.errors import ConfigurationError
+from ringfence.core.secret import Secret
 
 T = TypeVar("T")
 
@@ -85,9 +86,19 @@ class Client(_Shared):
         Raises:
             Problem: ``credentials.invalid``, ``signin.limited`` and so on.
             KdfRefused: The server asked for weak parameters; nothing was sent.
+            SecondFactorNeeded: ``second_step`` goes on with its ticket.
         """
         with self._lock:
             self._run(steps.sign_in(self._session, login, password))
+
+    def second_step(self, ticket: Secret[str], code: str) -> None:
+        """Show a code of an authenticator app, or a recovery code.
+
+        Raises:
+            Problem: ``factor.invalid``, ``factor.limited``, ``ticket.invalid``: sign in again.
+        """
+        with self._lock:
+            self._run(steps.second_step(self._session, ticket, code))
 
     def refresh(self) -> None:
         """Renew the tokens now. Raises Problem, ``refresh.reused`` and so on."""
@@ -179,6 +190,11 @@ class AsyncClient(_Shared):
         """See ``Client.sign_in``."""
         async with self._lock:
             await self._run(steps.sign_in(self._session, login, password))
+
+    async def second_step(self, ticket: Secret[str], code: str) -> None:
+        """See ``Client.second_step``."""
+        async with self._lock:
+            await self._run(steps.second_step(self._session, ticket, code))
 
     async def refresh(self) -> None:
         """See ``Client.refresh``."""

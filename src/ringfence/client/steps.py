@@ -28,6 +28,9 @@ COOKIE: Final = "__Host-rf_refresh"
 #: A token this close to its end is renewed first, so that it does not expire on the way.
 _MARGIN_SECONDS: Final = 30.0
 
+#: Six digits, and spaces between them; a recovery code has 26 characters.
+_LONGEST_APP_CODE: Final = 8
+
 
 class Problem(RingfenceError):
     """A refusal, as the server words it in problem details (RFC 9457).
@@ -46,6 +49,22 @@ class Problem(RingfenceError):
         self.request_id = response.headers.get("x-request-id")
         seconds = response.headers.get("retry-after", "")
         self.retry_after = timedelta(seconds=int(seconds)) if seconds.isdigit() else None
+
+
+class SecondFactorNeeded(RingfenceError):
+    """The password was right, and more is asked for: ``second_step`` goes on within 5 minutes.
+
+    Attributes:
+        ticket: What to go on with.
+        factors: What the account has: ``passkey``, ``totp``, ``recovery_code``.
+        enrol: The account has none and must: it has to be set up in a browser first.
+    """
+
+    def __init__(self, ticket: str, factors: tuple[str, ...], *, enrol: bool) -> None:
+        super().__init__("factor.asked")
+        self.ticket = Secret(ticket)
+        self.factors = factors
+        self.enrol = enrol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +107,13 @@ class Session:
         """Take over the tokens of an answer.
 
         Raises:
+            SecondFactorNeeded: It asks for one.
             Problem: It holds none.
         """
         tokens = read(response, _Tokens)
+        if tokens.ticket is not None:
+            enrol = tokens.next == "enrol"
+            raise SecondFactorNeeded(tokens.ticket, tokens.factors, enrol=enrol)
         refresh = _cookie(response)
         if tokens.access_token is None or refresh is None:
             raise Problem("answer.unexpected", response)
@@ -105,6 +128,9 @@ class Session:
 class _Tokens(Struct, frozen=True):
     access_token: str | None = None
     expires_in: int = 0
+    next: str | None = None
+    ticket: str | None = None
+    factors: tuple[str, ...] = ()
 
 
 class _Config(Struct, frozen=True):
@@ -129,6 +155,12 @@ def sign_in(session: Session, login: str, password: str) -> Steps[None]:
         if config.password_retry:
             response = yield Call(path="sign-in", body={"login": login, "password": password})
     session.adopt(response)
+
+
+def second_step(session: Session, ticket: Secret[str], code: str) -> Steps[None]:
+    """Show six digits of an authenticator app, or a recovery code."""
+    kind = "code" if len(code.strip()) <= _LONGEST_APP_CODE else "recovery_code"
+    session.adopt((yield Call(path="mfa", body={"ticket": ticket.reveal(), kind: code})))
 
 
 def refresh(session: Session) -> Steps[None]:

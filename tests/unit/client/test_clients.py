@@ -9,10 +9,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from pyotp.totp import TOTP
 
 from ringfence.authn.accounts import Account
 from ringfence.authn.derivation import Derivation
-from ringfence.client import AsyncClient, Client, KdfRefused, Problem
+from ringfence.client import AsyncClient, Client, KdfRefused, Problem, SecondFactorNeeded
 from ringfence.core.errors import ConfigurationError
 from tests.unit.authn.credentials import CHEAPEST
 from tests.unit.authn.flows import NOON
@@ -105,6 +106,26 @@ async def carol(house: House, make: Make) -> AsyncIterator[tuple[Any, Wire]]:
     client, wire = make(httpx2.ASGITransport(app=house, client=("192.0.2.1", 50000)))
     yield client, wire
     await client.close()
+
+
+async def test_a_second_factor_is_asked_for_and_shown(
+    house: House, carol: tuple[Any, Wire]
+) -> None:
+    client, _ = carol
+    await client.sign_in(LOGIN, PASSWORD)
+    setup = (await client.request("POST", "/auth/factors/totp")).json()
+    app = TOTP(setup["secret"])
+    body = {"ticket": setup["ticket"], "code": app.at(house.now)}
+    done = await client.request("POST", "/auth/factors/totp/confirm", json=body)
+    assert done.status_code == 200
+    house.pass_time(timedelta(seconds=30))
+    with pytest.raises(SecondFactorNeeded) as asked:
+        await client.sign_in(LOGIN, PASSWORD)
+    assert (asked.value.factors, asked.value.enrol) == (("totp", "recovery_code"), False)
+    with pytest.raises(Problem, match=r"factor\.invalid"):
+        await client.second_step(asked.value.ticket, done.json()["recovery_codes"][0][:-1] + "1")
+    await client.second_step(asked.value.ticket, app.at(house.now))
+    assert (await client.request("GET", "/auth/me")).json()["aal"] == 2
 
 
 async def test_one_signs_in_and_the_password_is_sent_nowhere(carol: tuple[Any, Wire]) -> None:
@@ -260,7 +281,7 @@ async def test_while_passwords_are_imported_a_refused_key_is_followed_by_the_pas
     "answer",
     [
         httpx2.Response(200, text="<html>"),
-        httpx2.Response(200, json={"next": "mfa", "ticket": "t", "factors": []}),
+        httpx2.Response(200, json={"next": "something new"}),
         httpx2.Response(200, json={"access_token": "a", "expires_in": 900}),
         httpx2.Response(502, text="Bad gateway"),
     ],

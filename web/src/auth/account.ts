@@ -5,15 +5,17 @@ import { focusView, get, icon, make, show } from "../ui/dom";
 import { Complaint, onSubmit, value } from "../ui/form";
 import { sentence } from "../ui/messages";
 import { ago, moment } from "../ui/time";
+import { wireFactors } from "./factors";
 
 export function account(): void {
   const session = new Session();
-  session.onChange((user) => render(session, user));
+  const listFactors = wireFactors(session);
+  session.onChange((user) => render(session, user, listFactors));
   wirePasswordChange(session);
   onClick("[data-sign-out]", () => session.signOut());
   onClick("[data-everywhere]", () => session.signOutEverywhere());
   session.resume().then(
-    (user) => user ?? render(session, null),
+    (user) => user ?? render(session, null, listFactors),
     (error: unknown) => {
       show("none");
       complain(error);
@@ -21,14 +23,17 @@ export function account(): void {
   );
 }
 
-function render(session: Session, user: User | null): void {
+function render(session: Session, user: User | null, listFactors: () => Promise<void>): void {
   get("[data-signed-in]", HTMLElement).hidden = user === null;
   get("[data-name]", HTMLElement).textContent = user?.login ?? "";
   get("[name=login]", HTMLInputElement).value = user?.login ?? "";
   get("[data-devices]", HTMLElement).replaceChildren();
-  if (user === null) get("form", HTMLFormElement).reset();
+  get("[data-factors]", HTMLElement).replaceChildren();
+  if (user === null) for (const form of document.forms) form.reset();
   show(user === null ? "signed-out" : "account", { focus: user === null });
-  if (user !== null) listDevices(session).catch(complain);
+  if (user === null) return;
+  listDevices(session).catch(complain);
+  listFactors().catch(complain);
 }
 
 async function listDevices(session: Session): Promise<void> {
@@ -61,7 +66,7 @@ function row(session: Session, device: Device): HTMLElement {
 }
 
 function wirePasswordChange(session: Session): void {
-  const form = get("form", HTMLFormElement);
+  const form = get("[data-password-change]", HTMLFormElement);
   const done = get("[data-changed]", HTMLElement);
   form.addEventListener("input", () => (done.textContent = ""));
   onSubmit(form, async () => {

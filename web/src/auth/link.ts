@@ -6,7 +6,10 @@ import { onSubmit, value } from "../ui/form";
 
 export const verifyEmail = () => {
   const session = new Session();
-  wire((token, password) => session.verifyEmail(token, password));
+  wire(async (token, password) => {
+    const next = await session.verifyEmail(token, password);
+    if (next !== null) location.replace("sign-in"); // the account is there; it needs a second factor
+  });
 };
 export const reset = () => wire(resetPassword);
 

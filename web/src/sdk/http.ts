@@ -7,7 +7,7 @@ const PATIENCE_MS = 20_000;
 export const SERVICE = new URL("../", import.meta.url);
 
 export interface Call {
-  method?: "GET" | "POST";
+  method?: "GET" | "POST" | "DELETE";
   body?: Readonly<Record<string, unknown>>;
   /** The access token to show, where the call needs one. */
   bearer?: string;

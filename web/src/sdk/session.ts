@@ -1,4 +1,5 @@
-import { accepted, answer, call, SERVICE } from "./http";
+import { makePasskey, nextStep, showPasskey, type Factor, type NextStep, type Shown, type TotpSetup } from "./factors";
+import { accepted, answer, call, SERVICE, type Call } from "./http";
 import { Problem } from "./problem";
 import { enter, prove, type Step } from "./proof";
 
@@ -100,29 +101,113 @@ export class Session {
    * Sign in. The password stays in this browser: a worker derives the key that is sent, and
    * `onStep` is told when that begins and ends.
    *
+   * Null: signed in. Else `next` is `mfa`, and `secondStep` or `passkeyStep` goes on; or `enrol`, and
+   * an app has to be set up first (`beginTotp`, `finishTotp`).
+   *
    * Throws a `Problem`: `credentials.invalid`, `signin.limited`, `kdf.refused` and so on.
    */
   async signIn(
     login: string,
     password: string,
     onStep: (step: Step) => void = () => undefined,
-  ): Promise<void> {
+  ): Promise<NextStep | null> {
     onStep("deriving");
     const proof = await prove(login, password);
     onStep("sending");
+    return locked(async () => this.#begun(await enter(login, password, proof)));
+  }
+
+  /** The second step of a sign-in, by a code. Throws `factor.invalid`, `ticket.invalid` and so on. */
+  async secondStep(ticket: string, shown: Shown): Promise<void> {
     await locked(async () => {
-      await this.#adopt(await enter(login, password, proof));
+      await this.#adopt(await call("mfa", { body: { ticket, ...shown } }));
     });
+  }
+
+  /** The second step of a sign-in, by a passkey. */
+  async passkeyStep(ticket: string): Promise<void> {
+    const credential = await showPasskey(await call("mfa/passkey", { body: { ticket } }));
+    await locked(async () => {
+      await this.#adopt(await call("mfa", { body: { ticket, credential } }));
+    });
+  }
+
+  /** Sign in with a passkey alone. */
+  async signInWithPasskey(): Promise<void> {
+    const credential = await showPasskey(await call("passkey/options"));
+    await locked(async () => {
+      await this.#adopt(await call("passkey", { body: { credential } }));
+    });
+  }
+
+  /**
+   * Show again who is signed in, by a code, a passkey, or where there is neither by the password:
+   * what a `Problem` with `aal.insufficient` or `aal.stale` asks for.
+   */
+  async stepUp(shown: Shown | "passkey" | { readonly password: string }): Promise<void> {
+    if (this.#user === null) throw new Problem("token.missing", 401, "Sign in first.");
+    let body: Record<string, unknown>;
+    if (shown === "passkey") {
+      const options = await this.#called("step-up/passkey");
+      body = { credential: await showPasskey(options) };
+    } else if ("password" in shown) {
+      body = { ...(await prove(this.#user.login, shown.password)) };
+    } else body = shown;
+    await this.#asUser(async (bearer) => this.#adopt(await call("step-up", { body, bearer })));
+  }
+
+  /** The user's own factors. */
+  async factors(): Promise<readonly Factor[]> {
+    const response = await this.#called("factors", { method: "GET" });
+    return ((await response.json()) as { items: readonly Factor[] }).items;
+  }
+
+  /** Begin to set up an authenticator app; `ticket`: of a sign-in that asks for it. */
+  async beginTotp(ticket: string | null = null): Promise<TotpSetup> {
+    const response =
+      ticket === null
+        ? await this.#called("factors/totp")
+        : await call("mfa/totp", { body: { ticket } });
+    return (await response.json()) as TotpSetup;
+  }
+
+  /** Finish that with a code of the app, and get recovery codes where there were none. */
+  async finishTotp(setup: TotpSetup, code: string): Promise<readonly string[]> {
+    const body = { ticket: setup.ticket, code };
+    if (this.#user === null) {
+      return locked(async () => this.#adopt(await call("mfa/totp/confirm", { body })));
+    }
+    let codes: readonly string[] = [];
+    await this.#asUser(async (bearer) => {
+      codes = await this.#adopt(await call("factors/totp/confirm", { body, bearer }));
+    });
+    return codes;
+  }
+
+  /** Add a passkey of this name, and get recovery codes where there were none. */
+  async addPasskey(name: string): Promise<readonly string[]> {
+    const credential = await makePasskey(await this.#called("factors/passkeys/options"));
+    const response = await this.#called("factors/passkeys", { body: { credential, name } });
+    return ((await response.json()) as { recovery_codes?: readonly string[] }).recovery_codes ?? [];
+  }
+
+  /** New recovery codes; those that were left are worthless. */
+  async newRecoveryCodes(): Promise<readonly string[]> {
+    const response = await this.#called("factors/recovery-codes");
+    return ((await response.json()) as { recovery_codes: readonly string[] }).recovery_codes;
+  }
+
+  /** Remove a factor. */
+  async removeFactor(id: string): Promise<void> {
+    await this.#called(`factors/${encodeURIComponent(id)}`, { method: "DELETE" });
   }
 
   /**
    * Prove the mailbox with the mail's `token` and set the password: the account now exists, and this
    * browser is signed in to it.
    */
-  async verifyEmail(token: string, password: string): Promise<void> {
-    await locked(async () => {
-      await this.#adopt(await call("verify-email", { body: { token, password } }));
-    });
+  async verifyEmail(token: string, password: string): Promise<NextStep | null> {
+    return locked(async () => this.#begun(await call("verify-email", { body: { token, password } })));
   }
 
   /** End this sign-in, in every tab. Where it throws, the sign-in has not ended. */
@@ -187,6 +272,16 @@ export class Session {
     return renewed === null ? response : answer(send(url, init, renewed));
   }
 
+  /** What the service answers to the user's `path`. */
+  async #called(path: string, options: Call = {}): Promise<Response> {
+    let response: Response | undefined;
+    await this.#asUser(async (bearer) => {
+      response = await call(path, { ...options, bearer });
+    });
+    if (response === undefined) throw new Problem("token.missing", 401, "Sign in first.");
+    return response;
+  }
+
   /** Run `task`, which changes the cookie, with the token; a refused one is renewed once. */
   async #asUser(task: (bearer: string) => Promise<unknown>): Promise<void> {
     const access = await this.#fresh();
@@ -221,8 +316,20 @@ export class Session {
     });
   }
 
-  async #adopt(response: Response): Promise<void> {
-    const body = (await response.json()) as { access_token?: unknown; expires_in?: unknown };
+  /** The next step of a sign-in; null: there is none, and the tokens are adopted. */
+  async #begun(response: Response): Promise<NextStep | null> {
+    const step = nextStep((await response.clone().json()) as object);
+    if (step === null) await this.#adopt(response);
+    return step;
+  }
+
+  /** Take over the tokens of an answer; returns its recovery codes, if it has some. */
+  async #adopt(response: Response): Promise<readonly string[]> {
+    const body = (await response.json()) as {
+      access_token?: unknown;
+      expires_in?: unknown;
+      recovery_codes?: readonly string[];
+    };
     const { access_token: token, expires_in: seconds } = body;
     if (typeof token !== "string" || typeof seconds !== "number") {
       throw new Problem("answer.unexpected", response.status, "Signing in needs another step.");
@@ -233,6 +340,7 @@ export class Session {
     localStorage.setItem(HINT, "1");
     this.#set(access, user);
     this.#tell({ kind: "signed-in", access, user });
+    return body.recovery_codes ?? [];
   }
 
   #leave(): void {

@@ -5,6 +5,11 @@ import { Problem } from "#sdk";
 const SENTENCES: Readonly<Record<string, string>> = {
   "body.invalid": "The server did not accept these values. Check them and try again.",
   "body.too_large": "This is more than the server accepts. Shorten it and try again.",
+  "aal.insufficient": "This needs your second factor.",
+  "aal.stale": "Show again who you are, then this goes on.",
+  "factor.invalid": "This did not work. Each code works once, and only for a moment.",
+  "factor.required": "Your account must have a second factor: set up another one first.",
+  "ticket.invalid": "This took too long, or too many codes were wrong. Sign in again.",
   "hashing.busy": "The server is busy right now. Try again in a moment.",
   "kdf.refused":
     "The server asked for a weaker protection of your password than is safe. Nothing was sent.",
