@@ -13,6 +13,7 @@ from typing import Final
 from ringfence.attack.ablation import Benign
 from ringfence.attack.answer import Answer
 from ringfence.attack.ground import Ground
+from ringfence.attack.honest_factors import Factors
 from ringfence.attack.people import Person, refresh_token, with_cookie
 from ringfence.attack.target import Check, Target
 from ringfence.attack.unproven import SURPRISES, UnprovenError, reason, require
@@ -68,6 +69,7 @@ async def check_all(target: Target, ground: Ground) -> Benign:
         *target.checks(ground, person),
         *(read.check(ground, person) for read in READS),
         *flows(*Account(ground, person).flows()),
+        *flows(*Factors(ground).flows()),
     ]
     passed, failures = 0, list[str]()
     for check in checks:

@@ -1,6 +1,7 @@
 """One running application: where it answers, what it offers, what it writes down."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -53,6 +54,11 @@ class Site:
             if not self._attacker:
                 self._attacker.append(await self.people.fresh(source))
         return self._attacker[0]
+
+    @property
+    def now(self) -> float:
+        """The application's time, in seconds since 1970."""
+        return time.time() + sum(self._passed, timedelta()).total_seconds()
 
     def later(self, by: timedelta) -> None:
         """Let time pass for the application. Raises ``UnavailableError`` if its clock cannot move.

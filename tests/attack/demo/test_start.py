@@ -22,6 +22,7 @@ import pytest
 
 import ringfence
 import ringfence_demo
+from ringfence.attack.second_factor import code
 from ringfence.authz.boundaries import rows
 from ringfence_demo.data import DataFolder
 from ringfence_demo.guarded import app
@@ -303,6 +304,34 @@ def walk_the_accounts(walk: Walk, mail: Path) -> None:
     changed = walk(200, "POST", "/auth/password/change", json=change).json()
     walk.client.headers["Authorization"] = f"Bearer {changed['access_token']}"
     walk(404, "DELETE", "/auth/sessions/{id}", session["id"] + "0")
+    walk_the_factors(walk, alice | {"password": PASSWORD + " changed"})
+
+
+def walk_the_factors(walk: Walk, alice: dict[str, str]) -> None:
+    """An app is set up, used and removed; of passkeys, what needs no authenticator."""
+    setup = walk(200, "POST", "/auth/factors/totp").json()
+    confirm = {"ticket": setup["ticket"], "code": code(setup["secret"], time.time())}
+    given = walk(200, "POST", "/auth/factors/totp/confirm", json=confirm).json()
+    walk.client.headers["Authorization"] = f"Bearer {given['access_token']}"
+    walk(200, "GET", "/auth/factors")
+    codes = walk(200, "POST", "/auth/factors/recovery-codes").json()["recovery_codes"]
+    ticket = walk(200, "POST", "/auth/sign-in", json=alice).json()["ticket"]
+    walk(200, "POST", "/auth/mfa/passkey", json={"ticket": ticket})
+    walk(200, "POST", "/auth/mfa", json={"ticket": ticket, "recovery_code": codes[0]})
+    walk(401, "POST", "/auth/mfa/totp", json={"ticket": ticket})
+    walk(401, "POST", "/auth/mfa/totp/confirm", json={"ticket": ticket, "code": "000000"})
+    for path in (
+        "/auth/step-up/passkey",
+        "/auth/factors/passkeys/options",
+        "/auth/passkey/options",
+    ):
+        walk(200, "POST", path)
+    walk(401, "POST", "/auth/factors/passkeys", json={"credential": {}, "name": "phone"})
+    walk(401, "POST", "/auth/passkey", json={"credential": {}})
+    walk(404, "PATCH", "/auth/factors/{id}", "phone", json={"name": "phone"})
+    stepped = walk(200, "POST", "/auth/step-up", json={"recovery_code": codes[1]}).json()
+    walk.client.headers["Authorization"] = f"Bearer {stepped['access_token']}"
+    walk(204, "DELETE", "/auth/factors/{id}", "totp")
 
 
 def walk_the_shop(walk: Walk, guarded: str) -> None:

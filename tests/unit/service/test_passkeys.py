@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from ringfence.attack.authenticator import BE, BS, RIGHT, UP, UV, Authenticator, Faults, encode
 from ringfence.service.wire import base64url
-from tests.authenticator import BE, BS, RIGHT, UP, UV, Authenticator, Faults, encode
 from tests.unit.authn.flows import ALICE
 from tests.unit.service.harness import CLIENT_KEY, House, Visitor, bearer
 

@@ -1,14 +1,14 @@
 """A software authenticator (WebAuthn Level 3 section 6), which can also do what none should.
 
 It answers the options of a site as a browser's ``PublicKeyCredential.toJSON()`` does. ``Faults``
-say what it does wrong: one for each step of a verification that a test deletes.
+say what it does wrong: one for each step of a verification.
 """
 
 import hashlib
 import json
 import secrets
 import struct
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ import cbor2
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
+#: Flags: the user was there, was verified; it may be backed up, and is; a credential follows.
 UP, UV, BE, BS, AT = 0x01, 0x04, 0x08, 0x10, 0x40
 
 
@@ -119,8 +120,5 @@ class Authenticator:
 
 
 def encode(data: bytes) -> str:
+    """Base64url without padding."""
     return urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def decode(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
