@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from ringfence.boundary.sql import literals
+from ringfence.boundary.sql import modules
 from ringfence.boundary.sql.identifiers import GUARD
 
 
@@ -15,14 +15,14 @@ def other_tests_are_no_application(request: pytest.FixtureRequest) -> Iterator[N
 
     The other tests are none, and to read them all takes it two seconds in each application.
     """
-    own, judge = request.module.__name__, literals.is_application
+    own, judge = request.module.__name__, modules.is_application
 
     def is_application(module: ModuleType) -> bool:
         is_test = module.__name__.rpartition(".")[2].startswith("test_")
         return judge(module) and (not is_test or module.__name__ == own)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(literals, "is_application", is_application)
+        patch.setattr(modules, "is_application", is_application)
         GUARD.literals.forget()  # it looks again, and finds this module
         yield
     GUARD.literals.forget()

@@ -1,22 +1,21 @@
-"""The SQL guard: may this statement run?
+"""Whether a statement may run, and what is remembered of those that may.
 
-``Guard`` applies the rule. It knows the literals of the application, looks at what a client has
-sent if the rule asks for it, and remembers what it has judged: a text that was derived, and the
-**shape** of one, which is a regular expression with a place for each string and number. It
-remembers nothing that depends on a request, so an attacker cannot teach it anything.
+``Guard`` applies the rule. It remembers a text that was derived, and the **shape** of one, which is
+a regular expression with a place for each string and number. It remembers nothing that depends on a
+request, so an attacker cannot teach it anything.
 """
 
 import json
 import re
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Final, TypeAlias
 
-from ringfence.boundary.sql.lexer import HOLE, Dialect, Token, tokens
-from ringfence.boundary.sql.literals import Literals, Scope
+from ringfence.boundary.sql.gaps import Gaps
+from ringfence.boundary.sql.lexer import HOLE, Dialect, tokens
+from ringfence.boundary.sql.literals import Literals
 from ringfence.boundary.sql.places import Places, TooMuchError, unquoted
 from ringfence.boundary.sql.rule import MOST_TOKENS, Derivation, Deriver
-from ringfence.core.errors import ConfigurationError
+from ringfence.boundary.sql.templates import Scope
 
 Scopes: TypeAlias = Callable[[], Iterable[Scope]]
 
@@ -29,8 +28,7 @@ MOST_SEARCHED: Final = 10_000_000
 _NUMBER: Final = r"[-+]?[0-9]{1,30}(?:\.[0-9]{1,30})?"
 _NUMBERS: Final = rf"{_NUMBER}(?:, ?{_NUMBER})*+"
 _STRING: Final = r"[^'\0]*+(?:''[^'\0]*+)*+"
-_PLAIN_STRING: Final = r"[^'\\\0]*"
-_NO_SHAPES: Final[dict[str, list[re.Pattern[str]]]] = {}
+_PLAIN_STRING: Final = r"[^'\\\0]*+"
 _MOST_SHARED: Final = 65_536  # characters of a request that is compared word by word
 _WORD: Final = re.compile(r"\w+")
 
@@ -66,7 +64,7 @@ class Guard:
     def __init__(self, literals: Literals) -> None:
         self.literals: Final = literals
         self._texts: dict[tuple[str, Dialect, tuple[Scope, ...] | None], tuple[str, ...]] = {}
-        self._shapes: dict[Dialect, dict[str, list[re.Pattern[str]]]] = {}
+        self._shapes: dict[tuple[Dialect, str], list[re.Pattern[str]]] = {}
 
     def suspicion(
         self, text: str, dialect: Dialect, *, sent: Sent, named: frozenset[str], around: Scopes
@@ -82,12 +80,7 @@ class Guard:
         """
         if text in self.literals.constants or self._has_shape(text, dialect):
             return ""
-        windows = self._texts.get((text, dialect, None))
-        if windows is None:
-            windows = self._judge(text, dialect, named, around, None)
-        if windows is None and self._load():
-            windows = self._judge(text, dialect, named, around, None)
-        return _verdict(windows, sent)
+        return self._verdict(text, dialect, sent, named, around, near=False)
 
     def fragment_suspicion(
         self,
@@ -101,46 +94,37 @@ class Guard:
     ) -> str:
         """The same for a part that an application wrote of a ``statement`` of SQLAlchemy's.
 
-        Its literals must stand near to the code that is running: a whole constant from somewhere
-        else proves nothing.
+        It is a number or a name that is harmless where it stands, or is derived from literals near
+        to the code that is running: a whole constant from somewhere else proves nothing.
         """
-        scopes = tuple(around())
-        windows = self._texts.get((text, dialect, scopes))
-        if windows is not None:
-            return _verdict(windows, sent)
         wanted = tokens(text, dialect, MOST_TOKENS)
         if not wanted:
             return "broken"
         places = Places(wanted)
-        end = places.name_end(0)
-        is_name = end > 0 and len(wanted) == end + (places.text(end) in ("asc", "desc"))
-        try:
-            if is_name:
-                return self._name_suspicion(wanted[:end], statement, dialect, named, scopes)
-            if [token.kind for token in wanted] == ["number"]:
-                return _number_suspicion(wanted[0], statement, dialect)
-        except TooMuchError:
-            return "too much"
-        windows = self._judge(text, dialect, named, lambda: scopes, scopes)
-        if windows is None and self._load():
-            windows = self._judge(text, dialect, named, around, tuple(around()))
-        return _verdict(windows, sent)
+        end = places.name_end(0) or int([token.kind for token in wanted] == ["number"])
+        if end and len(wanted) == end + (places.text(end) in ("asc", "desc")):
+            said = "".join(map(unquoted, wanted[:end]))
+            if self.literals.names(said, around()):
+                return ""
+            try:
+                return "" if self._stands(said, statement, dialect, named, around) else "misplaced"
+            except TooMuchError:
+                return "too much"
+        return self._verdict(text, dialect, sent, named, around, near=True)
 
-    def _name_suspicion(
-        self,
-        name: list[Token],
-        statement: str,
-        dialect: Dialect,
-        named: frozenset[str],
-        scopes: tuple[Scope, ...],
-    ) -> str:
-        """Whether the name stands in its place in ``statement``, and is vouched for."""
-        said = "".join(map(unquoted, name))
-        if self.literals.names(said, scopes):
-            return ""
+    def _stands(
+        self, said: str, statement: str, dialect: Dialect, named: frozenset[str], around: Scopes
+    ) -> bool:
+        """Whether a name or a number is a harmless gap wherever it stands in ``statement``."""
         found = tokens(statement, dialect, MOST_TOKENS) or []
-        places = Places(found)
-        length = len(name)
+        scopes = tuple(around())
+
+        def vouches(name: str, _near: Iterable[Scope]) -> bool:
+            return name in named or self.literals.keeps(name, scopes)
+
+        gaps = Gaps(statement, found, vouches)
+        places = gaps.places
+        length = len(tokens(said, dialect, MOST_TOKENS) or [])
         found_at = [
             at
             for at in range(len(found) - length + 1)
@@ -149,15 +133,8 @@ class Guard:
         standing = [at for at in found_at if places.text(at - 1) not in (".", "as")]
         if not standing:  # a label, in the place of which SQLAlchemy writes what it is for
             standing = [at for at in found_at if places.is_item(at, at + length)]
-            if not standing:
-                return "" if any(places.text(at - 1) == "as" for at in found_at) else "misplaced"
-        for at in standing:
-            end = at + length
-            if not (places.is_item(at, end) or places.is_compared(at, end)):
-                return "misplaced"
-            if not (said in named or self.literals.keeps(said, scopes) or places.selects(at, end)):
-                return "unvouched"
-        return ""
+        is_label = any(places.text(at - 1) == "as" for at in found_at)
+        return all(gaps.at(at, scopes) for at in standing) if standing else is_label
 
     def shares(self, text: str, sent: str) -> bool:
         """Whether ``text`` has a word or number of what was sent; also where that is too long."""
@@ -165,30 +142,30 @@ class Guard:
             return True
         return not set(_WORD.findall(text.lower())).isdisjoint(_WORD.findall(sent))
 
-    def declare_files(self, folder: Path) -> None:
-        """Take each ``*.sql`` below ``folder`` for the application's own.
-
-        Raises:
-            ConfigurationError: There is none.
-        """
-        files = sorted(folder.rglob("*.sql"))
-        if not files:
-            raise ConfigurationError(f"sql_files: there is no .sql file below {folder}")
-        for file in files:
-            scope = Scope(str(file), {file.stem})
-            whole = file.read_text(encoding="utf-8")
-            for text in {whole, whole.strip(), *_statements(whole)}:
-                self.literals.add_text(text, scope)
-
     # ------------------------------------------------------------------------- remembering
 
-    def _load(self) -> bool:
-        """Read the modules that were loaded since; whether there are any."""
-        if not self.literals.load():
-            return False
-        self._texts.clear()
-        self._shapes.clear()
-        return True
+    def _verdict(
+        self,
+        text: str,
+        dialect: Dialect,
+        sent: Sent,
+        named: frozenset[str],
+        around: Scopes,
+        *,
+        near: bool,
+    ) -> str:
+        scopes = tuple(around()) if near else None
+        windows = self._texts.get((text, dialect, scopes))
+        if windows is None:
+            windows = self._judge(text, dialect, named, around, scopes)
+        if windows is None and self.literals.load():  # modules that were loaded since
+            self._texts.clear()
+            self._shapes.clear()
+            scopes = tuple(around()) if near else None
+            windows = self._judge(text, dialect, named, around, scopes)
+        if windows is None:
+            return "underived"
+        return "spanned" if windows and sent.holds(windows) else ""
 
     def _judge(
         self,
@@ -209,7 +186,7 @@ class Guard:
             near = tuple(near)
             if self.literals.keeps(name, near):
                 return True
-            declared = any(scope.file.endswith(".sql") for scope in near)
+            declared = any(scope.module.is_sql for scope in near)
             vouched = name in named or (declared and self.literals.keeps(name, around()))
             passing = passing or vouched
             return vouched
@@ -222,46 +199,26 @@ class Guard:
         if derivation is None:
             return None
         windows = () if derivation.is_certain else tuple(derivation.windows(text.lower()))
-        if not passing:
-            self._remember(text, dialect, scopes, derivation, windows)
-        return windows
-
-    def _remember(
-        self,
-        text: str,
-        dialect: Dialect,
-        scopes: tuple[Scope, ...] | None,
-        derivation: Derivation,
-        windows: tuple[str, ...],
-    ) -> None:
+        if passing or len(text) > _LONGEST_REMEMBERED:
+            return windows
         varies = any(part.kind in ("string", "number", "list") for part in derivation.parts)
-        if len(text) > _LONGEST_REMEMBERED:
-            return
         if scopes is None and derivation.is_alone and varies:
-            alike = self._shapes.setdefault(dialect, {}).setdefault(text[:_BEGINNING], [])
+            alike = self._shapes.setdefault((dialect, text[:_BEGINNING]), [])
             alike.insert(0, _shape(text, derivation, dialect))
             del alike[_MOST_ALIKE:]
         else:
             if len(self._texts) >= _MOST_REMEMBERED:
                 self._texts.clear()
             self._texts[text, dialect, scopes] = windows
+        return windows
 
     def _has_shape(self, text: str, dialect: Dialect) -> bool:
         if len(text) > _LONGEST_REMEMBERED:  # each shape would be tried on all of it
             return False
-        for shape in self._shapes.get(dialect, _NO_SHAPES).get(text[:_BEGINNING], ()):
+        for shape in self._shapes.get((dialect, text[:_BEGINNING]), ()):
             if shape.fullmatch(text) is not None:
                 return True
         return False
-
-
-def _number_suspicion(number: Token, statement: str, dialect: Dialect) -> str:
-    """Whether a number stands where a value is due, and is no condition: ``SELECT 1``."""
-    found = tokens(statement, dialect, MOST_TOKENS) or []
-    places = Places(found)
-    standing = [at for at, token in enumerate(found) if token.text == number.text]
-    is_value = bool(standing) and all(map(places.takes_number, standing))
-    return "" if is_value else "misplaced"
 
 
 def _shape(text: str, derivation: Derivation, dialect: Dialect) -> re.Pattern[str]:
@@ -272,25 +229,11 @@ def _shape(text: str, derivation: Derivation, dialect: Dialect) -> re.Pattern[st
     for start, end, kind in derivation.parts:
         before, after = text[max(0, start - 1) : start], text[end : end + 1]
         if kind == "string":
-            closing = text.index("'", end) + 1
-            pieces += re.escape(text[at:start]), string, re.escape(text[end:closing]), "(?!')"
-            at = closing
-        elif kind in ("number", "list") and before in (" ", "(") and after in (" ", ")", "", "\n"):
+            closing = text.index("'", end)
+            behind = f"(?<={re.escape(text[end:closing])})'(?!')"
+            pieces += re.escape(text[at:start]), string, behind
+            at = closing + 1
+        elif kind in ("number", "list") and before in " (" and after in " )\n":
             pieces += re.escape(text[at:start]), _NUMBER if kind == "number" else _NUMBERS
             at = end
     return re.compile("".join([*pieces, re.escape(text[at:])]))
-
-
-def _verdict(windows: tuple[str, ...] | None, sent: Sent) -> str:
-    if windows is None:
-        return "underived"
-    return "spanned" if windows and sent.holds(windows) else ""
-
-
-def _statements(text: str) -> list[str]:
-    """The statements of a file, without the comments before each."""
-    code = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
-    named = re.split(r"(?m)^\s*--\s*name:.*$", text)
-    pieces = [*"\n".join(code).split(";"), *text.split(";"), *named]
-    pieces += [piece.strip() for piece in pieces]
-    return [piece for piece in (*pieces, "\n".join(code)) if piece.strip()]

@@ -45,4 +45,4 @@ def sql_files(folder: str | Path) -> None:
     Raises:
         ConfigurationError: There is no such file.
     """
-    GUARD.declare_files(Path(folder))
+    GUARD.literals.add_files(Path(folder))

@@ -70,7 +70,6 @@ _RULES: Final[dict[Dialect, dict[str, str]]] = {
         "param": rf"\?|{_NAMED}|%s(?!\w)|%\([\w{HOLE}]+\)s",
     },
 }
-_MOST_IN_A_ROW: Final = 64  # placeholders, and rows of them, of which each is a token
 _SPACES: Final = " \t\n\f\r"
 _SPACE: Final = rf"[{_SPACES}]*+"
 
@@ -91,58 +90,41 @@ def _compiled(dialect: Dialect, rules: dict[str, str]) -> re.Pattern[str]:
 
 
 _PATTERNS: Final = {dialect: _compiled(dialect, rules) for dialect, rules in _RULES.items()}
+_LONG: Final = 16  # placeholders in a row, or rows of them
+
+
+def _long(param: str) -> re.Pattern[str]:
+    """A long row of placeholders, ``?, ?, …``, or of rows of them; a group is the last of it."""
+    one = rf"(?:{param})\s*+,\s*+"
+    row = rf"\((?:{one})*+(?:{param})\s*+\)\s*+,\s*+"
+    return re.compile(rf"({one}){{{_LONG},}}+|({row}){{{_LONG},}}+", re.ASCII)
+
+
+_LONG_ROWS: Final = {dialect: _long(rules["param"]) for dialect, rules in _RULES.items()}
 
 
 def tokens(text: str, dialect: Dialect, most: int) -> list[Token] | None:
     """The tokens of ``text``; None where its structure is broken, or it has more than ``most``.
 
-    Of long rows of placeholders, ``?, ?, …`` and ``(?, ?), (?, ?), …``, the middle is left out: it
-    says nothing that the rest does not say.
+    Of a long row of placeholders, or of rows of them, the last two are read: they say all of it.
     """
     if "\0" in text:
         return None
     found: list[Token] = []
-    placeholders = _Runs()
     # Without its end: what is left of it would be looked at again from each of its characters.
-    for match in _PATTERNS[dialect].finditer(text.rstrip(_SPACES)):
-        kind = match.lastgroup or "bad"
-        if kind == "bad" or len(found) == most:
+    text = text.rstrip(_SPACES)
+    at = read_until = 0
+    while at < len(text):
+        match = _PATTERNS[dialect].match(text, at)
+        kind = (match and match.lastgroup) or "bad"
+        if match is None or kind == "bad" or len(found) == most:
             return None
-        start, end = match.span(kind)
-        token = text[start:end]
-        found.append(Token(kind, token.lower() if kind == "word" else token, start, end))
-        placeholders.shorten(found)
+        start, at = match.span(kind)
+        read = text[start:at]
+        if start >= read_until and (kind == "param" or read == "("):
+            row = _LONG_ROWS[dialect].match(text, start)
+            if row is not None and row.lastindex is not None:
+                at, read_until = row.start(row.lastindex), row.end()
+                continue
+        found.append(Token(kind, read.lower() if kind == "word" else read, start, at))
     return found
-
-
-class _Runs:
-    """Leaves out the middle of rows of placeholders while tokens are read."""
-
-    def __init__(self) -> None:
-        self._marks = 0  # placeholders in a row, with commas between
-        self._rows: list[int] = []  # where each of the rows in a row begins
-        self._opened = -1  # where a row begins of which nothing but placeholders was seen
-
-    def shorten(self, found: list[Token]) -> None:
-        """Look at the last token of ``found``, and leave out what there is too much of."""
-        kind, text, *_ = found[-1]
-        before, comma = found[-3:-2], found[-2:-1]
-        follows = before[0] if before and comma[0].text == "," else None
-        if kind == "param":
-            self._marks = self._marks + 1 if follows and follows.kind == "param" else 1
-            if self._marks > _MOST_IN_A_ROW:
-                del found[-3:-1]
-        elif text == "(":
-            if not follows or follows.text != ")":
-                self._rows.clear()
-            self._marks, self._opened = 0, len(found) - 1
-        elif text == ")" and self._opened >= 0 and self._marks:
-            self._rows.append(self._opened)
-            if len(self._rows) > _MOST_IN_A_ROW:
-                *_, last, own = self._rows
-                del found[last:own]
-                self._rows.pop()
-            self._marks, self._opened = 0, -1
-        elif text != ",":
-            self._marks, self._opened = 0, -1
-            self._rows.clear()

@@ -155,6 +155,19 @@ def test_a_shape_is_known_by_its_strings_and_numbers(monkeypatch: pytest.MonkeyP
         assert judge(f"SELECT a FROM t WHERE b = '{value}' AND c = 1")
 
 
+def test_a_shape_knows_what_stands_between_a_value_and_its_quotes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """``LIKE '%…%'`` is the commonest statement that a search has: it was derived each time."""
+    judge = Judge("def f(x): return f\"SELECT a FROM t WHERE b LIKE '%{x}%' AND c = 1\"")
+    assert not judge("SELECT a FROM t WHERE b LIKE '%x%' AND c = 1")
+    monkeypatch.setattr(Literals, "starting", lambda *_: [])
+    for value in ("%y%", "%it''s%", "%%", "%100%%"):
+        assert not judge(f"SELECT a FROM t WHERE b LIKE '{value}' AND c = 1")
+    for value in ("%y", "y%", "%'%", "%it's%", "%x' OR '1'='1%", "%x%' OR b LIKE '%"):
+        assert judge(f"SELECT a FROM t WHERE b LIKE '{value}' AND c = 1")
+
+
 def test_the_shape_of_a_number_lets_no_comment_begin() -> None:
     judge = Judge("def f(x): return f'SELECT a FROM t WHERE b = {x} AND c = -{x} AND d = 1'")
     assert not judge("SELECT a FROM t WHERE b = 5 AND c = -6 AND d = 1")

@@ -116,3 +116,17 @@ def test_no_end_of_a_text_is_read_again_and_again(end: str, dialect: Dialect) ->
 def test_a_bracket_that_is_not_closed_is_no_token_on_sqlite() -> None:
     assert kinds("a[", SQLITE) == "broken"
     assert kinds("[a]", SQLITE) == "name"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f"IN ({'?, ' * 100_000}?)", "word op param op param op"),
+        (f"IN ({'?, ' * 100_000}a)", "word op param op word op"),
+        (f"{'(?, ?), ' * 100_000}(?)", "op param op param op op op param op"),
+        (f"({'?,' * 15}?)", " ".join(["op", *["param op"] * 16])),
+    ],
+)
+def test_of_a_long_row_of_placeholders_the_end_alone_is_read(text: str, found: str) -> None:
+    """CWE-407: half a million of them once took a second."""
+    assert kinds(text, SQLITE) == found

@@ -11,7 +11,9 @@ import sqlalchemy
 
 import ringfence
 from ringfence.boundary.sql.lexer import HOLE
-from ringfence.boundary.sql.literals import Literals, Scope, is_application
+from ringfence.boundary.sql.literals import Literals
+from ringfence.boundary.sql.modules import Module, is_application
+from ringfence.boundary.sql.templates import Scope
 from tests.unit.boundary.sql.source import literals
 
 
@@ -76,15 +78,15 @@ def f(a="default", *, b="keyword"):
 )
 def test_a_constant_of_a_container_is_kept(name: str) -> None:
     known = literals(KEPT)
-    (kept,) = known._keeping[name]
+    (kept,) = known._kept[name]
     assert known.keeps(name, [kept])
     assert known.keeps(name.upper(), [kept])
-    assert not known.keeps(name, [Scope("", ["elsewhere"])])
+    assert not known.keeps(name, [Scope(Module("m", "", ast.Module([], []), {}), ["elsewhere"])])
 
 
 @pytest.mark.parametrize("name", ["argument", "subscript", "compared"])
 def test_a_constant_that_is_an_argument_is_not(name: str) -> None:
-    assert name not in literals(KEPT)._keeping
+    assert name not in literals(KEPT)._kept
 
 
 NEAR = """
