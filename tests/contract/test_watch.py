@@ -117,12 +117,15 @@ def test_a_store_that_fails_is_seen(tmp_path: Path) -> None:
     assert found["ringfence_store_up", frozenset()] == 0
 
 
-def test_a_client_that_says_nothing_holds_nobody_up(tmp_path: Path) -> None:
+def test_clients_that_say_nothing_hold_nobody_up(tmp_path: Path) -> None:
+    """Issue 9: eight idle connections blinded it; here are more than it holds (CWE-400)."""
     port, metrics = free_port(), free_port()
     with serving(tmp_path, port, RINGFENCE_METRICS=str(metrics)) as process, ExitStack() as stack:
         line(process)
-        for _ in range(4):
-            stack.enter_context(socket.create_connection(("127.0.0.1", metrics)))
+        idle = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", metrics))) for _ in range(80)
+        ]
         assert scrape(metrics)[0] == 200
+        assert idle[0].recv(1) == b""  # the one that had said nothing for longest is cut off
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) in (0, -signal.SIGTERM)

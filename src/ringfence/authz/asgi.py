@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, Final
 
 from ringfence.authz.decide import STEP_UP, decide
-from ringfence.authz.leftovers import folder_depth, names_a_leftover
+from ringfence.authz.leftovers import Folder, folder, names_a_leftover
 from ringfence.authz.openapi import describe
 from ringfence.authz.resources import LISTS, Finder, Found, Plan, plan
 from ringfence.authz.seal import Seal
@@ -38,7 +38,7 @@ class Authz:
         self._finders: Final = dict(finders)
         self._fields: Final = tuple(fields)
         self._plans: dict[Entry, Plan] = {}
-        self._folders: dict[Entry, int] = {}  # by what serves a folder, where its names begin
+        self._folders: dict[Entry, Folder] = {}  # by what serves a folder, where its names begin
         self._table: RouteTable | None = None  # until it is built, everything is denied
         self._seal: Seal | None = None
 
@@ -89,8 +89,8 @@ class Authz:
             self._table = None
             survey.problems.extend(error.problems)
         self._plans = plans
-        depths = {entry: folder_depth(entry) for entry in entries if entry not in survey.whole}
-        self._folders = {entry: depth for entry, depth in depths.items() if depth is not None}
+        folders = {entry: folder(entry) for entry in entries if entry not in survey.whole}
+        self._folders = {entry: found for entry, found in folders.items() if found is not None}
         return survey
 
     def route(self, exchange: Exchange) -> None:
@@ -119,7 +119,9 @@ class Authz:
                 raise Refused("route.unknown", facts={"path": path})
         elif entry not in self._plans:
             raise Refused("route.unknown" if entry.handler is None else "policy.missing")
-        elif (depth := self._folders.get(entry)) and names_a_leftover(path, depth):
+        elif (within := self._folders.get(entry)) and names_a_leftover(
+            path, within, match.parameters
+        ):
             raise Refused("route.leftover", facts={"path": path})
         elif self._seal is not None:
             self._seal.examine(entry)

@@ -8,7 +8,8 @@ Sources: ASVS 5.0 13.4.1; OWASP WSTG-CONF-04; RFC 8615 (``/.well-known/``); ATTA
 """
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from ringfence.core.route import Entry
 
@@ -32,17 +33,29 @@ _LEFTOVER: Final = re.compile(
 )
 
 
-def folder_depth(entry: Entry) -> int | None:
-    """How many slashes come before the part of a path that may name any file; None: no part may."""
-    if entry.kind == "mount":
-        return entry.pattern.count("/") + 1
+#: A ``{name:path}`` that shares its segment with other text: ``/@{name:path}``.
+_INSIDE: Final = re.compile(r"(?<=[^/])\{(\w+):path\}|\{(\w+):path\}(?=[^/])")
+
+
+class Folder(NamedTuple):
+    """Which part of a path may name any file of a folder."""
+
+    depth: int  # how many slashes come before it
+    inside: tuple[str, ...] = ()  # parameters that are judged by themselves as well
+
+
+def folder(entry: Entry) -> Folder | None:
+    """Where a path of ``entry`` may name any file; None: nowhere."""
     before, found, _ = entry.pattern.partition(":path}")
-    return before.count("/") if found else None
+    if found:
+        inside = (match[1] or match[2] for match in _INSIDE.finditer(entry.pattern))
+        return Folder(before.count("/"), tuple(inside))
+    return Folder(entry.pattern.count("/") + 1) if entry.kind == "mount" else None
 
 
-def names_a_leftover(path: str, depth: int) -> bool:
-    """Whether ``path`` names a leftover behind its first ``depth`` slashes."""
-    name = path.split("/", depth)[-1]
-    if depth == 1:  # it begins at the site's root
+def names_a_leftover(path: str, within: Folder, parameters: Mapping[str, str]) -> bool:
+    """Whether ``path`` names a leftover where it may name any file."""
+    name = path.split("/", within.depth)[-1]
+    if within.depth == 1:  # it begins at the site's root
         name = name.removeprefix(_WELL_KNOWN)
-    return _LEFTOVER.search(name) is not None
+    return any(map(_LEFTOVER.search, (name, *(parameters[each] for each in within.inside))))

@@ -92,7 +92,9 @@ class Handlers:
             route.free -= 1
         elif len(route.waiting) < _WAITING * route.places:
             self._without.add(exchange)
-            wait = self._wait(exchange, route)
+            turn = asyncio.get_running_loop().create_future()
+            route.waiting.append(turn)
+            wait = self._wait(exchange, route, turn)
         else:
             raise Refused("handler.crowded", retry_after=_RETRY_AFTER)
         self._running[exchange] = (route, answer, asyncio.current_task(), self._sweeps)
@@ -122,19 +124,15 @@ class Handlers:
             self._sweeper.cancel()
             self._sweeper = None
 
-    async def _wait(self, exchange: Exchange, route: _Route) -> None:
-        while not route.free:
-            turn = asyncio.get_running_loop().create_future()
-            route.waiting.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn in route.waiting:
-                    route.waiting.remove(turn)
-                else:
-                    _call(route)  # it was called, and leaves: the next one
-                raise
-        route.free -= 1
+    async def _wait(self, exchange: Exchange, route: _Route, turn: asyncio.Future[None]) -> None:
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                _free(route)  # it was given a place, and leaves: the next one
+            elif turn in route.waiting:
+                route.waiting.remove(turn)
+            raise
         self._without.discard(exchange)
 
     def _reclaim(self, route: _Route) -> None:
@@ -162,18 +160,13 @@ class Handlers:
 
 
 def _free(route: _Route) -> None:
-    route.free += 1
-    if route.waiting:
-        _call(route)
-
-
-def _call(route: _Route) -> None:
-    """Call whoever has waited longest."""
-    while route.free and route.waiting:
+    """Give a place to whoever has waited longest: nobody who comes meanwhile gets it."""
+    while route.waiting:
         turn = route.waiting.popleft()
         if not turn.done():
             turn.set_result(None)
             return
+    route.free += 1
 
 
 def _places(entry: Entry, places: int) -> int:

@@ -1,8 +1,8 @@
 """An answer that goes on, and the token that it is for: a WebSocket, or a body in many pieces.
 
-Each message has the token judged again (ATTACKS D01). A connection on which nothing is said is
-looked at once a second: whoever waits for the client's next message would not notice that the
-session has ended.
+Each message has the token judged again (ATTACKS D01). A connection on which nothing is said, from
+the start of the answer to its last piece, is looked at once a second: whoever waits for something
+to tell, or for the client's next message, would not notice that the session has ended.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Conversations:
             if conversation.refused is None:
                 raise
         finally:
-            self._open.discard(conversation)
+            self.remove(conversation)
         if conversation.refused is not None:
             raise conversation.refused
 
@@ -55,6 +55,10 @@ class Conversations:
         self._open.add(conversation)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
+
+    def remove(self, conversation: "Conversation") -> None:
+        """Look at it no more."""
+        self._open.discard(conversation)
 
     async def judge(self, exchange: Exchange) -> None:
         """Judge the token as it is now. Raises Refused."""
@@ -108,6 +112,10 @@ class Conversation:
         """What the application says. An answer in one piece has been judged with its request."""
         if message.get("more_body") or message["type"] == "websocket.send":
             return self._speak(message)
+        if message["type"] == "http.response.start":
+            self._those.add(self)
+        elif message["type"].startswith("http."):
+            self._those.remove(self)  # what follows its last piece is work of the application's own
         return self._send(message)
 
     def end(self, refused: Refused) -> None:
@@ -122,8 +130,6 @@ class Conversation:
         return not self._cancelled or (self._task is not None and self._task.uncancel() > 0)
 
     async def _speak(self, message: Message) -> None:
-        if message["type"] != "websocket.send":
-            self._those.add(self)
         await self._judge()
         await self._send(message)
 

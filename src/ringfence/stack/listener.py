@@ -21,8 +21,10 @@ from ringfence.core.settings import Listen
 from ringfence.monitoring.metrics import CONTENT_TYPE
 
 _HEAD_BYTES: Final = 8192
-_PATIENCE_SECONDS: Final = 10.0
-_AT_ONCE: Final = 8
+_HEAD_SECONDS: Final = 2.0
+_ANSWER_SECONDS: Final = 10.0
+_ASKING: Final = 64  # connections whose head has not come
+_ANSWERED: Final = 8
 
 
 class Listener:
@@ -37,7 +39,8 @@ class Listener:
         self._listen: Final = listen
         self._answer: Final = answer
         self._server: asyncio.Server | None = None
-        self._under_way: Final[set[asyncio.StreamWriter]] = set()
+        self._asking: Final[dict[asyncio.StreamWriter, asyncio.Timeout]] = {}  # the oldest first
+        self._answered: Final[set[asyncio.StreamWriter]] = set()
 
     @property
     def port(self) -> int:
@@ -70,24 +73,37 @@ class Listener:
         server, self._server = self._server, None
         if server is not None:
             server.close()
-            for writer in self._under_way:
+            for writer in (*self._asking, *self._answered):
                 writer.close()
             await server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._under_way) >= _AT_ONCE:
-            writer.close()
-            return
-        self._under_way.add(writer)
         try:
             with suppress(OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
-                async with asyncio.timeout(_PATIENCE_SECONDS):
-                    head = await reader.readuntil(b"\r\n\r\n")
-                    writer.write(await self._respond(head.decode("latin-1").split("\r\n")))
-                    await writer.drain()
+                head = await self._head(reader, writer)
+                if len(self._answered) < _ANSWERED:
+                    self._answered.add(writer)
+                    async with asyncio.timeout(_ANSWER_SECONDS):
+                        writer.write(await self._respond(head.decode("latin-1").split("\r\n")))
+                        await writer.drain()
         finally:
-            self._under_way.discard(writer)
+            self._answered.discard(writer)
             writer.close()
+
+    async def _head(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        """The head of a request.
+
+        Where too many say nothing, the one that has said nothing for longest is cut off: it may
+        not keep out whoever asks (CWE-400).
+        """
+        if len(self._asking) >= _ASKING:
+            oldest = next(iter(self._asking))
+            self._asking.pop(oldest).reschedule(0)
+        async with asyncio.timeout(_HEAD_SECONDS) as self._asking[writer]:
+            try:
+                return await reader.readuntil(b"\r\n\r\n")
+            finally:
+                self._asking.pop(writer, None)
 
     async def _respond(self, lines: list[str]) -> bytes:
         if not self._host_fits(lines[1:]):

@@ -266,7 +266,7 @@ put(passwords, "LONGEST_BYTES", 10**8)
         h10_artefacts.DECLARED: _UNDECLARED,
         h10_artefacts.NAMES: """
 import ringfence.authz.asgi as authorization
-put(authorization, "names_a_leftover", lambda path, depth: False)
+put(authorization, "names_a_leftover", lambda path, within, parameters: False)
 """,
         h10_artefacts.LINKS: """
 import gc

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI, WebSocket
+from fastapi import BackgroundTasks, FastAPI, WebSocket
 from fastapi.responses import StreamingResponse
 
 from ringfence import allow, signed_in
@@ -57,6 +57,34 @@ def chat() -> FastAPI:
                 await asyncio.sleep(0)
 
         return StreamingResponse(lines(), media_type="text/plain")
+
+    return app
+
+
+def patient() -> FastAPI:
+    """Handlers that take their time, before the first piece of an answer and after the last."""
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/silent")
+    @allow(signed_in)
+    async def silent() -> StreamingResponse:
+        async def told() -> AsyncIterator[str]:
+            app.state.listening.set()
+            await asyncio.Event().wait()
+            yield "data: never\n\n"
+
+        return StreamingResponse(told(), media_type="text/event-stream")
+
+    @app.get("/afterwards")
+    @allow(signed_in)
+    async def afterwards(background: BackgroundTasks) -> str:
+        background.add_task(work)
+        return "done"
+
+    async def work() -> None:
+        app.state.working.set()
+        await app.state.go_on.wait()
+        app.state.worked = True
 
     return app
 
@@ -209,6 +237,35 @@ async def test_an_answer_that_goes_on_ends_with_the_session(tmp_path: Path, path
         while not client.heard.empty():
             assert (await client.heard.get())["more_body"]
         assert '"code":"token.revoked"' in (tmp_path / "log").read_text()
+
+
+async def test_an_answer_that_has_said_nothing_yet_ends_with_the_session(tmp_path: Path) -> None:
+    """Issue 9, A: it is looked at from its start on, and not from its first piece on."""
+    stores, app = await signed_up(tmp_path), patient()
+    app.state.listening = asyncio.Event()
+    async with guarded(app, tmp_path, stores=stores) as site:
+        client = Listener(site, "/silent")
+        await app.state.listening.wait()
+        await sign_out(stores)
+        await client.task
+        assert '"code":"token.revoked"' in (tmp_path / "log").read_text()
+
+
+async def test_work_after_the_last_piece_of_an_answer_goes_on(tmp_path: Path) -> None:
+    """The answer had its session; what the application does afterwards is not the client's."""
+    stores, app = await signed_up(tmp_path), patient()
+    state = app.state
+    state.listening, state.working, state.go_on = (asyncio.Event() for _ in range(3))
+    state.worked = False
+    async with guarded(app, tmp_path, stores=stores) as site:
+        client, witness = Listener(site, "/afterwards"), Listener(site, "/silent")
+        await state.working.wait()
+        await state.listening.wait()
+        await sign_out(stores)
+        await witness.task  # who was open was looked at
+        state.go_on.set()
+        await client.task
+    assert state.worked
 
 
 async def test_with_authn_off_events_go_on(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ def app(folder: Path) -> FastAPI:
     made.mount("/deep", Starlette(routes=[Mount("/er", static)]))
 
     @made.get("/files/{name:path}")
+    @made.get("/@{name:path}")
     @allow(public)
     async def file(name: str) -> FileResponse:
         return FileResponse(folder / name)
@@ -48,8 +49,8 @@ def app(folder: Path) -> FastAPI:
 
 
 def paths() -> Iterator[str]:
-    for place in ("/static", "/deep/er", "/files"):
-        yield from (f"{place}/{name}" for name in LEFTOVERS)
+    for place in ("/static/", "/deep/er/", "/files/", "/@"):
+        yield from (f"{place}{name}" for name in LEFTOVERS)
     yield from ("/static/way-out.txt", "/deep/er/way-out.txt")
 
 
@@ -65,7 +66,7 @@ async def test_leftovers_and_links_that_leave_are_answered_as_missing(
     async with guarded(app(folder), tmp_path, policies=POLICIES) as site:
         for path in paths():
             assert not await shows_the_secret(site, path), path
-        for honest in ("/static/page.css", "/static/inside.css", "/files/page.css"):
+        for honest in ("/static/page.css", "/static/inside.css", "/files/page.css", "/@page.css"):
             assert (await site.get(honest)).text == "honest"
         there, missing = [await site.get(f"/static/{name}") for name in (".env", ".envy")]
         assert there.content.replace(

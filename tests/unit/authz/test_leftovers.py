@@ -2,10 +2,10 @@
 
 import pytest
 
-from ringfence.authz.leftovers import folder_depth, names_a_leftover
+from ringfence.authz.leftovers import Folder, folder, names_a_leftover
 from ringfence.authz.starlette import Routes
 from ringfence.core.policy import public
-from ringfence.core.route import Entry, Kind
+from ringfence.core.route import Entry, Kind, expression
 
 LEFTOVERS = (
     ".env",
@@ -73,12 +73,12 @@ def entry(pattern: str, kind: Kind = "mount") -> Entry:
 
 @pytest.mark.parametrize("name", LEFTOVERS)
 def test_a_leftover_is_known_by_its_name(name: str) -> None:
-    assert names_a_leftover(f"/static/{name}", 2)
+    assert names_a_leftover(f"/static/{name}", Folder(2), {})
 
 
 @pytest.mark.parametrize("name", HARMLESS)
 def test_other_names_are_none(name: str) -> None:
-    assert not names_a_leftover(f"/static/{name}", 2)
+    assert not names_a_leftover(f"/static/{name}", Folder(2), {})
 
 
 @pytest.mark.parametrize(
@@ -95,19 +95,28 @@ def test_other_names_are_none(name: str) -> None:
         ("/orders/{id}/files/{name:path}", "http", "/orders/1/files/a/.env", True),
         ("/{name:path}", "http", "/.well-known/security.txt", False),
         ("/{name:path}", "websocket", "/.env", True),
+        ("/@{name:path}", "http", "/@.env", True),
+        ("/@{name:path}", "http", "/@a/.env", True),
+        ("/@{name:path}", "http", "/@page.css", False),
+        ("/a/{id}-{name:path}", "http", "/a/1-.git/HEAD", True),
+        ("/{name:path}@latest", "http", "/x.sql@latest", True),
+        ("/{a:path}/@{b:path}", "http", "/a/@.env", True),
+        ("/{a:path}/of", "mount", "/.git/of/page.css", True),
     ],
 )
 def test_what_no_pattern_spells_out_is_judged(
     pattern: str, kind: Kind, path: str, *, judged: bool
 ) -> None:
-    depth = folder_depth(entry(pattern, kind))
-    assert depth is not None
-    assert names_a_leftover(path, depth) is judged
+    of = entry(pattern, kind)
+    within, match = folder(of), expression(of).match(path)
+    assert within is not None
+    assert match is not None
+    assert names_a_leftover(path, within, match.groupdict()) is judged
 
 
 @pytest.mark.parametrize("pattern", ["/.env", "/{name}", "/orders/{id:int}"])
 def test_a_route_that_serves_no_folder_is_not_judged(pattern: str) -> None:
-    assert folder_depth(entry(pattern, "http")) is None
+    assert folder(entry(pattern, "http")) is None
 
 
 async def raw(scope: object, receive: object, send: object) -> None:

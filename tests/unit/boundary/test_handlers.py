@@ -78,6 +78,23 @@ async def test_whoever_finds_no_place_waits_and_others_are_not_held_up() -> None
     places.close()
 
 
+async def test_newcomers_do_not_overtake_whoever_waits() -> None:
+    """Issue 9, B12: a flood that comes first would take each place that becomes free."""
+    places = Handlers(1, 60)
+    (first,) = entered(places, SLOW, 1)
+    second, task = await waiting(places, SLOW)
+    places.leave(first)
+    newcomer = exchange(SLOW)
+    wait = places.enter(newcomer, Answer())  # before the one that waits has run
+    assert wait is not None
+    await task
+    places.leave(second)
+    await wait
+    places.leave(newcomer)
+    entered(places, SLOW, 1)
+    places.close()
+
+
 async def test_too_many_that_wait_are_told_to_come_back() -> None:
     """Issue 9, B12: 500 of 500 requests of one flood were taken on."""
     places = Handlers(2, 60)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.core.errors import ConfigurationError
 from ringfence.storage.postgres.news import News
 
 URL = "postgresql://app:secret@db.example:5432/accounts"
@@ -72,22 +71,76 @@ def test_the_last_one_removes_it(tmp_path: Path, opened: Callable[..., News]) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_link_in_its_place_stops_the_start(tmp_path: Path, opened: Callable[..., News]) -> None:
-    """Everybody may write to the folder: nothing of another user's is opened (CWE-59, CWE-377)."""
-    opened()
-    (file,) = tmp_path.iterdir()
-    file.symlink_to(file.rename(tmp_path / "elsewhere"))
-    with pytest.raises(ConfigurationError):
-        opened()
+def take_by_link(name: Path) -> None:
+    name.symlink_to(name.parent / "elsewhere")
 
 
-def test_a_pipe_in_its_place_stops_the_start(tmp_path: Path, opened: Callable[..., News]) -> None:
-    opened()
-    (file,) = tmp_path.iterdir()
-    file.unlink()
-    os.mkfifo(file)
-    with pytest.raises(ConfigurationError):
-        opened()
+STRANGERS: tuple[Callable[[Path], None], ...] = (
+    take_by_link, os.mkfifo, Path.mkdir,  # what root may not make of another user's, the next do
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("take", STRANGERS)
+def test_what_stands_in_its_place_is_not_opened_and_stops_nothing(
+    tmp_path: Path, opened: Callable[..., News], take: Callable[[Path], None]
+) -> None:
+    """Issue 9: any local user could take the name first, and so stop a start (CWE-59, CWE-377)."""
+    name = first_name(tmp_path, opened)
+    take(name)
+    one, other = opened(), opened()
+    before = other.count
+    one.tell()
+    assert other.count > before
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a file of another user's")
+def test_a_file_of_another_users_is_not_trusted(
+    tmp_path: Path, opened: Callable[..., News]
+) -> None:
+    name = first_name(tmp_path, opened)
+    name.write_text("strange")
+    name.chmod(0o666)
+    os.chown(name, 65534, 65534)
+    one, other = opened(), opened()
+    before = other.count
+    one.tell()
+    assert other.count > before
+    assert name.read_text() == "strange"
+
+
+def test_whoever_comes_when_the_stranger_has_gone_finds_the_others(
+    tmp_path: Path, opened: Callable[..., News]
+) -> None:
+    name = first_name(tmp_path, opened)
+    take_by_link(name)
+    one = opened()
+    name.unlink()
+    other = opened()
+    before = other.count
+    one.tell()
+    assert other.count > before
+
+
+def test_where_every_name_is_taken_the_start_goes_on_and_says_so(
+    tmp_path: Path, opened: Callable[..., News], caplog: pytest.LogCaptureFixture
+) -> None:
+    name = first_name(tmp_path, opened)
+    for each in (name, *(Path(f"{name}-{number}") for number in range(1, 16))):
+        take_by_link(each)
+    news = opened()
+    assert "other users have taken" in caplog.text
+    before = news.count
+    news.hear()
+    assert news.count == before + 1
+
+
+def first_name(folder: Path, opened: Callable[..., News]) -> Path:
+    """Which name the file has where nobody has taken one."""
+    worker = opened()
+    (name,) = folder.iterdir()
+    worker.close()
+    return name
 
 
 def test_once_closed_it_counts_for_this_process_alone(opened: Callable[..., News]) -> None:
