@@ -13,12 +13,15 @@ ATTACKS H01, H08.
 """
 
 import asyncio
+import os
 import re
 import secrets
 import signal
+import socket
+import sys
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from types import FrameType
 from typing import Any, Final
@@ -41,6 +44,7 @@ _MESSAGES_WAITING: Final = 4  # of a WebSocket, until the application takes them
 _KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")  # of a handshake: 16 bytes
 
 _GRACEFUL_SECONDS: Final = 10
+_LAST_SECONDS: Final = 5.0  # for threads, once all requests are answered
 
 
 def config(
@@ -82,6 +86,17 @@ def config(
 class Server(uvicorn.Server):
     """Ends once it is told to, with all that is under way answered, and as a success."""
 
+    _told = False  # by a signal to end
+    _is_all = False  # of the process: it ends with us
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal says to end: the process does so, whatever its threads still do.
+
+        A handler without ``async`` can't be interrupted. Python would wait for its thread.
+        """
+        self._is_all = True
+        super().run(sockets)
+
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         """Listen to SIGINT and SIGTERM, to the end of the process.
@@ -99,11 +114,28 @@ class Server(uvicorn.Server):
         finally:
             for number in HANDLED_SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
+            if self._told and self._is_all:
+                _end_in_a_while()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal ends the server; it does so within seconds, whatever comes after."""
+        self._told = True
         if not self.should_exit:
             super().handle_exit(sig, frame)
+
+
+def _end_in_a_while() -> None:
+    """End the process as a success, unless it has ended by then."""
+
+    def end() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(0)
+
+    timer = threading.Timer(_LAST_SECONDS, end)
+    timer.daemon = True
+    timer.start()
 
 
 class _RefusedError(Exception):

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -258,3 +260,40 @@ async def test_websockets_hold_little() -> None:
     assert configured.ws_max_size == 1_048_576
     assert configured.ws_max_queue == 4
     assert not configured.ws_per_message_deflate
+
+
+BLOCKED = """
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from fastapi import FastAPI
+from ringfence import server
+
+app, threads = FastAPI(), ThreadPoolExecutor(1)
+server._LAST_SECONDS = 0.1
+
+@app.get("/")
+def blocks():
+    print("blocked", flush=True)
+    threading.Event().wait()
+
+@app.on_event("startup")
+async def listening():
+    print(listener.getsockname()[1], flush=True)
+
+listener = server.socket.create_server(("127.0.0.1", 0))
+settings = server.config(app, secure=False, log_config=None, timeout_graceful_shutdown=0)
+server.Server(settings).run([listener])
+"""
+
+
+def test_a_thread_that_never_ends_does_not_keep_the_process() -> None:
+    """Issue 9, B7: after SIGTERM the process stayed, for a handler without ``async``."""
+    command = [sys.executable, "-W", "ignore", "-c", BLOCKED]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET / " + HEAD + b"\r\n")
+            assert process.stdout.readline() == "blocked\n"
+            process.terminate()
+            assert process.wait(timeout=20) == 0

@@ -63,6 +63,7 @@ class Boundary:
         self._under_way: Final = UnderWay(_BODIES_PER_ADDRESS * settings.body_limit_bytes)
         self._handlers: Final = Handlers(settings.handlers_at_once, settings.handler_seconds)
         self.enter: Final = self._handlers.enter
+        self.run: Final = self._handlers.run
         self.leave: Final = self._handlers.leave
         self.overdue: Final = self._handlers.overdue
         self._own_limits: Final = BodyLimits(

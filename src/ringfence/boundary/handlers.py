@@ -4,7 +4,9 @@ A route whose handlers are slow would hold what all routes share: memory, connec
 and the forty threads in which handlers without ``async`` run. So each route has places of its own.
 Whoever finds none waits; whoever finds too many waiting is told to come back. A handler whose
 answer has begun holds no place: it may stream for as long as it likes. One whose answer does not
-begin in time is cancelled (its thread, if it has one, ends when it ends).
+begin in time is cancelled. A thread can't be: its client is answered, and it keeps its place until
+it returns, so that threads do not become more and more. While as many calls wait for a thread as
+there are threads, no route that needs one takes more.
 
 Sources: OWASP API4:2023; CWE-400, CWE-770; ASVS 5.0 15.2.2.
 """
@@ -13,10 +15,13 @@ import asyncio
 import functools
 import inspect
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any, Final, Protocol, TypeAlias
 
+from anyio.to_thread import current_default_thread_limiter
+
+from ringfence.core.asgi import Message, Send
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import Exchange
 from ringfence.core.route import Entry
@@ -39,11 +44,12 @@ class Answering(Protocol):
 class _Route:
     """The places of one route."""
 
-    __slots__ = ("free", "places", "waiting")
+    __slots__ = ("free", "places", "threaded", "waiting")
 
-    def __init__(self, places: int) -> None:
-        self.places: Final = places
-        self.free = places
+    def __init__(self, entry: Entry, places: int) -> None:
+        self.threaded: Final = _needs_a_thread(entry)
+        self.places: Final = max(1, places // _THREADED) if self.threaded else places
+        self.free = self.places
         self.waiting: Final[deque[asyncio.Future[None]]] = deque()
 
 
@@ -67,6 +73,7 @@ class Handlers:
         self._running: Final[dict[Exchange, _Running]] = {}
         self._without: Final[set[Exchange]] = set()  # those of them that hold no place
         self._overdue: Final[set[Exchange]] = set()
+        self._left: Final[dict[Exchange, asyncio.Task[None]]] = {}  # threads nobody waits for
         self._sweeps = 0  # one a second, while anything runs
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -84,7 +91,9 @@ class Handlers:
             return None
         route = self._routes.get(entry)
         if route is None:
-            route = self._routes[entry] = _Route(_places(entry, self._places))
+            route = self._routes[entry] = _Route(entry, self._places)
+        if route.threaded and _threads_are_short():
+            raise Refused("handler.crowded", retry_after=_RETRY_AFTER)
         if not route.free:
             self._reclaim(route)
         wait = None
@@ -102,8 +111,19 @@ class Handlers:
             self._sweeper = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
         return wait
 
+    def run(
+        self, exchange: Exchange, handle: Callable[[Send], Coroutine[Any, Any, None]], send: Send
+    ) -> Awaitable[None]:
+        """Run the handler of a request that has entered."""
+        running = self._running.get(exchange)
+        if running is None or not running[0].threaded:
+            return handle(send)
+        return self._outlast(exchange, handle, send)
+
     def leave(self, exchange: Exchange) -> None:
-        """Give the place back, to whoever has waited longest."""
+        """Give the place back, to whoever has waited longest; a thread has it until it ends."""
+        if exchange in self._left:
+            return
         running = self._running.pop(exchange, None)
         if running is None:
             return
@@ -123,6 +143,29 @@ class Handlers:
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
+
+    async def _outlast(
+        self, exchange: Exchange, handle: Callable[[Send], Coroutine[Any, Any, None]], send: Send
+    ) -> None:
+        """Run a handler in a thread; if that is cancelled, nobody hears it any more."""
+
+        async def speak(message: Message) -> None:
+            if exchange in self._left:
+                raise OSError  # as a server does where the client has gone
+            await send(message)
+
+        def over(_: asyncio.Task[None]) -> None:
+            del self._left[exchange]
+            self.leave(exchange)
+
+        handler = asyncio.create_task(handle(speak))
+        try:
+            await asyncio.shield(handler)
+        except asyncio.CancelledError:
+            if not handler.done():
+                self._left[exchange] = handler
+                handler.add_done_callback(over)
+            raise
 
     async def _wait(self, exchange: Exchange, route: _Route, turn: asyncio.Future[None]) -> None:
         try:
@@ -169,10 +212,17 @@ def _free(route: _Route) -> None:
     route.free += 1
 
 
-def _places(entry: Entry, places: int) -> int:
-    """For handlers that run in a thread, fewer: all routes share those."""
+def _needs_a_thread(entry: Entry) -> bool:
+    """Whether the handler is without ``async``: all such routes share the threads."""
     endpoint = getattr(entry.handler, "endpoint", None)
     while isinstance(endpoint, functools.partial):
         endpoint = endpoint.func
-    threaded = inspect.isfunction(endpoint) and not inspect.iscoroutinefunction(endpoint)
-    return max(1, places // _THREADED) if threaded else places
+    return inspect.isfunction(endpoint) and not inspect.iscoroutinefunction(endpoint)
+
+
+def _threads_are_short() -> bool:
+    """Whether as many calls wait for a thread as there are, which streams may hold too."""
+    threads = current_default_thread_limiter()
+    if threads.available_tokens > 0:
+        return False
+    return threads.statistics().tasks_waiting >= threads.total_tokens

@@ -5,7 +5,7 @@ Beside its checks every layer has ``seams``, which is what it provides for the s
 layer provides nothing for seams, because they fall back on the guarded implementations.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -100,6 +100,12 @@ class Boundary(Layered, Protocol):
 
     def enter(self, exchange: Exchange, answer: "Answering", /) -> Awaitable[None] | None:
         """Called before the handler: None, or what to wait for. Raises ``Refused``."""
+        ...
+
+    def run(
+        self, exchange: Exchange, handle: Callable[[Send], Coroutine[Any, Any, None]], send: Send, /
+    ) -> Awaitable[None]:
+        """Run the handler, which answers by the ``send`` that it is given."""
         ...
 
     def leave(self, exchange: Exchange, /) -> None:

@@ -7,9 +7,9 @@ answered with 503.
 
 import os
 from asyncio import CancelledError, current_task
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from os import urandom
 from typing import Any, Final
 
@@ -196,12 +196,18 @@ class Ringfence:
         own = self._own.get(exchange.entry) if exchange.entry is not None else None
         if own is not None:
             exchange.scope["path_params"] = dict(exchange.match.parameters)
-        if own is None and exchange.principal is not None and self._conversations is not None:
-            await self._conversations.run(exchange, self.app, receive, send)
+            await own(exchange.scope, receive, send)
         else:
-            await (own or self.app)(exchange.scope, receive, send)
+            await layers.boundary.run(exchange, partial(self._handle, exchange, receive), send)
         if not send.started:
             await send.finish()  # an error that was held back, or nothing at all
+
+    def _handle(
+        self, exchange: Exchange, receive: Receive, send: Send
+    ) -> Coroutine[Any, Any, None]:
+        if exchange.principal is not None and self._conversations is not None:
+            return self._conversations.run(exchange, self.app, receive, send)
+        return self.app(exchange.scope, receive, send)
 
     async def _judge_again(self, layers: Layers, exchange: Exchange) -> None:
         """Judge once more when the body is there: the token may be revoked by then (DESIGN 4).

@@ -4,12 +4,15 @@ The attack fails with everything on, and succeeds with the layer off that stops 
 """
 
 import asyncio
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
 from starlette.routing import Mount
 
 from ringfence import ConfigurationError, Ringfence, Settings, allow, limit, public, signed_in
@@ -167,6 +170,91 @@ async def test_a_handler_that_takes_too_long_is_answered_for(
         assert answer.headers["retry-after"] == "2"
         assert (await site.get("/quick")).status_code == 200
     assert '"handler.too_slow"' in (tmp_path / "log").read_text()
+
+
+class Blocked(threading.Event):
+    """A handler without ``async`` waits before it, and each that does is counted."""
+
+    waiting = 0
+
+    def shop(self) -> FastAPI:
+        app = FastAPI(openapi_url=None)
+
+        @app.get("/blocks")
+        @allow(public)
+        def blocks() -> str:
+            self.waiting += 1
+            self.wait()
+            return "done"
+
+        @app.get("/streams")
+        @allow(public)
+        async def streams() -> StreamingResponse:
+            return StreamingResponse(self.pieces())
+
+        @app.get("/in-a-thread")
+        @allow(public)
+        def in_a_thread() -> str:
+            return "done"
+
+        return app
+
+    def pieces(self) -> Iterator[bytes]:
+        self.waiting += 1
+        self.wait()
+        yield b"done"
+
+
+async def test_a_thread_that_was_cut_off_keeps_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Issue 9, B12: each request that was cut off left a thread behind, and made a new one."""
+    monkeypatch.setattr(handlers, "_SWEEP_SECONDS", 0.0)
+    gate, settings = Blocked(), settings_of(tmp_path, handler_seconds=3, handlers_at_once=3)
+    async with guarded(gate.shop(), tmp_path, settings=settings) as site:
+        assert await answers(site, "/blocks", 1) == [503]
+        for _ in range(3):
+            assert await answers(site, "/blocks", 1) == [503]  # there is one place
+        assert gate.waiting == 1
+        gate.set()
+        while (await site.get("/blocks")).status_code != 200:
+            pass
+
+
+async def test_with_boundary_off_threads_are_taken_without_a_bound(tmp_path: Path) -> None:
+    gate, settings = Blocked(), settings_of(tmp_path, handlers_at_once=3)
+    async with guarded(gate.shop(), tmp_path, off=["boundary"], settings=settings) as site:
+        flood = asyncio.create_task(answers(site, "/blocks", 6))
+        while gate.waiting < 6:  # noqa: ASYNC110  # until all are in their threads
+            await asyncio.sleep(0)
+        gate.set()
+        assert await flood == [200] * 6
+
+
+@pytest.mark.parametrize(("off", "status"), [((), 503), (("boundary",), 200)], ids=["on", "off"])
+async def test_where_streams_hold_all_threads_no_route_that_needs_one_takes_more(
+    tmp_path: Path, off: Iterable[str], status: int
+) -> None:
+    """Issue 9, B12: streams without ``async`` share the threads; who can't have one is told so."""
+    gate, threads = Blocked(), current_default_thread_limiter()
+    usual, threads.total_tokens = threads.total_tokens, 2
+    try:
+        async with guarded(gate.shop(), tmp_path, off=off) as site:
+            flood = asyncio.create_task(answers(site, "/streams", 4))
+            while threads.statistics().tasks_waiting < 2:  # noqa: ASYNC110  # until all wait
+                await asyncio.sleep(0)
+            one_more = asyncio.create_task(site.get("/in-a-thread"))
+            if status == 200:
+                while threads.statistics().tasks_waiting < 3:  # noqa: ASYNC110  # until all wait
+                    await asyncio.sleep(0)
+            else:
+                answer = await one_more
+                assert answer.json()["code"] == "handler.crowded"
+            gate.set()
+            assert (await one_more).status_code == status
+            assert await flood == [200] * 4
+    finally:
+        threads.total_tokens = usual
 
 
 def test_the_map_and_the_lock_show_limits() -> None:

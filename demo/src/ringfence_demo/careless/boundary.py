@@ -3,7 +3,7 @@
 import asyncio
 import shlex
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -13,7 +13,7 @@ from ringfence.boundary.files import root, uploads
 from ringfence.boundary.processes import commands, denial
 from ringfence.boundary.sql import sqlalchemy
 from ringfence.boundary.urls import outbound, redirect
-from ringfence.core.asgi import Receive
+from ringfence.core.asgi import Receive, Send
 from ringfence.core.codes import Layer
 from ringfence.core.exchange import Exchange, Seams
 from ringfence.core.settings import Environment, Settings
@@ -43,6 +43,15 @@ class CarelessBoundary:
 
     def enter(self, exchange: Exchange, answer: protocols.Answering) -> None:
         """As many as come, for as long as they take."""
+
+    def run(
+        self,
+        exchange: Exchange,  # noqa: ARG002  # as the protocol has it
+        handle: Callable[[Send], Coroutine[Any, Any, None]],
+        send: Send,
+    ) -> Awaitable[None]:
+        """Nothing of it is held."""
+        return handle(send)
 
     def leave(self, exchange: Exchange) -> None:
         """Nothing was taken."""
