@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from ringfence.authn.outbox import LEASE, Backlog, Errand, Kind, wait
+from ringfence.authn.outbox import LEASE, NEVER, Backlog, Errand, Kind, most, wait
+from ringfence.storage.maintenance import FAILED_MAIL_KEPT
 from tests.contract.stores import NOW, SECOND, Rig, account, digest, link, opened, verifier
 
 #: Those that outlive a process, and are shared by several.
@@ -105,6 +106,48 @@ async def test_beyond_the_most_nothing_is_put(rig: Rig) -> None:
     assert await rig.stores.outbox.put(errand("one"), most=1)
     assert not await rig.stores.outbox.put(errand("two", login="bob@example.com"), most=1)
     assert await rig.stores.outbox.backlog() == Backlog(count=1, oldest=NOW)
+
+
+async def test_what_has_failed_is_kept_and_neither_waits_nor_is_taken(rig: Rig) -> None:
+    """Issue 9, B8: a mail that was refused for good was tried for four days."""
+    outbox = rig.stores.outbox
+    await outbox.put(errand())
+    (taken,) = await outbox.take(NOW, 10)
+    await outbox.postpone(taken, NEVER)
+    assert await outbox.backlog() == Backlog()
+    assert await outbox.take(NOW + timedelta(days=365), 10) == []
+    (kept,) = await outbox.list()
+    assert (kept.failed, kept.created_at) == (True, NOW)
+    assert await outbox.put(errand("two", login="bob@example.com"), most=1)
+    assert await outbox.retry("one", NOW + SECOND)
+    assert named(list(await outbox.take(NOW + SECOND, 10))) == {"one", "two"}
+
+
+async def test_what_has_failed_is_gone_after_a_month(rig: Rig) -> None:
+    outbox = rig.stores.outbox
+    await outbox.put(replace(errand(), due_at=NEVER))
+    await outbox.put(errand("waits", login="bob@example.com"))
+    assert await rig.stores.purge(NOW + FAILED_MAIL_KEPT) == 0
+    assert await rig.stores.purge(NOW + FAILED_MAIL_KEPT + SECOND) == 1
+    assert [each.id for each in await outbox.list()] == ["waits"]
+
+
+async def test_asking_again_does_not_let_a_mail_wait_anew(rig: Rig) -> None:
+    """Else one that is asked for each day would be tried for ever, and never be the oldest."""
+    outbox = rig.stores.outbox
+    await outbox.put(errand())
+    later = NOW + timedelta(days=1)
+    await outbox.put(replace(errand("two"), created_at=later, due_at=later))
+    assert (await outbox.backlog()).oldest == NOW
+    (taken,) = await outbox.take(later, 10)
+    await outbox.postpone(taken, NEVER)
+    await outbox.put(replace(errand("three"), created_at=later, due_at=later))
+    assert await outbox.backlog() == Backlog(count=1, oldest=later)
+
+
+async def test_sign_ups_leave_room_for_who_has_an_account() -> None:
+    """Issue 9, B8: 10,000 sign-ups closed resets as well."""
+    assert most("sign-up") < most("reset") == most("changed")
 
 
 async def test_an_operator_lists_retries_and_drops(rig: Rig) -> None:

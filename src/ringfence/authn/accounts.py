@@ -121,8 +121,12 @@ class AccountStore(Protocol):
         """
         ...
 
-    async def change_login(self, account_id: str, login: str, now: datetime) -> Account | None:
+    async def change_login(
+        self, account_id: str, login: str, now: datetime, *, tell: Sequence[Errand] = ()
+    ) -> Account | None:
         """Give the account another login and drop its password, which the old login salts.
+
+        ``tell`` is mail about it, and is kept with it.
 
         As ``sign_out_everywhere``; links that were mailed to either login stop working. On
         PostgreSQL as ``delete``.

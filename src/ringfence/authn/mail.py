@@ -10,8 +10,18 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 
+class UndeliverableError(OSError):
+    """The relay refuses a mail for good (RFC 5321 section 4.2.1): to send it again is no use."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"refused with {code}")
+
+
 class Mailer(Protocol):
-    """Delivers one mail. May take seconds; any exception means that it was not delivered."""
+    """Delivers one mail. May take seconds; any exception means that it was not delivered.
+
+    ``UndeliverableError`` means that it never will be.
+    """
 
     async def send(self, to: str, subject: str, text: str, /) -> None: ...
 

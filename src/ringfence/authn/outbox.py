@@ -3,14 +3,15 @@
 An errand says whom a mail is for and why, and no more: what the mail will say is found out when it
 is sent. So no link stands in the database in clear or sealed; whether there is an account is found
 out after the answer, however often the mail is tried (Ledger 24); and a link's time runs from when
-it was sent. Of one kind and login there is one errand: asking again takes its place.
+it was sent. Of one kind and login there is one errand: asking again takes its place, but it waits
+since the first time. What has failed for good stays for an operator to see, and is never due.
 
 What was changed and whom to tell of it is committed at once, so that neither is without the other.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, Protocol, TypeAlias
 
 #: Asked for an account; forgot a password; has a new password.
@@ -18,6 +19,12 @@ Kind: TypeAlias = Literal["sign-up", "reset", "changed"]
 
 #: Errands that strangers may leave; beyond it they are refused.
 MOST: Final = 10_000
+
+#: Of these, what sign-ups leave free: people who have an account get a link all the same.
+_RESERVE: Final = 2_000
+
+#: When an errand is due that has failed for good.
+NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 #: How long whoever took an errand has it alone. SMTP takes a minute at the very most.
 LEASE: Final = timedelta(minutes=5)
@@ -37,11 +44,16 @@ class Errand:
     kind: Kind
     login: str  # whom it is for, normalised
     site: str  # under which address links lead back
-    name: str = ""  # what a sign-up asked for
+    name: str = ""  # what a sign-up asked for; of other kinds, which letter of several
     request_id: str = ""
     created_at: datetime
     due_at: datetime  # when it is tried, or tried again
     attempts: int = 0  # how often it was taken or asked for again; whoever takes it knows by it
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is tried no more."""
+        return self.due_at >= NEVER
 
 
 #: Makes the errand to a login, where the login is found out on the way.
@@ -50,7 +62,7 @@ Telling: TypeAlias = Callable[[str], Errand]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """What waits."""
+    """What waits; what has failed does not."""
 
     count: int = 0
     oldest: datetime | None = None  # when it was asked for
@@ -60,7 +72,10 @@ class OutboxStore(Protocol):
     """What the outbox needs of a database; every adapter passes ``tests/contract``."""
 
     async def put(self, errand: Errand, most: int = MOST) -> bool:
-        """Add an errand, in place of one of its kind and login; False if ``most`` wait already."""
+        """Add an errand, in place of one of its kind and login; False if ``most`` wait already.
+
+        One that waits goes on to wait since when it did.
+        """
         ...
 
     async def take(self, now: datetime, limit: int) -> Sequence[Errand]:
@@ -75,7 +90,7 @@ class OutboxStore(Protocol):
         ...
 
     async def postpone(self, errand: Errand, due_at: datetime) -> None:
-        """Let it be tried at ``due_at``; on the same condition."""
+        """Let it be tried at ``due_at``, or ``NEVER``; on the same condition."""
         ...
 
     async def backlog(self) -> Backlog:
@@ -93,6 +108,11 @@ class OutboxStore(Protocol):
     async def drop(self, errand_id: str) -> bool:
         """Remove an errand unsent; False as above."""
         ...
+
+
+def most(kind: Kind) -> int:
+    """How many may wait already where one of this kind is added."""
+    return MOST - _RESERVE if kind == "sign-up" else MOST
 
 
 def wait(attempts: int) -> timedelta:

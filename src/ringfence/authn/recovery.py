@@ -41,14 +41,19 @@ class Recovery:
     budgets: Budgets
     random: Random
 
-    async def ask(self, login: str, site: str, now: datetime) -> None:
-        """Mail a link to ``login`` if it has an account. Runs after the answer has left."""
+    async def ask(self, login: str, site: str, now: datetime, why: str = "") -> None:
+        """Mail a link to ``login`` if it has an account. Runs after the answer has left.
+
+        ``why`` is empty where it was asked for, and ``login`` where an operator has made this the
+        login of the account.
+        """
         account = await self.accounts.find_by_login(login)
         if account is None or account.disabled_at is not None:
             return
         link, token = links.new_link("reset", login, self.random, now)
         await self.links.add(link)
-        letter = mail.reset_password(site, links.address(site, "reset", token))
+        written = mail.choose_password if why == "login" else mail.reset_password
+        letter = written(site, links.address(site, "reset", token))
         await self.mailer.send(login, letter.subject, letter.text)
 
     async def reset(
@@ -109,5 +114,6 @@ class Recovery:
 
     async def tell(self, login: str, site: str, what: str = "") -> None:
         """Tell the owner by mail what has changed. Runs after the answer has left."""
-        letter = mail.factors_changed(site) if what else mail.password_changed(site)
+        written = {"factors": mail.factors_changed, "login": mail.login_changed}
+        letter = written.get(what, mail.password_changed)(site)
         await self.mailer.send(login, letter.subject, letter.text)

@@ -27,7 +27,9 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401  # argparse keeps its t
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     listing = actions.add_parser(
-        "list", help="list mail that waits", description="List mail that waits to be sent."
+        "list",
+        help="list mail that waits or has failed",
+        description="List mail that waits to be sent, and what has failed in the last 30 days.",
     )
     listing.set_defaults(act=_list)
     retry = actions.add_parser(
@@ -64,9 +66,10 @@ async def _list(installation: Installation, arguments: argparse.Namespace) -> No
         print(json.dumps({"items": [_object(errand) for errand in found], "next": None}))
         return
     for errand in found:
+        outlook = "failed" if errand.failed else f"again {_minute(errand.due_at)}"
         print(
             f"{errand.id}  {errand.kind:<7}  {errand.login}  asked {_minute(errand.created_at)},"
-            f" tried {errand.attempts} times, again {_minute(errand.due_at)}"
+            f" tried {errand.attempts} times, {outlook}"
         )
 
 
@@ -114,7 +117,7 @@ def _object(errand: Errand) -> dict[str, object]:
         "login": errand.login,
         "asked": errand.created_at.isoformat(),
         "attempts": errand.attempts,
-        "due": errand.due_at.isoformat(),
+        "due": None if errand.failed else errand.due_at.isoformat(),
     }
 
 

@@ -93,7 +93,7 @@ class Service:
         if errand.kind == "sign-up":
             await self._flows.signup.ask(login, errand.name, site, now)
         elif errand.kind == "reset":
-            await self._flows.recovery.ask(login, site, now)
+            await self._flows.recovery.ask(login, site, now, errand.name)
         else:
             await self._flows.recovery.tell(login, site, errand.name)
 

@@ -18,6 +18,7 @@ from secrets import SystemRandom, token_hex
 from typing import Final
 
 from ringfence.authn import outbox
+from ringfence.authn.mail import UndeliverableError
 from ringfence.authn.outbox import Errand, Kind, OutboxStore
 from ringfence.core.codes import CODES, Layer
 from ringfence.core.errors import Refused, StoreError
@@ -94,7 +95,7 @@ class Courier:
         Raises:
             Refused: ``mail.busy``: too many are waiting. StoreError.
         """
-        if not await self._store.put(errand):
+        if not await self._store.put(errand, outbox.most(errand.kind)):
             raise Refused("mail.busy", retry_after=_RETRY_AFTER)
         self.poke()
 
@@ -148,18 +149,20 @@ class Courier:
                 await self._look_back()
 
     async def _try(self, errand: Errand) -> None:
-        """Do one errand. What fails is tried again, until it is too old."""
+        """Do one errand. What fails is tried again, until it is too old or refused for good."""
         now = self._clock()
         try:
             await self._do(errand, now)
+        except UndeliverableError as error:
+            self._tell("mail.failed", errand, str(error))
+            await self._store.postpone(errand, outbox.NEVER)
         except Exception as error:  # noqa: BLE001  # whatever it was, it becomes an event
-            if now - errand.created_at >= outbox.KEPT:
-                self._tell("mail.failed", errand, type(error).__name__)
-            else:
-                self._tell("mail.delayed", errand, type(error).__name__)
-                await self._store.postpone(errand, now + outbox.wait(errand.attempts))
-                return
-        await self._store.done(errand)
+            too_old = now - errand.created_at >= outbox.KEPT
+            self._tell("mail.failed" if too_old else "mail.delayed", errand, type(error).__name__)
+            again = outbox.NEVER if too_old else now + outbox.wait(errand.attempts)
+            await self._store.postpone(errand, again)
+        else:
+            await self._store.done(errand)
 
     async def _look_back(self) -> None:
         """Notice that mail waits too long; once in ``TOO_LONG`` it is an event."""

@@ -22,12 +22,13 @@ from secrets import token_hex
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from ringfence.authn.mail import Mailer
+from ringfence.authn.mail import Mailer, UndeliverableError
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.secret import Secret
 from ringfence.core.settings import Settings
 
 _PATIENCE_SECONDS: Final = 10
+_FOR_GOOD: Final = 500  # what the relay says to this mail, and not to us or to its sender
 _PORTS: Final = {"smtp": 587, "smtps": 465}
 
 
@@ -97,7 +98,7 @@ class SmtpMailer:
         self._threads: Final = ThreadPoolExecutor(2, "ringfence-mail")
 
     async def send(self, to: str, subject: str, text: str) -> None:
-        """Deliver the mail. Raises OSError or SMTPException, which is one."""
+        """Deliver the mail. Raises OSError: an SMTPException, or ``UndeliverableError``."""
         mail = message(self._sender, to, subject, text, self._clock())
         await asyncio.get_running_loop().run_in_executor(self._threads, self._deliver, mail)
 
@@ -112,7 +113,19 @@ class SmtpMailer:
                 relay.starttls(context=self._context)  # raises where the relay does not offer it
             if self._password is not None:
                 relay.login(self._user, self._password.reveal())
-            relay.send_message(mail)
+            try:
+                relay.send_message(mail)
+            except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as refused:
+                if (code := _lowest(refused)) >= _FOR_GOOD:
+                    raise UndeliverableError(code) from None
+                raise
+
+
+def _lowest(refused: smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) -> int:
+    """The code that the relay gave; of several recipients, the one that leaves most hope."""
+    if isinstance(refused, smtplib.SMTPDataError):
+        return refused.smtp_code
+    return min(code for code, _ in refused.recipients.values())
 
 
 class NoMailer:

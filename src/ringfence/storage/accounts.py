@@ -69,8 +69,11 @@ class SqlAccounts:
     async def delete(self, account_id: str) -> Account:
         return await self._database.perform(_delete(account_id, self._clock))
 
-    async def change_login(self, account_id: str, login: str, now: datetime) -> Account | None:
-        return await self._database.perform(_change_login(account_id, login, now, self._clock))
+    async def change_login(
+        self, account_id: str, login: str, now: datetime, *, tell: Sequence[Errand] = ()
+    ) -> Account | None:
+        steps = _change_login(account_id, login, now, self._clock, tell)
+        return await self._database.perform(steps)
 
 
 def create(account: Account) -> Steps[bool]:
@@ -171,11 +174,13 @@ def _delete(account_id: str, clock: Clock) -> Steps[Account]:
 
 
 def _change_login(
-    account_id: str, login: str, now: datetime, clock: Clock
+    account_id: str, login: str, now: datetime, clock: Clock, tell: Sequence[Errand]
 ) -> Steps[Account | None]:
     account = yield from find(account_id)
     if (yield from ask(statements.LOCK_LOGIN, login)) is not None:
         return None
+    for errand in tell:
+        yield from outbox.add(errand)
     yield from change(statements.REMOVE_LINKS_OF_LOGIN, account.login)
     yield from change(statements.REMOVE_LINKS_OF_LOGIN, login)
     yield from _end_sessions(account_id, now)

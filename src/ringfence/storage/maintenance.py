@@ -33,6 +33,9 @@ REVOCATIONS_KEPT: Final = timedelta(hours=1)
 GRACE: Final = timedelta(hours=1)
 
 
+#: How long mail that has failed is kept, for an operator to see.
+FAILED_MAIL_KEPT: Final = timedelta(days=30)
+
 #: How far the clocks of two hosts may differ.
 CLOCKS_DIFFER_BY: Final = timedelta(minutes=1)
 
@@ -84,6 +87,7 @@ async def purge(database: Database, now: datetime, session_idle: timedelta) -> i
         + await _purge(database, statements.PURGE_TOKENS, deadlines.tokens)
         + await _purge(database, statements.PURGE_SESSIONS, deadlines.tokens)
         + await _purge(database, statements.PURGE_LINKS, now)
+        + await _purge(database, statements.PURGE_ERRANDS, now - FAILED_MAIL_KEPT)
         + await _purge(database, statements.PURGE_REVOCATIONS, deadlines.revocations)
     )
 

@@ -15,7 +15,7 @@ from ringfence.authn.imported.passwords import Person
 from ringfence.authn.imported.refusal import Reason
 from ringfence.authn.imported.sealed import SealedHash
 from ringfence.authn.links import Link, Purpose
-from ringfence.authn.outbox import LEASE, Backlog, Errand, Telling
+from ringfence.authn.outbox import LEASE, NEVER, Backlog, Errand, Telling
 from ringfence.authn.outbox import MOST as MOST_ERRANDS
 from ringfence.authn.refresh import RefreshToken
 from ringfence.authn.revocation import Revocation
@@ -105,7 +105,8 @@ class _Tables:
         """Add an errand, in place of one of its kind and login."""
         for known in self.outbox.values():
             if (known.kind, known.login) == (errand.kind, errand.login):
-                errand = replace(errand, id=known.id, attempts=known.attempts + 1)
+                since = errand.created_at if known.failed else known.created_at
+                errand = replace(errand, id=known.id, attempts=known.attempts + 1, created_at=since)
         self.outbox[errand.id] = errand
 
     def by_login(self, login: str) -> Account | None:
@@ -185,10 +186,14 @@ class MemoryAccounts:
         self._tables.remove(account)
         return account
 
-    async def change_login(self, account_id: str, login: str, now: datetime) -> Account | None:
+    async def change_login(
+        self, account_id: str, login: str, now: datetime, *, tell: Sequence[Errand] = ()
+    ) -> Account | None:
         account = self._tables.accounts[account_id]
         if self._tables.by_login(login) is not None:
             return None
+        for errand in tell:
+            self._tables.add_errand(errand)
         self._tables.remove_links(account.login, login)
         self._tables.hashes.pop(account_id, None)
         changed = replace(account, login=login, login_verified_at=now, verifier=None)
@@ -335,14 +340,14 @@ class MemoryOutbox:
         self._tables = tables
 
     async def put(self, errand: Errand, most: int = MOST_ERRANDS) -> bool:
-        if len(self._tables.outbox) >= most:
+        if (await self.backlog()).count >= most:
             return False
         self._tables.add_errand(errand)
         return True
 
     async def take(self, now: datetime, limit: int) -> Sequence[Errand]:
         waiting = sorted(self._tables.outbox.values(), key=lambda errand: errand.due_at)
-        due = [e for e in waiting if e.due_at <= now or e.due_at > now + 4 * LEASE][:limit]
+        due = [e for e in waiting if e.due_at <= now or now + 4 * LEASE < e.due_at < NEVER][:limit]
         taken = [replace(e, due_at=now + LEASE, attempts=e.attempts + 1) for e in due]
         self._tables.outbox |= {errand.id: errand for errand in taken}
         return sorted(taken, key=lambda errand: errand.created_at)
@@ -356,7 +361,7 @@ class MemoryOutbox:
             self._tables.outbox[errand.id] = replace(errand, due_at=due_at)
 
     async def backlog(self) -> Backlog:
-        created = [errand.created_at for errand in self._tables.outbox.values()]
+        created = [e.created_at for e in self._tables.outbox.values() if not e.failed]
         return Backlog(count=len(created), oldest=min(created, default=None))
 
     async def list(self, *, after: str = "", limit: int = 50) -> Sequence[Errand]:

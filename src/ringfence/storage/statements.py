@@ -182,21 +182,26 @@ REMOVE_LINKS_OF_LOGIN: Final = Change("DELETE FROM links WHERE login = $1")
 
 # -------------------------------------------------------------------------------------- outbox
 
+# What has failed is due at ``outbox.NEVER``, 253370764800000000 microseconds after the epoch.
 PUT_ERRAND: Final = Change(
     "INSERT INTO outbox (id, kind, login, site, name, request_id, created_us, due_us, attempts)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
     " ON CONFLICT (kind, login) DO UPDATE SET site = excluded.site, name = excluded.name,"
-    " request_id = excluded.request_id, created_us = excluded.created_us,"
-    " due_us = excluded.due_us, attempts = outbox.attempts + 1"
+    " request_id = excluded.request_id, due_us = excluded.due_us, attempts = outbox.attempts + 1,"
+    " created_us = CASE WHEN outbox.due_us = 253370764800000000 THEN excluded.created_us"
+    " ELSE outbox.created_us END"
 )
 TAKE_ERRANDS: Final = Query(
     "UPDATE outbox SET due_us = $2, attempts = attempts + 1 WHERE id IN ("  # noqa: S608  # constants
-    "SELECT id FROM outbox WHERE due_us <= $1 OR due_us > $3 ORDER BY due_us LIMIT $4"
+    "SELECT id FROM outbox WHERE due_us <= $1"
+    " OR (due_us > $3 AND due_us < 253370764800000000) ORDER BY due_us LIMIT $4"
     " FOR UPDATE SKIP LOCKED)" + rows.TAKEN
 )
 END_ERRAND: Final = Change("DELETE FROM outbox WHERE id = $1 AND attempts = $2")
 POSTPONE_ERRAND: Final = Change("UPDATE outbox SET due_us = $3 WHERE id = $1 AND attempts = $2")
-BACKLOG: Final = Query("SELECT count(*), min(created_us) FROM outbox")
+BACKLOG: Final = Query(
+    "SELECT count(*), min(created_us) FROM outbox WHERE due_us < 253370764800000000"
+)
 ERRANDS_AFTER: Final = Query(rows.ERRAND + " WHERE id > $1 ORDER BY id LIMIT $2")
 RETRY_ERRAND: Final = Change("UPDATE outbox SET due_us = $2, attempts = attempts + 1 WHERE id = $1")
 DROP_ERRAND: Final = Change("DELETE FROM outbox WHERE id = $1")
@@ -277,6 +282,10 @@ PURGE_TOKENS: Final = Change(
 PURGE_SESSIONS: Final = Change(  # with what tokens they have
     "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions"
     " WHERE last_used_us < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"
+)
+PURGE_ERRANDS: Final = Change(  # that have failed
+    "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox"
+    " WHERE created_us < $1 AND due_us = 253370764800000000 LIMIT $2 FOR UPDATE SKIP LOCKED)"
 )
 PURGE_LINKS: Final = Change(
     "DELETE FROM links WHERE digest IN (SELECT digest FROM links"

@@ -210,7 +210,7 @@ async def test_a_thread_that_was_cut_off_keeps_its_place(
 ) -> None:
     """Issue 9, B12: each request that was cut off left a thread behind, and made a new one."""
     monkeypatch.setattr(handlers, "_SWEEP_SECONDS", 0.0)
-    gate, settings = Blocked(), settings_of(tmp_path, handler_seconds=3, handlers_at_once=3)
+    gate, settings = Blocked(), settings_of(tmp_path, handler_seconds=1000, handlers_at_once=3)
     async with guarded(gate.shop(), tmp_path, settings=settings) as site:
         assert await answers(site, "/blocks", 1) == [503]
         for _ in range(3):

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from ringfence.authn import outbox
+from ringfence.authn.mail import UndeliverableError
 from ringfence.authn.outbox import KEPT, LEASE, Errand
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import Exchange
@@ -95,6 +97,35 @@ async def test_a_mail_that_was_tried_for_days_is_given_up_with_an_event() -> Non
     await courier.idle()
     assert relay.told == [("mail.failed", "OSError")]
     assert (await relay.stores.outbox.backlog()).count == 0
+
+
+async def test_a_mail_that_is_refused_for_good_is_not_tried_again() -> None:
+    """Issue 9, B8: it was tried for four days. It is kept for the operator."""
+    relay = Relay()
+    relay.broken = UndeliverableError(550)
+    courier = relay.courier()
+    with within() as exchange:
+        await post(courier, exchange)
+    await courier.idle()
+    relay.now += timedelta(days=1)
+    await courier.idle()
+    assert relay.told == [("mail.failed", "refused with 550")]
+    (kept,) = await relay.stores.outbox.list()
+    assert kept.failed
+
+
+async def test_a_flood_of_sign_ups_leaves_room_for_resets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "MOST", 3)
+    monkeypatch.setattr(outbox, "_RESERVE", 1)
+    relay = Relay()
+    courier = relay.courier()
+    with within() as exchange:
+        for login in ("one@example.com", "two@example.com"):
+            await courier.post(courier.errand("sign-up", login, SITE, exchange))
+        with pytest.raises(Refused, match="mail.busy"):
+            await courier.post(courier.errand("sign-up", "three@example.com", SITE, exchange))
+        await post(courier, exchange)
+    assert (await relay.stores.outbox.backlog()).count == 3
 
 
 async def test_what_goes_wrong_is_told_without_words_and_logins() -> None:

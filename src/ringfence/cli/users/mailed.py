@@ -3,6 +3,9 @@
 A new login salts the password differently, so the one that is stored is worth nothing: it is
 dropped, and a link to choose one goes to the new address. Both addresses are told, so that nobody
 loses an account without a word (ASVS 6.3.7).
+
+What is to be mailed is left in the outbox, as the service does it: the service sends it, and tries
+again if the relay is away.
 """
 
 import argparse
@@ -11,11 +14,11 @@ from datetime import UTC, datetime
 from smtplib import SMTPException
 from typing import Any
 
-from ringfence.authn import mail
 from ringfence.authn.accounts import Account
 from ringfence.authn.links import address, new_link
 from ringfence.authn.login import normalise
 from ringfence.authn.mail import Letter
+from ringfence.authn.outbox import Errand, Kind
 from ringfence.cli.installation import Installation
 from ringfence.cli.users.access import by_owner
 from ringfence.cli.users.shown import print_account
@@ -60,29 +63,29 @@ async def _reset_link(installation: Installation, arguments: argparse.Namespace)
     account = await installation.account(arguments.account)
     if account.disabled_at is not None:
         raise ConfigurationError(f"{account.login} is disabled")
-    link = await _link(installation, account)
-    installation.note("password.reset_asked", account)
     if arguments.printed:
+        link = await _link(installation, account)
+        installation.note("password.reset_asked", account)
         print(link)
         return
-    site = installation.settings.origin
-    await send(installation, account.login, mail.reset_password(site, link))
+    if not await installation.stores.outbox.put(_errand(installation, "reset", account.login)):
+        raise ConfigurationError("too much mail waits: see ringfence mail list")
+    installation.note("password.reset_asked", account)
     print_account(account, as_json=arguments.json)
 
 
 async def _change_login(installation: Installation, arguments: argparse.Namespace) -> None:
     before = await installation.account(arguments.account)
     login = normalise(arguments.login)
-    change = installation.stores.accounts.change_login(before.id, login, datetime.now(UTC))
+    tell = [_errand(installation, "changed", before.login, "login")]
+    if before.disabled_at is None:
+        tell.append(_errand(installation, "reset", login, "login"))
+    accounts = installation.stores.accounts
+    change = accounts.change_login(before.id, login, datetime.now(UTC), tell=tell)
     account = await by_owner(change)
     if account is None:
         raise ConfigurationError(f"{login} has an account already")
     installation.note("account.login", account)
-    site = installation.settings.origin
-    await send(installation, before.login, mail.login_changed(site))
-    if account.disabled_at is None:
-        link = await _link(installation, account)
-        await send(installation, login, mail.choose_password(site, link))
     print_account(account, as_json=arguments.json)
 
 
@@ -92,8 +95,21 @@ async def _link(installation: Installation, account: Account) -> str:
     return address(installation.settings.origin, "reset", token)
 
 
+def _errand(installation: Installation, kind: Kind, login: str, why: str = "") -> Errand:
+    now = datetime.now(UTC)
+    return Errand(
+        id=secrets.token_hex(12),
+        kind=kind,
+        login=login,
+        site=installation.settings.origin,
+        name=why,
+        created_at=now,
+        due_at=now,
+    )
+
+
 async def send(installation: Installation, to: str, letter: Letter) -> None:
-    """Mail a letter.
+    """Mail a letter whose words the outbox does not know.
 
     Raises:
         ConfigurationError: It was not delivered; what was changed stays changed.
