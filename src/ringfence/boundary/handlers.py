@@ -15,7 +15,7 @@ import asyncio
 import functools
 import inspect
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -73,7 +73,7 @@ class Handlers:
         self._running: Final[dict[Exchange, _Running]] = {}
         self._without: Final[set[Exchange]] = set()  # those of them that hold no place
         self._overdue: Final[set[Exchange]] = set()
-        self._left: Final[dict[Exchange, asyncio.Task[None]]] = {}  # threads nobody waits for
+        self._left: Final[dict[Exchange, asyncio.Future[None]]] = {}  # threads nobody waits for
         self._sweeps = 0  # one a second, while anything runs
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -112,7 +112,7 @@ class Handlers:
         return wait
 
     def run(
-        self, exchange: Exchange, handle: Callable[[Send], Coroutine[Any, Any, None]], send: Send
+        self, exchange: Exchange, handle: Callable[[Send], Awaitable[None]], send: Send
     ) -> Awaitable[None]:
         """Run the handler of a request that has entered."""
         running = self._running.get(exchange)
@@ -145,7 +145,7 @@ class Handlers:
             self._sweeper = None
 
     async def _outlast(
-        self, exchange: Exchange, handle: Callable[[Send], Coroutine[Any, Any, None]], send: Send
+        self, exchange: Exchange, handle: Callable[[Send], Awaitable[None]], send: Send
     ) -> None:
         """Run a handler in a thread; if that is cancelled, nobody hears it any more."""
 
@@ -154,11 +154,11 @@ class Handlers:
                 raise OSError  # as a server does where the client has gone
             await send(message)
 
-        def over(_: asyncio.Task[None]) -> None:
+        def over(_: asyncio.Future[None]) -> None:
             del self._left[exchange]
             self.leave(exchange)
 
-        handler = asyncio.create_task(handle(speak))
+        handler = asyncio.ensure_future(handle(speak))
         try:
             await asyncio.shield(handler)
         except asyncio.CancelledError:

@@ -5,7 +5,7 @@ Beside its checks every layer has ``seams``, which is what it provides for the s
 layer provides nothing for seams, because they fall back on the guarded implementations.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -103,7 +103,7 @@ class Boundary(Layered, Protocol):
         ...
 
     def run(
-        self, exchange: Exchange, handle: Callable[[Send], Coroutine[Any, Any, None]], send: Send, /
+        self, exchange: Exchange, handle: Callable[[Send], Awaitable[None]], send: Send, /
     ) -> Awaitable[None]:
         """Run the handler, which answers by the ``send`` that it is given."""
         ...

@@ -7,7 +7,7 @@ answered with 503.
 
 import os
 from asyncio import CancelledError, current_task
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from os import urandom
@@ -202,9 +202,7 @@ class Ringfence:
         if not send.started:
             await send.finish()  # an error that was held back, or nothing at all
 
-    def _handle(
-        self, exchange: Exchange, receive: Receive, send: Send
-    ) -> Coroutine[Any, Any, None]:
+    def _handle(self, exchange: Exchange, receive: Receive, send: Send) -> Awaitable[None]:
         if exchange.principal is not None and self._conversations is not None:
             return self._conversations.run(exchange, self.app, receive, send)
         return self.app(exchange.scope, receive, send)

@@ -3,7 +3,7 @@
 import asyncio
 import shlex
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -47,7 +47,7 @@ class CarelessBoundary:
     def run(
         self,
         exchange: Exchange,  # noqa: ARG002  # as the protocol has it
-        handle: Callable[[Send], Coroutine[Any, Any, None]],
+        handle: Callable[[Send], Awaitable[None]],
         send: Send,
     ) -> Awaitable[None]:
         """Nothing of it is held."""
