@@ -154,9 +154,11 @@ class Handlers:
                 raise OSError  # as a server does where the client has gone
             await send(message)
 
-        def over(_: asyncio.Future[None]) -> None:
+        def over(done: asyncio.Future[None]) -> None:
             del self._left[exchange]
             self.leave(exchange)
+            if not done.cancelled():
+                done.exception()  # which nobody waits for: the client has its answer
 
         handler = asyncio.ensure_future(handle(speak))
         try:
