@@ -54,6 +54,7 @@ class Deadlines:
     links: datetime  # when they expire
     counters: datetime  # as above
     challenges: datetime  # as above
+    failed_mail: datetime  # when it was asked for
 
     @classmethod
     def at(cls, now: datetime, session_idle: timedelta) -> "Deadlines":
@@ -65,6 +66,7 @@ class Deadlines:
             links=now + max(LIFETIMES.values()) + CLOCKS_DIFFER_BY,
             counters=now + COUNTERS_KEPT,
             challenges=now + ENROLMENT_LIFETIME + CLOCKS_DIFFER_BY,
+            failed_mail=now - FAILED_MAIL_KEPT,
         )
 
 
@@ -87,7 +89,7 @@ async def purge(database: Database, now: datetime, session_idle: timedelta) -> i
         + await _purge(database, statements.PURGE_TOKENS, deadlines.tokens)
         + await _purge(database, statements.PURGE_SESSIONS, deadlines.tokens)
         + await _purge(database, statements.PURGE_LINKS, now)
-        + await _purge(database, statements.PURGE_ERRANDS, now - FAILED_MAIL_KEPT)
+        + await _purge(database, statements.PURGE_ERRANDS, deadlines.failed_mail)
         + await _purge(database, statements.PURGE_REVOCATIONS, deadlines.revocations)
     )
 

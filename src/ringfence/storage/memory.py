@@ -570,8 +570,14 @@ def _purge(tables: _Tables, now: datetime, deadlines: Deadlines) -> int:
         key: link for key, link in tables.links.items() if now < link.expires_at <= deadlines.links
     }
     tables.feed = [(at, entry) for at, entry in tables.feed if at >= deadlines.revocations]
+    tables.outbox = {
+        key: e
+        for key, e in tables.outbox.items()
+        if not e.failed or e.created_at >= deadlines.failed_mail
+    }
     return before - _size(tables)
 
 
 def _size(tables: _Tables) -> int:
-    return len(tables.sessions) + len(tables.tokens) + len(tables.links) + len(tables.feed)
+    kept = (tables.sessions, tables.tokens, tables.links, tables.feed, tables.outbox)
+    return sum(map(len, kept))
