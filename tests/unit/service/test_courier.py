@@ -199,8 +199,7 @@ async def test_a_full_outbox_refuses_and_says_when_to_try_again(
     with within() as exchange:
         for number in range(3):
             await post(courier, exchange, f"{number}@example.com")
-        put = relay.stores.outbox.put
-        monkeypatch.setattr(relay.stores.outbox, "put", lambda errand: put(errand, 3))
+        monkeypatch.setattr(outbox, "MOST", 3)
         with pytest.raises(Refused, match="mail.busy") as caught:
             await post(courier, exchange)
     assert caught.value.retry_after == timedelta(seconds=10)
