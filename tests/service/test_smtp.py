@@ -38,7 +38,7 @@ class Relay:
     certificate: ssl.SSLContext
     offers_tls: bool = True
     refuses: bool = False
-    refusal: bytes = b"550 no such mailbox"
+    refusal: bytes = b""  # of a recipient
     port: int = 0
     heard: list[str] = field(default_factory=list)
     encrypted: bool = False
@@ -66,7 +66,7 @@ class Relay:
             elif verb == "AUTH":
                 welcome = b"535 no\r\n" if self.refuses else b"235 welcome\r\n"
                 writer.write(welcome)
-            elif verb == "RCPT" and self.refuses:
+            elif verb == "RCPT" and self.refusal:
                 writer.write(self.refusal + b"\r\n")
             elif verb == "DATA":
                 writer.write(b"354 go on\r\n")
@@ -170,12 +170,20 @@ async def test_a_relay_that_hides_starttls_hears_neither_password_nor_mail(pem: 
     assert {line.split(" ")[0].upper() for line in relay.heard} <= {"EHLO", "QUIT"}
 
 
+async def test_a_refusal_of_the_relay_is_not_taken_for_success(pem: Path) -> None:
+    async with running(pem, refuses=True) as relay:
+        with pytest.raises(SMTPException):
+            await mailer(relay, trusts=pem).send("alice@example.com", "Hello", "Hello\n")
+
+
 async def test_a_refusal_for_good_is_told_from_one_for_now(pem: Path) -> None:
     """RFC 5321 4.2.1: 550 for the mailbox is for good, 451 is not."""
-    async with running(pem, refuses=True) as relay:
+    async with running(pem) as relay:
+        relay.refusal = b"550 no such mailbox"
         with pytest.raises(UndeliverableError, match="refused with 550"):
             await mailer(relay, trusts=pem).send("alice@example.com", "Hello", "Hello\n")
-        relay.refusal = b"451 greylisted"
+    async with running(pem) as relay:
+        relay.refusal = b"451 come back later"
         with pytest.raises(SMTPException):
             await mailer(relay, trusts=pem).send("alice@example.com", "Hello", "Hello\n")
 
