@@ -19,8 +19,11 @@ TYPE: Final = "a request comes from the site's own pages, with JSON"
 SAME_SITE: Final = "no other site's request has the cookie, or changes something"
 
 _SIGN_OUT: Final = "/auth/sign-out"
-_AT_ONCE: Final = """<form method="post" action="{address}"></form>
-<script>document.forms[0].submit()</script>"""
+#: Says by the page's title that there was an answer, or one that it may not read.
+_AT_ONCE: Final = """<script>
+fetch("{address}", {method: "POST", mode: "no-cors", credentials: "include"}).then(
+  () => document.title = "answered", () => document.title = "answered")
+</script>"""
 _FORM: Final = ("Content-Type", "application/x-www-form-urlencoded")
 _TEXT: Final = ("Content-Type", "text/plain")
 #: Of a page that a neighbour serves: a form, a text, and one whose browser tells its origin only.
@@ -65,7 +68,7 @@ class Csrf(Attack):
         return [
             *(Payload(name, partial(self._signs_out, head)) for name, head in _HEADS.items()),
             Payload("a sign-in as the attacker", self._signs_in, TYPE),
-            Payload("a form of another site, in a browser", self._submits, SAME_SITE),
+            Payload("a script of another site, in a browser", self._asks, SAME_SITE),
         ]
 
     async def _signs_out(self, head: Sequence[tuple[str, str]]) -> bool:
@@ -74,7 +77,7 @@ class Csrf(Attack):
         await self.ground.send("POST", _SIGN_OUT, headers=headers)
         return not await self.ground.can_renew(session.refresh)
 
-    async def _submits(self) -> bool:
+    async def _asks(self) -> bool:
         """The victim's browser has the cookie as the application set it."""
         site, proof = self.ground.site, {"login": self.victim.login, "client_key": self.victim.key}
         answer = await self.ground.send("POST", "/auth/sign-in", json=proof)
@@ -84,10 +87,10 @@ class Csrf(Attack):
             await visit.set_cookie(address, answer.header("set-cookie"))
             kept = await visit.page.context.cookies(address)
             require([each.get("value") for each in kept] == [refresh], "the cookie is not kept")
-            form = _AT_ONCE.replace("{address}", address + _SIGN_OUT)
-            async with visit.page.expect_response(address + _SIGN_OUT):
-                page = site.around.page_of_another_site(form)
-                await visit.page.goto(page, wait_until="commit")  # a 204 ends no loading
+            html = _AT_ONCE.replace("{address}", address + _SIGN_OUT)
+            async with visit.page.expect_request(address + _SIGN_OUT):
+                await visit.page.goto(site.around.page_of_another_site(html))
+                await visit.page.wait_for_function("document.title != ''")
         return not await self.ground.can_renew(refresh)
 
     async def _signs_in(self) -> bool:
