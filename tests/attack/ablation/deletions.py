@@ -22,6 +22,8 @@ from ringfence.attack.attacks import (
     u05_session_fixation,
     u07_refresh_reuse,
     u10_token_substitution,
+    u12_code_guessing,
+    u13_half_signed_in,
     u17_password_reset,
     z02_bola_write,
     z06_stale_privilege,
@@ -90,7 +92,8 @@ seam(scoping.ENGINE, lambda engines, relation: engines.everybodys)
 """
 _LINKS: Final = f"""{_CARELESS}
 recovery = layers.authn.flows.recovery
-put(recovery, "links", authn.ReusableLinks(recovery.links, recovery.accounts))
+factors = layers.parts.stores.factors
+put(recovery, "links", authn.ReusableLinks(recovery.links, recovery.accounts, factors))
 """
 _UNCONFIRMED: Final = """
 from ringfence.authz import confirm
@@ -328,7 +331,47 @@ early = timedelta(hours=2)
 put(AccessTokens, "examine", lambda self, token, now: examine(self, token, now - early))
 """,
     },
+    "U11": {
+        _of("U11"): f"""{_CARELESS}
+second = layers.authn.flows.second
+put(second, "store", authn.ReusableFactors(second.store))
+"""
+    },
+    "U12": {
+        u12_code_guessing.TICKET: """
+from ringfence.storage.factors import SqlFactors
+async def attempt(self, digest, kind, now, most=0):
+    return await self.asked(digest, kind, now)
+put(SqlFactors, "attempt", attempt)
+""",
+        u12_code_guessing.DAY: _UNCOUNTED,
+    },
+    "U13": {
+        u13_half_signed_in.TICKET: """
+from ringfence.authn import opaque
+from ringfence.authn.asgi import Authn, bearer_token
+from ringfence.core.principal import Principal
+identify, factors = Authn.identify, layers.parts.stores.factors
+async def half(self, exchange, digest):
+    found = await factors.asked(digest, "sign-in", exchange.now)
+    exchange.principal = Principal(
+        subject=found.account, session="", authenticated_at=exchange.now,
+        expires_at=exchange.now, token_version=found.token_version, aal=2)
+def identified(self, exchange):
+    if b"authorization" in exchange.headers:
+        token = bearer_token(exchange)
+        if opaque.could_be(token, opaque.TICKET):
+            return half(self, exchange, opaque.digest(token))
+    return identify(self, exchange)
+check("identify", identified)
+""",
+        u13_half_signed_in.PROOF: """
+from ringfence.authn.second_factor import SecondFactor
+put(SecondFactor, "require_recent", lambda *_: None)
+""",
+    },
     "U17": {
+        _U17.FACTOR: _LINKS,
         _U17.ONCE: _LINKS,
         _U17.LATEST: _LINKS,
         _U17.CHANGED: _LINKS,

@@ -88,7 +88,8 @@ async def test_a_reset_link_works_once(desk: Desk) -> None:
 
 async def test_with_the_layer_off_a_reset_link_works_again(desk: Desk) -> None:
     """The pair of the test above."""
-    links = ReusableLinks(desk.stores.links, desk.stores.accounts)
+    stores = desk.stores
+    links = ReusableLinks(stores.links, stores.accounts, stores.factors)
     desk.recovery = replace(desk.recovery, links=links)
     await desk.recovery.ask(ALICE, SITE, NOON)
     await desk.recovery.reset(desk.mailbox.token(), PASSWORD, NOON)

@@ -3,11 +3,12 @@
 import unicodedata
 from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import partial
 from secrets import token_bytes
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar, cast
 from urllib.parse import parse_qs
 
 import msgspec
@@ -17,9 +18,11 @@ from ringfence.authn import opaque
 from ringfence.authn.accounts import Account, AccountStore, StoredVerifier
 from ringfence.authn.asgi import bearer_token
 from ringfence.authn.counters import Change, Counter
+from ringfence.authn.factors import Challenge, FactorStore, Held, Kind
 from ringfence.authn.flows import flows
 from ringfence.authn.links import Link, LinkStore, Purpose
 from ringfence.authn.outbox import Errand, Telling
+from ringfence.authn.second_factor import SecondFactor
 from ringfence.authn.sessions import Assurance, Device, Grant, Sessions
 from ringfence.core.errors import Refused
 from ringfence.core.exchange import Exchange, Seams
@@ -47,7 +50,8 @@ class CarelessAuthn:
             stores=replace(
                 careful,
                 counters=Uncounted(),
-                links=ReusableLinks(careful.links, careful.accounts),
+                links=ReusableLinks(careful.links, careful.accounts, careful.factors),
+                factors=cast("FactorStore", ReusableFactors(careful.factors)),
             ),
             keys=parts.keys,
             hashing=parts.hashing,
@@ -55,7 +59,10 @@ class CarelessAuthn:
             random=token_bytes,
             rules=AnyPassword(),
         )
-        self.flows = replace(made, sessions=ForgetfulSessions.of(made.sessions))
+        self.flows = replace(
+            made, sessions=ForgetfulSessions.of(made.sessions), second=Trusting.of(made.second)
+        )
+        self._factors: Final = careful.factors
 
     def count(self, exchange: Exchange) -> None:
         """Nobody counts."""
@@ -69,7 +76,23 @@ class CarelessAuthn:
     def identify(self, exchange: Exchange) -> Awaitable[None] | None:
         """Whoever a header or a token claims is asking; what claims nobody counts for nothing."""
         exchange.principal = self._claimed(exchange)
+        if exchange.principal is None and b"authorization" in exchange.headers:
+            return self._half_signed_in(exchange)
         return None
+
+    async def _half_signed_in(self, exchange: Exchange) -> None:
+        """Whoever has a ticket is signed in: the page asks for the rest (ATTACKS U13)."""
+        with suppress(Refused):
+            digest = opaque.digest(bearer_token(exchange))
+            found = await self._factors.asked(digest, "sign-in", exchange.now)
+            if found is not None and found.account is not None:
+                exchange.principal = Principal(
+                    subject=found.account,
+                    session="",
+                    authenticated_at=exchange.now,
+                    expires_at=exchange.now,
+                    token_version=found.token_version,
+                )
 
     async def judge_again(self, exchange: Exchange, now: datetime) -> None:
         """Whoever has come in stays."""
@@ -169,12 +192,59 @@ class Uncounted:
         return 0
 
 
+class Trusting(SecondFactor):
+    """Whoever is signed in may change how they sign in (ATTACKS U13)."""
+
+    @classmethod
+    def of(cls, second: SecondFactor) -> "Trusting":
+        """The same, trusting."""
+        return cls(**{each.name: getattr(second, each.name) for each in fields(second)})
+
+    def require_recent(self, account: Account, principal: Principal, now: datetime) -> None:
+        """Nothing is asked."""
+
+
+class ReusableFactors:
+    """Codes that work again and again (ATTACKS U11), and tickets for any number of tries (U12)."""
+
+    def __init__(self, kept: FactorStore) -> None:
+        self._kept: Final = kept
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # as the store behind has it
+        return getattr(self._kept, name)
+
+    async def held(self, account_id: str) -> Held:
+        """What there is, as if no step had been spent."""
+        found = await self._kept.held(account_id)
+        return replace(found, totp=found.totp and replace(found.totp, step=0))
+
+    async def attempt(
+        self,
+        digest: bytes,
+        kind: Kind,
+        now: datetime,
+        most: int = 0,  # noqa: ARG002  # nobody counts
+    ) -> Challenge | None:
+        """Any number of tries."""
+        return await self._kept.asked(digest, kind, now)
+
+    async def spend_step(
+        self,
+        account_id: str,  # noqa: ARG002  # as the protocol has it
+        step: int,  # noqa: ARG002  # as above
+        challenge: bytes | None,  # noqa: ARG002  # as above
+    ) -> bool:
+        """Nothing is spent."""
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class ReusableLinks:
-    """Links that work again and again, for ever (ATTACKS U17)."""
+    """Links that work again and again, for ever, and open what a factor guards (ATTACKS U17)."""
 
     kept: LinkStore
     accounts: AccountStore
+    factors: FactorStore
     made: dict[bytes, Link] = field(default_factory=dict[bytes, Link])
 
     async def add(self, link: Link) -> None:
@@ -206,6 +276,7 @@ class ReusableLinks:
         account = await self.accounts.find_by_login(link.login) if link is not None else None
         if link is None or account is None:
             return None
+        await self.factors.remove_totp(account.id)
         return await self.accounts.set_verifier(
             account.id,
             verifier,

@@ -112,6 +112,8 @@ class Visitor:
         require(kept.ok, f"{kept.status}")
         found = await self._as_me("GET", f"/uploads/{kept.json()['id']}")
         require(found.body == picture(), "another picture comes back")
+        listed = (await self._as_me("GET", "/uploads")).json()["items"]
+        require(kept.json()["id"] in [each["id"] for each in listed], "it is not in the list")
 
     async def an_account_is_closed_by_root(self) -> None:
         doomed, root = await self.ground.person(), await ACCOUNTS.highest(self.ground)

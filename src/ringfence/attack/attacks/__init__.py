@@ -33,6 +33,9 @@ from ringfence.attack.attacks.u05_session_fixation import SessionFixation
 from ringfence.attack.attacks.u07_refresh_reuse import RefreshReuse
 from ringfence.attack.attacks.u08_forged_token import ForgedToken
 from ringfence.attack.attacks.u10_token_substitution import TokenSubstitution
+from ringfence.attack.attacks.u11_replayed_code import ReplayedCode
+from ringfence.attack.attacks.u12_code_guessing import CodeGuessing
+from ringfence.attack.attacks.u13_half_signed_in import HalfSignedIn
 from ringfence.attack.attacks.u17_password_reset import PasswordReset
 from ringfence.attack.attacks.u19_weak_credentials import WeakCredentials
 from ringfence.attack.attacks.z01_bola_read import BolaRead
@@ -62,6 +65,9 @@ _ATTACKS: Final = (
     RefreshReuse,
     ForgedToken,
     TokenSubstitution,
+    ReplayedCode,
+    CodeGuessing,
+    HalfSignedIn,
     PasswordReset,
     WeakCredentials,
     BolaRead,

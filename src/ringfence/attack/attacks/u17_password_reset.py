@@ -9,6 +9,7 @@ from ringfence.attack.answer import Answer
 from ringfence.attack.ground import yes_or_no
 from ringfence.attack.people import Person
 from ringfence.attack.plan import Attack, Payload
+from ringfence.attack.second_factor import Careful
 from ringfence.attack.unproven import UnprovenError, require
 
 ONCE: Final = "a link is spent by its use"
@@ -17,6 +18,7 @@ CHANGED: Final = "a change of the password ends links"
 LIMIT: Final = "guesses at links are limited"
 EXPIRY: Final = "a link expires"
 SESSIONS: Final = "a reset ends every session"
+FACTOR: Final = "a reset leaves the second factor"
 
 _LIFE: Final = timedelta(minutes=20)
 _GUESSES: Final = 25
@@ -26,8 +28,7 @@ _NO: Final = frozenset({400, 429})
 class PasswordReset(Attack):
     """Stopped: a link works once, for twenty minutes, while it is the latest; guesses end soon.
 
-    A session that somebody else had before the reset is over. The second factor that a reset must
-    not pass by is not part of this version.
+    A session that somebody else had before the reset is over, and the second factor is asked for.
     """
 
     id = "U17"
@@ -36,6 +37,7 @@ class PasswordReset(Attack):
     async def prepare(self) -> None:
         self.first, self.second = await self.ground.person(), await self.ground.person()
         self.third = await self.ground.newcomer()  # who knows their password
+        self.careful = await Careful.of(self.ground)
 
     async def twin(self) -> None:
         require((await self._reset(await self._link(self.first))).ok, "no password is replaced")
@@ -44,6 +46,7 @@ class PasswordReset(Attack):
         payloads = [
             Payload("a link, once more", self._uses_it_twice, ONCE),
             Payload("a session of before", self._stays_signed_in, SESSIONS),
+            Payload("a sign-in past the second factor", self._passes_by, FACTOR),
             Payload("a link after a newer one", self._uses_the_older, LATEST),
             Payload("a link after the password was changed", self._comes_late, CHANGED),
             Payload("a link, after many guesses", self._guesses, LIMIT),
@@ -61,6 +64,17 @@ class PasswordReset(Attack):
         """The session is the one that the victim's sign-up ended with."""
         require((await self._reset(await self._link(self.second))).ok, "no password is replaced")
         return yes_or_no(await self.ground.send("GET", "/auth/me", person=self.second), no=(401,))
+
+    async def _passes_by(self) -> bool:
+        """Whoever reads the mail has no second factor."""
+        person, password = self.careful.person, _password()
+        proof = {"token": await self._link(person), "password": password}
+        reset = await self.ground.send("POST", "/auth/password/reset", json=proof)
+        require(reset.ok, f"no password is replaced: {reset.status}")
+        signing_in = {"login": person.login, "password": password}
+        answer = await self.ground.send("POST", "/auth/sign-in", json=signing_in)
+        require(answer.ok, f"nobody can sign in: {answer.status}")
+        return "access_token" in answer.json()
 
     async def _uses_the_older(self) -> bool:
         older, _ = await self._link(self.second), await self._link(self.second)
