@@ -7,12 +7,14 @@ annotation, a default or the arguments of calls. It is followed from name to nam
 constants or calls of ``identifier()``. Where it leads to something else, that adds nothing; so what
 is not understood here is left to the rule.
 
-Read from the tree alone: nothing is run. The work for one hole is counted (CWE-407).
+Read from the tree alone: nothing is run, but tables are asked for their columns. The work for one
+hole is counted (CWE-407).
 """
 
 import ast
+import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ringfence.boundary.sql.modules import Module, know, terminal
@@ -174,6 +176,8 @@ class _Follower:
             for each in node.args[1:]:
                 yield from self.follow(each, names)
         elif method and name in ("keys", "values"):
+            if name == "keys":
+                yield from _columns(method.value, names)
             yield from self.follow(method.value, names, keys=name == "keys")
         else:
             for bound in self._flow.members.get(name, ()):  # an enumeration
@@ -197,6 +201,23 @@ class _Follower:
             given += [keyword.value for keyword in call.keywords if keyword.arg == name]
             for each in given:
                 yield from self.follow(each, names, keys=keys, only=only)
+
+
+def _columns(node: ast.expr, names: Names) -> Iterator[str]:
+    """The names of ``table.c`` and ``Model.__table__.c``, where that is SQLAlchemy's own table.
+
+    They are in no source: the table of the loaded module is asked.
+    """
+    first, *rest = written(node).split(".")
+    bound = names.find(first) or []
+    if not rest or any(each.names.outer is not None for each in bound):
+        return  # no name of the module
+    found: object = sys.modules.get(names.module.name)
+    for name in (first, *rest[:-1]):
+        found = getattr(found, name, None)
+    if rest[-1] in ("c", "columns") and type(found).__module__ == "sqlalchemy.sql.schema":
+        columns: Mapping[str, object] = getattr(found, "c", {})
+        yield from map(str, columns.keys())
 
 
 def _parts(node: ast.expr | None, *, keys: bool, only: str) -> Iterable[ast.expr | None]:

@@ -188,6 +188,8 @@ class Reader(ast.NodeVisitor):
                 for operator, each in zip(node.ops, node.comparators, strict=True):
                     is_in = isinstance(operator, ast.In | ast.NotIn)
                     self._names.bind(written(node.left), each, keys=is_in)
+            case ast.MatchValue():
+                self._only_text.add(node.value)
             case ast.Subscript() if terminal(node.value) != "Literal":
                 self._only_text.add(node.slice)
             case ast.Call():

@@ -1,9 +1,9 @@
 """Which texts in a compiled statement SQLAlchemy did not make itself.
 
 A cache key is a tree of tuples: a class, then the names and values of what of it can change the
-SQL. The classes listed here write nothing but keywords, names (quoted where they have to be) and
-placeholders. Strings in anything else are the application's own text. So is what a type is given
-beside words and numbers (``String("20) …")``), and a name that is not to be quoted
+SQL. The classes listed in ``silent`` write nothing but keywords, names (quoted where they have to
+be) and placeholders. Strings in anything else are the application's own text. So is what a type is
+given beside words and numbers (``String("20) …")``), and a name that is not to be quoted
 (``quoted_name(…, quote=False)``).
 
 The key does not say what a class of an application writes. Its objects are looked for in the
@@ -14,128 +14,45 @@ as text then.
 Source: SQLAlchemy, "SQL Compilation Caching" and ``HasCacheKey``.
 """
 
-import enum
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
-from types import BuiltinFunctionType, CodeType, FunctionType
+from types import CodeType
 from typing import Final, NamedTuple, cast
 
-import sqlalchemy
-from sqlalchemy import Column, Table, dialects, schema
-from sqlalchemy.dialects.postgresql import dml as postgresql_dml
-from sqlalchemy.dialects.postgresql import operators as postgresql
-from sqlalchemy.dialects.sqlite import dml as sqlite_dml
-from sqlalchemy.orm import Mapper
-from sqlalchemy.orm.interfaces import MapperProperty
-from sqlalchemy.sql import dml, elements, selectable
-from sqlalchemy.sql.annotation import Annotated
+from sqlalchemy import Table, dialects
+from sqlalchemy.sql import dml, elements
 from sqlalchemy.sql.compiler import Compiled, DDLCompiler, SQLCompiler
-from sqlalchemy.sql.elements import ClauseElement, quoted_name
-from sqlalchemy.sql.functions import Function, GenericFunction
+from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.sql.functions import Function
 from sqlalchemy.sql.lambdas import LambdaElement
 from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.sql.selectable import FromClause
-from sqlalchemy.sql.sqltypes import TableValueType
 from sqlalchemy.sql.visitors import iterate
 from sqlalchemy.types import TypeEngine
 
-#: Before SQLAlchemy 2.1 these have no key, and neither has a statement with one.
-_CONFLICTS: Final = (
-    postgresql_dml.OnConflictDoNothing,
-    postgresql_dml.OnConflictDoUpdate,
-    sqlite_dml.OnConflictDoNothing,
-    sqlite_dml.OnConflictDoUpdate,
+from ringfence.boundary.sql.silent import (
+    CONFLICTS,
+    MAKES_COLUMNS,
+    MAKING,
+    NAMING,
+    PACKAGE,
+    is_foreign,
+    is_harmless,
+    is_silent,
+    is_silent_value,
+    is_unquoted,
 )
-#: These write no text of their own.
-_SILENT: Final[frozenset[type]] = frozenset(
-    {
-        Column,
-        dml.Delete,
-        dml.Insert,
-        dml.Update,
-        elements.AsBoolean,
-        elements.BinaryExpression,
-        elements.BindParameter,
-        elements.BooleanClauseList,
-        elements.Case,
-        elements.Cast,
-        elements.ClauseList,
-        elements.CollationClause,
-        elements.CollectionAggregate,
-        elements.ExpressionClauseList,
-        elements.False_,
-        elements.FunctionFilter,
-        elements.Grouping,
-        elements.Label,
-        elements.Null,
-        elements.Over,
-        elements.ReleaseSavepointClause,
-        elements.RollbackToSavepointClause,
-        elements.SavepointClause,
-        elements.True_,
-        elements.Tuple,
-        elements.TypeClause,
-        elements.TypeCoerce,
-        elements.UnaryExpression,
-        *_CONFLICTS,
-        selectable.Alias,
-        selectable.CTE,
-        selectable.CompoundSelect,
-        selectable.Exists,
-        selectable.ForUpdateArg,
-        selectable.FromGrouping,
-        selectable.Join,
-        selectable.Lateral,
-        selectable.ScalarSelect,
-        selectable.Select,
-        selectable.SelectStatementGrouping,
-        selectable.Subquery,
-        selectable.TableSample,
-        selectable.TableValuedAlias,
-        selectable.Values,
-    }
-)
+
 _COLUMN: Final[type] = elements.ColumnClause
-#: What makes columns of its own: their names choose nothing.
-_MAKING: Final = (selectable.TableValuedAlias, selectable.Values)
-_MAKES_COLUMNS: Final = (TableValueType, *_MAKING)
-#: DDL that writes names, and nothing else that an application says.
-_NAMING: Final = (
-    schema.CreateSchema,
-    schema.DropIndex,
-    schema.DropSchema,
-    schema.DropSequence,
-    schema.DropTable,
-)
-#: The same, by name where SQLAlchemy keeps a class to itself.
-_SILENT_NAMES: Final = frozenset(
-    {
-        "_OffsetLimitParam",
-        "_label_reference",
-        "_MemoizedSelectEntities",
-        "default_compile_options",
-        "default_select_compile_options",
-        "ORMCompileState",
-    }
-)
-#: Modules whose classes steer the loading of objects and write no SQL.
-_LOADING: Final = ("sqlalchemy.orm.",)
 #: Attributes that hold text whatever the class.
 _TEXT_ATTRIBUTES: Final = frozenset(
     {"_hints", "_prefixes", "_statement_hints", "_suffixes", "dialect_options"}
 )
-#: Of a type and of EXTRACT this is harmless, quoted or not.
-_WORDS: Final = re.compile(r"(?:[\w ]|-(?!-))*")
 _NAMES_OF_FUNCTIONS: Final = frozenset({"name", "packagenames"})
 #: Attributes that say which object is meant and never write SQL, with the number of their values.
 _WITHOUT_TEXT: Final = {"_annotations": 1, "_propagate_attrs": 2}
 _RESOLVED: Final = "_resolved"  # what a lambda has returned; SQLAlchemy has no public name for it
-#: Those of JSONB, arrays and ranges: SQLAlchemy writes them, and no application.
-_OPERATORS: Final = frozenset(id(each) for each in vars(postgresql).values())
 #: Of COUNT(*) and EXISTS (SELECT * …); whose dialect a hint is for.
 _NO_TEXT: Final = frozenset({"*", *dialects.__all__})
-_PACKAGE: Final = str(Path(sqlalchemy.__file__).parent)
 
 
 class _UnknownError(Exception):
@@ -152,7 +69,7 @@ class Sources(NamedTuple):
 def sources(compiled: Compiled) -> Sources | None:
     """The texts in ``compiled`` that SQLAlchemy did not make; None if that cannot be known."""
     if isinstance(compiled, DDLCompiler):
-        return Sources(frozenset()) if type(compiled.statement) in _NAMING else None
+        return Sources(frozenset()) if type(compiled.statement) in NAMING else None
     if not isinstance(compiled, SQLCompiler):
         return None
     reader = _Reader()
@@ -191,9 +108,9 @@ class _Reader:
             statement = cast("object", getattr(statement, _RESOLVED))
         if not isinstance(statement, ClauseElement):
             raise _UnknownError
-        if isinstance(getattr(statement, "table", None), _MAKING):
+        if isinstance(getattr(statement, "table", None), MAKING):
             return
-        is_conflict = type(statement) in _CONFLICTS
+        is_conflict = type(statement) in CONFLICTS
         if not is_conflict:
             key = statement._generate_cache_key()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as above
             if key is not None and not _has_lambda(key.key):
@@ -208,7 +125,7 @@ class _Reader:
             pending += _elements((held.get("_multi_values"), held.get("_post_values_clause")))
             self.texts.update(_strings([held.get(name) for name in _TEXT_ATTRIBUTES]))
         else:
-            names = _TEXT_ATTRIBUTES if _is_silent(type(statement)) else held.keys()
+            names = _TEXT_ATTRIBUTES if is_silent(type(statement)) else held.keys()
             self.texts.update(_strings([held.get(name) for name in names]))
         for each in pending:
             if isinstance(each, ClauseElement):
@@ -220,27 +137,27 @@ class _Reader:
         elif isinstance(part, str):
             if is_text or is_unquoted(part):
                 self.texts.add(str(part))
-        elif id(part) in _OPERATORS:
+        elif isinstance(part, Table):
+            self.texts.update(_unquoted(cast("FromClause", part)))
+        elif isinstance(part, CodeType) or is_silent_value(part):
             return
         elif isinstance(part, custom_op):
             self.texts.add(part.opstring)
-        elif isinstance(part, Table):
-            self.texts.update(_unquoted(cast("FromClause", part)))
-        elif not isinstance(part, CodeType) and not _is_silent_value(part):
+        else:
             raise _UnknownError
 
     def _collect_tuple(self, part: tuple[object, ...], *, is_text: bool, is_new: bool) -> None:
         """An element is a number (sometimes), its class, and then names with their values."""
         place, kind = _class_of(part)
         if kind is not None and _is_type(kind):
-            self._collect_type(part[place + 1 :], is_new=kind in _MAKES_COLUMNS)
+            self._collect_type(part[place + 1 :], is_new=kind in MAKES_COLUMNS)
             return
         names: frozenset[object] = frozenset()
         if kind is not None:
-            is_text = not (_is_silent(kind) or (kind is _COLUMN and (is_new or _is_made(part))))
+            is_text = not (is_silent(kind) or (kind is _COLUMN and (is_new or _is_made(part))))
             internals: Iterable[tuple[str, object]] = getattr(kind, "_traverse_internals", ())
             names = frozenset(name for name, _ in internals) | _WITHOUT_TEXT.keys()
-            is_new = kind in _MAKES_COLUMNS
+            is_new = kind in MAKES_COLUMNS
         for member in part[: max(place, 0)]:
             self._collect(member, is_text=False)  # a number, or the code of a lambda
         index = place + 1
@@ -256,7 +173,7 @@ class _Reader:
                 index += 1
                 if kind is Function and member in _NAMES_OF_FUNCTIONS:
                     self.functions.update(_strings(value))
-                elif kind is not elements.Extract or not _is_harmless(value):
+                elif kind is not elements.Extract or not is_harmless(value):
                     # The names of bound parameters are no text.
                     inner = (is_text and member != "_bindparams") or member in _TEXT_ATTRIBUTES
                     self._collect(value, is_text=inner, is_new=is_new)
@@ -267,7 +184,7 @@ class _Reader:
             for each in _values(part):
                 if isinstance(each, tuple):
                     self._collect(cast("object", each), is_text=False, is_new=is_new)
-                elif isinstance(each, str) and not _is_harmless(each):
+                elif isinstance(each, str) and not is_harmless(each):
                     self.texts.add(str(each))
 
     def _objects(self, statement: object) -> Iterator[type]:
@@ -281,11 +198,11 @@ class _Reader:
             for each in _types(getattr(element, "type", None)):
                 yield type(each)
                 held: Iterable[object] = vars(each).values()
-                if not _is_foreign(type(each)):  # the labels of an enumeration are bound, or quoted
+                if not is_foreign(type(each)):  # the labels of an enumeration are bound, or quoted
                     held = (part for part in held if isinstance(part, str))
                 found = (text for part in held for text in _strings(part))
-                self.texts.update(text for text in found if not _is_harmless(text))
-            if _is_foreign(type(element)):
+                self.texts.update(text for text in found if not is_harmless(text))
+            if is_foreign(type(element)):
                 yield type(element)
                 self.texts.update(_strings(vars(element)))
 
@@ -302,22 +219,12 @@ def _is_type(kind: type) -> bool:
     return issubclass(kind, TypeEngine)
 
 
-def _is_harmless(text: object) -> bool:
-    return isinstance(text, str) and _WORDS.fullmatch(text) is not None
-
-
-def _is_foreign(kind: type) -> bool:
-    """Whether this is a class of an application's own that writes SQL."""
-    own = kind.__module__.startswith("sqlalchemy.")
-    return not own and issubclass(kind, ClauseElement | TypeEngine)
-
-
 def _foreign(part: object) -> Iterator[type]:
     """The classes in a key that are an application's own."""
     if isinstance(part, tuple):
         for each in cast("tuple[object, ...]", part):
             yield from _foreign(each)
-    elif isinstance(part, type) and _is_foreign(part):
+    elif isinstance(part, type) and is_foreign(part):
         yield part
 
 
@@ -325,7 +232,7 @@ def _is_made(column: tuple[object, ...]) -> bool:
     """Whether a column is one that its table makes: it can name no other."""
     table = column[-1] if "table" in column else None
     return isinstance(table, tuple) and (
-        _class_of(cast("tuple[object, ...]", table))[1] in _MAKES_COLUMNS
+        _class_of(cast("tuple[object, ...]", table))[1] in MAKES_COLUMNS
     )
 
 
@@ -350,7 +257,7 @@ def _has_lambda(part: object) -> bool:
     """Whether there is code of an application in a key: what it returned is not."""
     if isinstance(part, tuple):
         return any(_has_lambda(each) for each in cast("tuple[object, ...]", part))
-    return isinstance(part, CodeType) and not part.co_filename.startswith(_PACKAGE)
+    return isinstance(part, CodeType) and not part.co_filename.startswith(PACKAGE)
 
 
 def _values(row: object) -> Iterator[object]:
@@ -376,33 +283,3 @@ def _elements(value: object) -> Iterator[ClauseElement]:
     elif isinstance(value, tuple | list | dict):
         for each in _values(cast("object", value)):
             yield from _elements(each)
-
-
-def is_unquoted(name: object) -> bool:
-    """``quoted_name(…, quote=False)``: SQLAlchemy writes it as it is."""
-    return isinstance(name, quoted_name) and name.quote is False
-
-
-def _is_silent(kind: type) -> bool:
-    """Whether elements of this class write no text of their own."""
-    if not kind.__module__.startswith("sqlalchemy."):
-        return False
-    if issubclass(kind, TypeEngine | GenericFunction):
-        return True
-    if issubclass(kind, Annotated):
-        return any(
-            base in _SILENT and kind.__name__ == f"Annotated{base.__name__}"
-            for base in kind.__mro__
-        )
-    return kind in _SILENT or kind.__name__ in _SILENT_NAMES or kind.__module__.startswith(_LOADING)
-
-
-def _is_silent_value(value: object) -> bool:
-    # A set holds names of attributes that are loaded, or not.
-    if value is None or isinstance(value, int | float | bytes | frozenset | enum.Enum):
-        return True
-    if isinstance(value, FromClause | Mapper | MapperProperty | TypeEngine):
-        return True
-    if isinstance(value, FunctionType | BuiltinFunctionType):
-        return (value.__module__ or "").startswith(("sqlalchemy.", "_operator"))
-    return type(value).__module__.startswith("sqlalchemy.orm.")

@@ -32,7 +32,8 @@ from ringfence.boundary.sql import context as contexts
 from ringfence.boundary.sql.guard import Sent
 from ringfence.boundary.sql.identifiers import GUARD, NAMED
 from ringfence.boundary.sql.lexer import Dialect
-from ringfence.boundary.sql.sources import Sources, is_unquoted, sources
+from ringfence.boundary.sql.silent import is_unquoted
+from ringfence.boundary.sql.sources import Sources, sources
 from ringfence.boundary.sql.templates import Scope
 from ringfence.core.codes import Layer
 from ringfence.core.exchange import Exchange, Slot, current, refusal

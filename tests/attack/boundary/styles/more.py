@@ -274,3 +274,15 @@ async def column_got(db: AsyncConnection, q: dict[str, str]) -> Rows:
     return await rows(
         db, sa.select(sa.func.lower(col)).order_by(sa.func.length(col), sa.nullslast(sa.desc(col)))
     )
+
+
+@style("")
+async def columns_of_the_metadata(db: AsyncConnection, q: dict[str, str]) -> Rows:
+    fields = ", ".join(products.c.keys())
+    return await rows(db, sa.text(f"SELECT {fields} FROM products ORDER BY id"))
+
+
+@style("f=name,price", "f=id")
+async def columns_checked_by_the_metadata(db: AsyncConnection, q: dict[str, str]) -> Rows:
+    fields = [each for each in q["f"].split(",") if each in products.c.keys()]  # noqa: SIM118  # as found
+    return await rows(db, sa.text(f"SELECT {', '.join(fields)} FROM products ORDER BY id"))

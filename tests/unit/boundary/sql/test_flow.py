@@ -1,6 +1,10 @@
 """What the source itself puts into a hole may stand there, and nothing else that it says."""
 
+import sys
+from types import ModuleType
+
 import pytest
+import sqlalchemy as sa
 
 from tests.unit.boundary.sql.source import Judge
 
@@ -116,3 +120,34 @@ def test_names_of_unrelated_modules_do_not_flow() -> None:
 def test_a_circle_ends() -> None:
     code = "def f(q):\n    x = y\n    y = x or f(x)\n    return f'SELECT {x} FROM t'"
     assert Judge(code)("SELECT z FROM t")
+
+
+TABLES = """
+def all(): return f"SELECT {', '.join(products.c.keys())} FROM products"
+def some(q):
+    fields = [each for each in q if each in products.columns.keys()]
+    return f"SELECT {', '.join(fields)} FROM products LIMIT 1"
+def other(orders, q):
+    if q not in orders.c.keys(): raise E
+    return f"SELECT {q} FROM orders"
+"""
+
+
+@pytest.fixture
+def module_of_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("module0")
+    for name, columns in (("products", ("id", "z")), ("orders", ("id", "secret"))):
+        table = sa.Table(name, sa.MetaData(), *(sa.Column(each, sa.Integer) for each in columns))
+        setattr(module, name, table)
+    monkeypatch.setitem(sys.modules, "module0", module)
+
+
+@pytest.mark.usefixtures("module_of_tables")
+def test_the_columns_of_a_table_of_the_module_flow() -> None:
+    """An allow-list from the application's own metadata is in no source."""
+    judge = Judge(TABLES)
+    assert not judge("SELECT id, z FROM products")
+    assert not judge("SELECT z FROM products LIMIT 1")
+    for wrong in ("secret", "id, secret", "id z", "q", "id FROM orders --"):
+        assert judge(f"SELECT {wrong} FROM products"), wrong
+    assert judge("SELECT secret FROM orders"), "an argument is no table of the module"

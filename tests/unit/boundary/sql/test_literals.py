@@ -65,6 +65,9 @@ def f(a="default", *, b="keyword"):
     if c in ("checked", "x"):
         return "returned"
     d("argument")
+    match e:
+        case "pattern":
+            pass
     return e["subscript"] == "compared"
 """
 
@@ -84,7 +87,7 @@ def test_a_constant_of_a_container_is_kept(name: str) -> None:
     assert not known.keeps(name, [Scope(Module("m", "", ast.Module([], []), {}), ["elsewhere"])])
 
 
-@pytest.mark.parametrize("name", ["argument", "subscript", "compared"])
+@pytest.mark.parametrize("name", ["argument", "subscript", "compared", "pattern"])
 def test_a_constant_that_is_an_argument_is_not(name: str) -> None:
     assert name not in literals(KEPT)._kept
 
