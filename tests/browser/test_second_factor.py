@@ -1,14 +1,17 @@
 """A second factor in the hosted pages: set up, asked for, shown again, and a passkey."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from pyotp.totp import TOTP
 
 from tests.browser.visitor import ALICE, BOB, PASSWORD, Visitor, fill_in_sign_in
 
+ROOT = "root@example.com"
 HOME = re.compile(r"/auth/account$")
 
 
@@ -70,3 +73,25 @@ def test_who_one_is_is_shown_again_in_place(visitor: Callable[..., Visitor]) -> 
     other.get_by_label("Code of your app, or a recovery code").fill(code(secret, 0))
     other.get_by_role("button", name="Go on").click()
     expect(other.get_by_role("button", name="Remove Authenticator app")).to_have_count(0)
+
+
+def test_another_devices_session_ends_after_the_password_was_shown_again(
+    visitor: Callable[..., Visitor],
+) -> None:
+    """ASVS 5.0 7.5.2, of a sign-in that is too long ago: the page asks in place, and goes on."""
+    at_home, elsewhere = visitor(), visitor()
+    elsewhere.sign_in(ROOT)
+    page = at_home.sign_in(ROOT, then="/auth/account")
+    stale = json.dumps({"code": "aal.stale", "title": "Show again who you are.", "status": 403})
+
+    def refuse(route: Route) -> None:
+        route.fulfill(status=403, content_type="application/problem+json", body=stale)
+
+    page.route("**/auth/sessions/*", refuse, times=1)
+    page.on("request", lambda request: at_home.expect_refusal(urlsplit(request.url).path))
+    devices = page.locator("[data-devices] li")
+    expect(devices).to_have_count(2)
+    page.get_by_role("button", name="End Chrome on Linux").click()
+    page.get_by_label("Your password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    expect(devices).to_have_count(1)

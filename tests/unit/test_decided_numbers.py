@@ -16,6 +16,25 @@ KIB, MIB = 1024, 1024 * 1024
 DECIDED: dict[str, dict[str, object]] = {
     "authn.asgi": {"MARGIN": MINUTE},
     "authn.blocklist": {"_SHORTEST": 3, "_LONGEST_WORD": 24, "_LONGEST_UNIT": 48},
+    "authn.factors": {
+        "LIFETIME": 5 * MINUTE,
+        "ENROLMENT_LIFETIME": 10 * MINUTE,
+        "TRIES": 5,
+        "MOST_PASSKEYS": 20,
+    },
+    "authn.passkeys": {
+        "CHALLENGE_BYTES": 32,
+        "TIMEOUT_MILLISECONDS": 300_000,
+        "LONGEST_ID_BYTES": 1023,
+    },
+    "authn.recovery_codes": {"COUNT": 10, "CODE_BYTES": 16},
+    "authn.second_factor": {"RECENT": 10 * MINUTE, "HIGHEST_AAL": 2},
+    "authn.totp": {
+        "STEP": timedelta(seconds=30),
+        "DIGITS": 6,
+        "SECRET_BYTES": 20,
+        "SKEW": 1,
+    },
     "authn.hashing": {
         "HashingLimits.workers": 3,
         "HashingLimits.reserved": 1,

@@ -36,6 +36,8 @@ def test_everything_that_can_be_set_is_read() -> None:
             "RINGFENCE_ALLOWED_ORIGINS": "https://a.example,https://b.example",
             "RINGFENCE_BODY_LIMIT_BYTES": "2048",
             "RINGFENCE_SIGN_UP": "off",
+            "RINGFENCE_MFA_ROLES": "admin, superadmin",
+            "RINGFENCE_MFA_GRACE_DAYS": "0",
             "RINGFENCE_SESSION_IDLE_DAYS": "1",
             "RINGFENCE_ADDRESS_LIMIT": "off",
             "RINGFENCE_ACCOUNT_LIMIT": "10/15m",
@@ -49,6 +51,8 @@ def test_everything_that_can_be_set_is_read() -> None:
     assert settings.allowed_origins == {"https://a.example", "https://b.example"}
     assert settings.body_limit_bytes == 2048
     assert settings.sign_up is False
+    assert settings.mfa_roles == {"admin", "superadmin"}
+    assert settings.mfa_grace == timedelta()
     assert settings.session_idle == timedelta(days=1)
     assert settings.address_limit is None
     assert settings.account_limit == limit("10/15m", by="account")

@@ -5,17 +5,17 @@ import { focusView, get, icon, make, show } from "../ui/dom";
 import { Complaint, onSubmit, value } from "../ui/form";
 import { sentence } from "../ui/messages";
 import { ago, moment } from "../ui/time";
-import { wireFactors } from "./factors";
+import { wireFactors, type Action, type Attempt } from "./factors";
 
 export function account(): void {
   const session = new Session();
-  const listFactors = wireFactors(session);
-  session.onChange((user) => render(session, user, listFactors));
-  wirePasswordChange(session);
+  const { list, attempt } = wireFactors(session);
+  session.onChange((user) => render(session, user, list, attempt));
+  wirePasswordChange(session, attempt);
   onClick("[data-sign-out]", () => session.signOut());
   onClick("[data-everywhere]", () => session.signOutEverywhere());
   session.resume().then(
-    (user) => user ?? render(session, null, listFactors),
+    (user) => user ?? render(session, null, list, attempt),
     (error: unknown) => {
       show("none");
       complain(error);
@@ -23,7 +23,7 @@ export function account(): void {
   );
 }
 
-function render(session: Session, user: User | null, listFactors: () => Promise<void>): void {
+function render(session: Session, user: User | null, listFactors: Action, attempt: Attempt): void {
   get("[data-signed-in]", HTMLElement).hidden = user === null;
   get("[data-name]", HTMLElement).textContent = user?.login ?? "";
   get("[name=login]", HTMLInputElement).value = user?.login ?? "";
@@ -32,17 +32,17 @@ function render(session: Session, user: User | null, listFactors: () => Promise<
   if (user === null) for (const form of document.forms) form.reset();
   show(user === null ? "signed-out" : "account", { focus: user === null });
   if (user === null) return;
-  listDevices(session).catch(complain);
+  listDevices(session, attempt).catch(complain);
   listFactors().catch(complain);
 }
 
-async function listDevices(session: Session): Promise<void> {
-  const rows = (await session.devices()).map((device) => row(session, device));
+async function listDevices(session: Session, attempt: Attempt): Promise<void> {
+  const rows = (await session.devices()).map((device) => row(session, device, attempt));
   if (session.user === null) return; // they have left meanwhile
   get("[data-devices]", HTMLElement).replaceChildren(...rows);
 }
 
-function row(session: Session, device: Device): HTMLElement {
+function row(session: Session, device: Device, attempt: Attempt): HTMLElement {
   const facts = make(
     "div",
     { class: "facts" },
@@ -56,29 +56,31 @@ function row(session: Session, device: Device): HTMLElement {
   }
   const end = make("button", { type: "button", "aria-label": `End ${device.client}` }, "End");
   end.addEventListener("click", () => {
-    session
-      .revoke(device.id)
-      .then(() => listDevices(session))
-      .then(focusView)
-      .catch(complain);
+    attempt(async () => {
+      await session.revoke(device.id);
+      await listDevices(session, attempt);
+      focusView();
+    }).catch(complain);
   });
   return make("li", {}, icon("device"), facts, end);
 }
 
-function wirePasswordChange(session: Session): void {
+function wirePasswordChange(session: Session, attempt: Attempt): void {
   const form = get("[data-password-change]", HTMLFormElement);
   const done = get("[data-changed]", HTMLElement);
   form.addEventListener("input", () => (done.textContent = ""));
-  onSubmit(form, async () => {
-    try {
-      await session.changePassword(value(form, "current"), value(form, "password"));
-    } catch (error) {
-      if (!(error instanceof Problem && error.code === "credentials.invalid")) throw error;
-      throw new Complaint("current", "This is not your current password.");
-    }
-    form.reset();
-    done.textContent = "The new password is set. Every other device has been signed out.";
-  });
+  onSubmit(form, () =>
+    attempt(async () => {
+      try {
+        await session.changePassword(value(form, "current"), value(form, "password"));
+      } catch (error) {
+        if (!(error instanceof Problem && error.code === "credentials.invalid")) throw error;
+        throw new Complaint("current", "This is not your current password.");
+      }
+      form.reset();
+      done.textContent = "The new password is set. Every other device has been signed out.";
+    }),
+  );
 }
 
 function onClick(selector: string, action: () => Promise<void>): void {

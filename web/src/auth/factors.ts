@@ -7,11 +7,13 @@ import { sentence } from "../ui/messages";
 import { moment } from "../ui/time";
 import { showCodes, showKey, shown, wireTotp } from "./second-factor";
 
-type Action = () => Promise<void>;
+export type Action = () => Promise<void>;
+/** Tries an action, asks again who is signed in where that is needed, and goes on. */
+export type Attempt = (action: Action) => Promise<void>;
 type Panel = "none" | "totp" | "codes" | "again";
 
-/** Bring the card to life; returns what lists the factors. */
-export function wireFactors(session: Session): Action {
+/** Bring the card to life; returns what lists the factors, and how others ask who is signed in. */
+export function wireFactors(session: Session): { list: Action; attempt: Attempt } {
   let setup: TotpSetup | null = null;
   const list = () => listFactors(session, attempt);
   const attempt = wireStepUp(session, list);
@@ -32,10 +34,10 @@ export function wireFactors(session: Session): Action {
   on("[data-add-passkey]", () => attempt(async () => finish(await session.addPasskey(passkeyName()))));
   on("[data-new-codes]", () => attempt(async () => finish(await session.newRecoveryCodes())));
   get("[data-add-passkey]", HTMLButtonElement).hidden = !knowsPasskeys();
-  return list;
+  return { list, attempt };
 }
 
-async function listFactors(session: Session, attempt: (action: Action) => Promise<void>): Promise<void> {
+async function listFactors(session: Session, attempt: Attempt): Promise<void> {
   const factors = await session.factors();
   const rows = factors.map((factor) => row(session, factor, attempt));
   get("[data-factors]", HTMLElement).replaceChildren(...rows);
@@ -49,11 +51,7 @@ async function listFactors(session: Session, attempt: (action: Action) => Promis
   input.autocomplete = factors.length === 0 ? "current-password" : "one-time-code";
 }
 
-function row(
-  session: Session,
-  factor: Factor,
-  attempt: (action: Action) => Promise<void>,
-): HTMLElement {
+function row(session: Session, factor: Factor, attempt: Attempt): HTMLElement {
   const name = NAMES[factor.kind](factor);
   const about =
     factor.created_at === undefined
@@ -77,8 +75,7 @@ const NAMES: Readonly<Record<Factor["kind"], (factor: Factor) => string>> = {
   recovery_codes: () => "Recovery codes",
 };
 
-/** Returns what tries an action, asks again who is signed in where that is needed, and goes on. */
-function wireStepUp(session: Session, list: Action): (action: Action) => Promise<void> {
+function wireStepUp(session: Session, list: Action): Attempt {
   const form = get("[data-again]", HTMLFormElement);
   let waiting: Action = async () => undefined;
   const attempt = async (action: Action) => {
