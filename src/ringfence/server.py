@@ -33,6 +33,7 @@ from uvicorn.server import HANDLED_SIGNALS
 
 from ringfence.core.asgi import ASGIApp
 from ringfence.core.codes import CODES, public
+from ringfence.monitoring.access import REFUSED_BEFORE
 from ringfence.output.bare import bare
 from ringfence.output.headers import TWO_YEARS, Header, fixed
 
@@ -224,12 +225,14 @@ class StrictHttp(HttpToolsProtocol):
             self.transport.close()  # in the middle of an answer there is no place for another one
             return
         code = CODES[self._code]
-        headers, body = bare(code, secrets.token_hex(12), self.own_headers)
+        request_id = secrets.token_hex(12)
+        headers, body = bare(code, request_id, self.own_headers)
         lines = [b"HTTP/1.1 %d %s" % (code.status, public(code).title.encode())]
         lines += [name + b": " + value for name, value in headers]
         lines.append(b"connection: close")
         self.transport.write(b"\r\n".join([*lines, b"", body]))
         self.transport.close()
+        REFUSED_BEFORE.current()(code, request_id, self.client[0] if self.client else "")
 
     def _judge_target(self) -> None:
         """A target in absolute form names the host that ``Host`` names (RFC 9112 section 3.2.2)."""

@@ -241,3 +241,15 @@ def test_a_log_that_is_said_as_sarif_holds_what_the_standard_asks_for(shell: She
 def rewrite(statement: str, folder: Path) -> None:
     with closing(sqlite3.connect(folder / "ringfence.sqlite")) as connection, connection:
         connection.execute(statement)
+
+
+def test_debug_is_no_route_without_a_policy(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issue 9, B10: the remedy was to give it a policy."""
+    (shell.folder / "shown.py").write_text(
+        "from fastapi import FastAPI\napp = FastAPI(debug=True)\n"
+    )
+    monkeypatch.delenv("RINGFENCE_ENV")
+    problems = check(shell, "routes", "shown:app")["problems"]
+    (debug,) = [each for each in problems if each["text"].startswith("debug=True")]
+    assert debug["rule"] == "routes-debug"
+    assert debug["remedy"].startswith("leave debug=True out")

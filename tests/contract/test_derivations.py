@@ -90,3 +90,10 @@ async def test_the_service_cannot_change_what_clients_derive_with(postgres: Serv
         with pytest.raises(StoreError):
             await stores.derivations.put(RAISED)
         assert await stores.derivations.get() == Derivation()
+
+
+async def test_passwords_are_counted_by_pepper(rig: Rig) -> None:
+    for name, pepper in (("alice", 1), ("bob", 2), ("carol", 2)):
+        stored = replace(verifier(name), pepper=pepper)
+        assert await rig.stores.accounts.create(account(name, verifier=stored))
+    assert await rig.stores.derivations.peppers() == {1: 1, 2: 2}

@@ -38,6 +38,9 @@ def test_every_line_is_json_and_every_request_is_one_of_them(tmp_path: Path) -> 
     with serving(tmp_path, port, RINGFENCE_ACCESS_LOG="on") as process:
         line(process)
         asked = [get(port, path) for path in ("/healthz", "/?violet=kettle", "/orders/violet")]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET violet HTTP/1.1\r\n\r\n")  # the server itself refuses it
+            assert client.recv(12) == b"HTTP/1.1 400"
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=20)
     text = (tmp_path / "log").read_text()
@@ -47,8 +50,11 @@ def test_every_line_is_json_and_every_request_is_one_of_them(tmp_path: Path) -> 
         ("/healthz", 200),
         ("/", 303),
         (None, 404),
+        (None, 400),
     ]
-    assert [each["request_id"] for each in requests] == [a.getheader("x-request-id") for a in asked]
+    assert [each["request_id"] for each in requests[:3]] == [
+        a.getheader("x-request-id") for a in asked
+    ]
     assert all(each["client"] == "127.0.0.1" and each["milliseconds"] > 0 for each in requests)
     assert "violet" not in json.dumps(requests)
 

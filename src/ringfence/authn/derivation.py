@@ -63,6 +63,10 @@ class DerivationStore(Protocol):
         """Have this hold from now on. On PostgreSQL the owner of the tables does it."""
         ...
 
+    async def peppers(self) -> Mapping[int, int]:
+        """How many passwords there are by version of the pepper."""
+        ...
+
     async def passwords(self) -> Mapping[str, int]:
         """How many passwords were derived with which parameters, ``str`` of them."""
         ...

@@ -205,23 +205,31 @@ class Passwords:
         proven: StoredVerifier,
         *,
         password: str | None = None,
+        client_key: bytes | None = None,
         next_key: bytes | None = None,
     ) -> StoredVerifier | None:
-        """What to store in place of ``proven`` while the cost is raised; None: nothing.
+        """What to store in place of ``proven``; None: nothing.
 
-        One of both is what the client has just proven, beside its key of now or instead of it.
+        What was made with an older pepper moves to the newest one, and while the cost is raised,
+        to the parameters that come next. What is given is what the client has just proven.
         """
-        derivation = await self.derivations.get()
-        if derivation.next is None or not derivation.moves(proven.kdf):
+        derivation, version = await self.derivations.get(), max(self.peppers)
+        moving = derivation.moves(proven.kdf) and (next_key or password) is not None
+        if not moving and proven.pepper == version:
             return None
-        if next_key is None and password is not None:
-            encoded = encode(password)
-            next_key = await self._client_key(login, encoded, derivation.next, reserved=True)
-        if next_key is None:  # a client that knew nothing of the raise yet
+        made_so = str(derivation.next) if moving else proven.kdf
+        parameters = next((each for each in derivation.accepted if str(each) == made_so), None)
+        if parameters is None:
             return None
-        version = max(self.peppers)
-        digest = verifier.digest(self.peppers[version], next_key)
-        return StoredVerifier(digest=digest, pepper=version, kdf=str(derivation.next))
+        key = None if moving else client_key
+        if parameters == derivation.next:
+            key = next_key or key
+        if key is None and password is not None:
+            key = await self._client_key(login, encode(password), parameters, reserved=True)
+        if key is None:
+            return None
+        digest = verifier.digest(self.peppers[version], key)
+        return StoredVerifier(digest=digest, pepper=version, kdf=made_so)
 
     async def _client_key(
         self, login: str, encoded: bytes, parameters: Argon2Parameters, *, reserved: bool

@@ -61,9 +61,13 @@ class Proofs(Protocol):
         proven: StoredVerifier,
         *,
         password: str | None = None,
+        client_key: bytes | None = None,
         next_key: bytes | None = None,
     ) -> StoredVerifier | None:
-        """What to store in place of ``proven`` while the cost is raised. Raises as ``matches``."""
+        """What to store in place of ``proven``, with the newest pepper, and the cost that comes.
+
+        None: it is of today. Raises as ``matches``.
+        """
         ...
 
 
@@ -145,7 +149,7 @@ class SignIn:
         await self.counters.update([key], change)
 
     async def _move(self, account: Account, credentials: Credentials) -> None:
-        """Store the password that was proven with the parameters that come next, if any do."""
+        """Store the password that was proven as it is stored today, if that has changed."""
         if account.verifier is None:
             return
         try:
@@ -153,6 +157,7 @@ class SignIn:
                 credentials.login,
                 account.verifier,
                 password=credentials.password,
+                client_key=credentials.client_key,
                 next_key=credentials.next_key,
             )
         except Refused:  # all workers are busy: the next sign-in moves

@@ -26,7 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "limits": "list and clear the limits that are in use",
         "kdf": "raise what deriving a key costs, and see who has moved",
         "mail": "list, retry and drop mail that waits",
-        "keys": "rotate the keys of the installation",
+        "keys": "rotate the keys of the installation, and see who depends on them",
         "database": "row-level security for the application's PostgreSQL",
         "migrate": "bring the database up to date",
         "backup": "copy the database while the service runs",

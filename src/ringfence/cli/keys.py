@@ -1,17 +1,19 @@
 """``ringfence keys``: the keys of the installation."""
 
 import argparse
+import asyncio
 import json
 import os
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ringfence.cli.installation import add_operator, note, open_monitor
+from ringfence.cli.installation import add_operator, note, open_monitor, opened
 from ringfence.core.errors import ConfigurationError
 from ringfence.core.settings import parse
 from ringfence.storage.keys import Kind, rotate
 
-HELP: Final = "rotate the keys of the installation"
+HELP: Final = "rotate the keys of the installation, and see who depends on them"
 
 _BEGINS: Final = {Kind.SIGNING: "signs_from", Kind.SEALING: "seals_from"}
 
@@ -41,12 +43,41 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401  # argparse keeps its t
         action="store_true",
         help="use it now and remove those before it, one of which has leaked",
     )
-    command.add_argument("--json", action="store_true", help="one JSON object")
-    add_operator(command)
+    command.set_defaults(act=_rotate)
+    status = actions.add_parser(
+        "status",
+        help="count passwords by pepper",
+        description="Count the passwords that depend on each pepper. Whoever signs in moves to the "
+        "newest one; a pepper must stay as long as anybody depends on it.",
+    )
+    status.set_defaults(act=_status)
+    for each in (command, status):
+        each.add_argument("--json", action="store_true", help="one JSON object")
+        add_operator(each)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Rotate one key."""
+    """Do what the action says."""
+    act: Callable[[argparse.Namespace], None] = arguments.act
+    act(arguments)
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> None:
+    peppers = asyncio.run(_peppers(arguments))
+    if arguments.json:
+        print(json.dumps({"passwords": {str(version): n for version, n in peppers.items()}}))
+        return
+    for version, count in peppers.items():
+        print(f"pepper {version}: {count} passwords")
+
+
+async def _peppers(arguments: argparse.Namespace) -> Mapping[int, int]:
+    async with opened(arguments.operator) as installation:
+        return await installation.stores.derivations.peppers()
+
+
+def _rotate(arguments: argparse.Namespace) -> None:
     if arguments.at_once and arguments.kind is Kind.PEPPER:
         raise ConfigurationError("a pepper stays as long as passwords that were set with it do")
     settings = parse(os.environ)
@@ -65,4 +96,3 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         begins = f"from {rotated.begins.isoformat()} on" if rotated.begins else "at once"
         print(f"{rotated.kid or rotated.name} is used {begins}; back the folder up")
-    return 0

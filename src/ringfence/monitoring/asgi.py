@@ -16,10 +16,10 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from ringfence.core.asgi import Send
-from ringfence.core.codes import CODES, Level
+from ringfence.core.codes import CODES, Code, Level
 from ringfence.core.errors import Refused, StoreError
 from ringfence.core.event import Event
-from ringfence.core.exchange import NO_SEAMS, Exchange, Seams, current
+from ringfence.core.exchange import Exchange, Seams, current
 from ringfence.core.secret import MASK
 from ringfence.core.settings import Environment, Settings
 from ringfence.monitoring import access, crash
@@ -58,8 +58,6 @@ class Monitor:
         ConfigurationError: The log cannot be opened.
     """
 
-    seams: Seams = NO_SEAMS
-
     def __init__(
         self,
         settings: Settings,
@@ -80,6 +78,7 @@ class Monitor:
         self._timer: asyncio.TimerHandle | None = None
         self._redactor: Final = Redactor(_own_secrets(settings))
         self._restore: Callable[[], None] | None = None
+        self.seams: Seams = {access.REFUSED_BEFORE: self._refused_before}
 
     def start(self) -> None:
         """Redact what this process logs. Called before the application starts, which logs too."""
@@ -95,6 +94,15 @@ class Monitor:
             exchange.refusals.remove(refused)
         code = refused.code
         self._take(exchange.event(code.name, refused.facts, status=code.status), exchange)
+
+    def _refused_before(self, code: Code, request_id: str, client: str) -> None:
+        """Write down what the server has refused: it has no route, and perhaps no method."""
+        scope = {"type": "http", "method": "-", "headers": ()}
+        exchange = Exchange(scope, request_id=request_id, now=datetime.now(UTC), sink=self)
+        exchange.client, exchange.status = client, code.status
+        self._take(exchange.event(code.name, {}, status=code.status), exchange)
+        exchange.began = self._clock()
+        self.ended(exchange)
 
     def swallowed(self, exchange: Exchange) -> None:
         """Write down refusals that the application got, but did not pass on as its answer.
@@ -161,7 +169,9 @@ class Monitor:
     def _write_request(self, exchange: Exchange, seconds: float) -> None:
         try:
             with self._lock:
-                self._journal.request(access.record(exchange, seconds))
+                self._journal.request(access.line(exchange, seconds))
+                if self._journal.has_onlooker:
+                    self._journal.show_request(access.record(exchange, seconds))
         except Exception:  # noqa: BLE001  # the request was answered
             self._journal.lost += 1
         self._later()

@@ -56,15 +56,22 @@ class Journal:
         """Write a record of the process's own logging."""
         self._put(made, terminal.log)
 
-    def request(self, made: Mapping[str, Any]) -> None:
-        """Keep the record of a request until ``flush``: one write is enough for many."""
+    @property
+    def has_onlooker(self) -> bool:
+        """Whether somebody sees each request."""
+        return self._show is not None
+
+    def show_request(self, made: Mapping[str, Any]) -> None:
+        """Show the record of a request to whoever looks on."""
+        self._shown(made, terminal.request)
+
+    def request(self, encoded: bytes) -> None:
+        """Keep the line of a request until ``flush``: one write is enough for many."""
         if self._lines:
-            encoded = line(made)
             if self._requests_bytes + len(encoded) > MOST_BYTES:
                 self.flush()
             self._requests.append(encoded)
             self._requests_bytes += len(encoded)
-        self._shown(made, terminal.request)
 
     def flush(self) -> None:
         """Write the requests. Where lines wait already, they are lost: events need the room."""

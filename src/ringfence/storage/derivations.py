@@ -35,6 +35,10 @@ class SqlDerivations:
         await self._database.perform(_put(derivation))
         self._read_at = None
 
+    async def peppers(self) -> Mapping[int, int]:
+        rows = await self._database.all(statements.PASSWORDS_BY_PEPPER)
+        return {row[0]: row[1] for row in rows}
+
     async def passwords(self) -> Mapping[str, int]:
         return {row[0]: row[1] for row in await self._database.all(statements.PASSWORDS_BY_KDF)}
 

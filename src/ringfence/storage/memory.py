@@ -410,6 +410,10 @@ class MemoryDerivations:
     async def put(self, derivation: Derivation) -> None:
         self._tables.derivation = derivation
 
+    async def peppers(self) -> Mapping[int, int]:
+        made = (a.verifier.pepper for a in self._tables.accounts.values() if a.verifier)
+        return Counts(sorted(made))
+
     async def passwords(self) -> Mapping[str, int]:
         found = (a.verifier.kdf for a in self._tables.accounts.values() if a.verifier is not None)
         return Counts(found)

@@ -223,6 +223,9 @@ PUT_DERIVATION: Final = Change(
     " next = excluded.next, raised_us = excluded.raised_us,"
     " password_retry = excluded.password_retry"
 )
+PASSWORDS_BY_PEPPER: Final = Query(
+    "SELECT pepper, count(*) FROM verifiers GROUP BY pepper ORDER BY pepper"
+)
 PASSWORDS_BY_KDF: Final = Query("SELECT kdf, count(*) FROM verifiers GROUP BY kdf ORDER BY kdf")
 
 # ---------------------------------------------------------------------------------------- keys

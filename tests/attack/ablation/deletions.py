@@ -471,8 +471,8 @@ put(Output, "before", lambda self, exchange: None)
 """,
         m01_secrets_in_logs.ACCESS: """
 from ringfence.monitoring import access
-put(access, "record", lambda exchange, seconds: {
-    "request_id": exchange.request_id, "query": exchange.scope["query_string"].decode()})
+put(access, "line", lambda exchange, seconds: b'{"request_id":"%s","query":"%s"}\n' % (
+    exchange.request_id.encode(), exchange.scope["query_string"]))
 """,
         m01_secrets_in_logs.METRICS: """
 from ringfence.monitoring.asgi import Monitor

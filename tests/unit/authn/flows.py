@@ -94,6 +94,7 @@ class PlainPasswords:
         proven: StoredVerifier,
         *,
         password: str | None = None,
+        client_key: bytes | None = None,
         next_key: bytes | None = None,
     ) -> StoredVerifier | None:
         return None

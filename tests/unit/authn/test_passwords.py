@@ -269,6 +269,41 @@ async def test_an_older_pepper_still_compares_and_the_newest_makes() -> None:
     assert not await gone.matches(ALICE, PASSWORD, stored)
 
 
+async def test_whoever_signs_in_moves_to_the_newest_pepper() -> None:
+    """Issue 9, B6: what an older pepper had made stayed with it for ever."""
+    made, hashing = passwords()
+    stored = await made.make(ALICE, PASSWORD)
+    both = replace(made, peppers={**made.peppers, 2: Secret(b"q" * 32)})
+    salt = verifier.salt(Secret(b"s" * 32), "default", ALICE)
+    key = verifier.client_key(PASSWORD.encode(), salt, CHEAPEST)
+    hashing.jobs.clear()
+    moved = await both.moved(ALICE, stored, client_key=key)
+    assert hashing.jobs == []
+    assert moved is not None
+    assert (moved.pepper, moved.kdf) == (2, stored.kdf)
+    assert both.matches_key(key, moved)
+    assert await both.moved(ALICE, stored, password=PASSWORD) == moved
+    assert await both.moved(ALICE, moved, client_key=key) is None
+
+
+async def test_pepper_and_parameters_move_each_by_itself_or_both_at_once() -> None:
+    made, _ = passwords(CHEAPEST)
+    stored = await made.make(ALICE, PASSWORD)
+    raised, _ = passwords(CHEAPEST, DEARER)
+    both = replace(raised, peppers={**raised.peppers, 2: Secret(b"q" * 32)})
+    salt = verifier.salt(Secret(b"s" * 32), "default", ALICE)
+    old, new = (verifier.client_key(PASSWORD.encode(), salt, each) for each in (CHEAPEST, DEARER))
+    at_once = await both.moved(ALICE, stored, client_key=old, next_key=new)
+    assert at_once is not None
+    assert (at_once.pepper, at_once.kdf) == (2, str(DEARER))
+    behind = await both.moved(ALICE, stored, client_key=old)  # a client that knows of no raise
+    assert behind is not None
+    assert (behind.pepper, behind.kdf) == (2, str(CHEAPEST))
+    dearer = await raised.moved(ALICE, stored, client_key=old, next_key=new)
+    assert dearer is not None
+    assert await both.moved(ALICE, dearer, client_key=old, next_key=new) == at_once
+
+
 @pytest.mark.parametrize("password", ["\ud83e" + PASSWORD, "x" * 1025, "x" * 10_000_000])
 async def test_what_cannot_be_a_password_matches_nothing_and_costs_nothing(password: str) -> None:
     made, hashing = passwords()

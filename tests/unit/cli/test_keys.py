@@ -50,3 +50,10 @@ def test_a_pepper_never_goes_at_once(shell: Shell) -> None:
 def test_without_keys_there_is_nothing_to_rotate(shell: Shell) -> None:
     assert shell.run("keys", "rotate") == 1
     assert shell.err == "keys cannot be used: No such file or directory\n"
+
+
+def test_who_depends_on_which_pepper_is_counted(shell: Shell) -> None:
+    """Issue 9, B6: nothing said when an older pepper is needed no more."""
+    load_or_create(Path("keys"))
+    shell.json("users", "create", "alice@example.com", "--no-password")
+    assert shell.json("keys", "status") == {"passwords": {}}

@@ -8,16 +8,20 @@ from typing import Any
 import pytest
 
 from ringfence.core.asgi import Message
+from ringfence.core.codes import CODES
 from ringfence.core.event import trace_parent
 from ringfence.core.exchange import Exchange, current
 from ringfence.core.policy import signed_in
 from ringfence.core.principal import Principal
 from ringfence.core.route import Entry
+from ringfence.core.seam import compose
 from ringfence.core.settings import Settings
+from ringfence.monitoring import access
 from ringfence.monitoring.asgi import Monitor
 from ringfence.monitoring.journal import Journal
 from ringfence.monitoring.logs import logging_setup
-from ringfence.monitoring.record import MOST_BYTES
+from ringfence.monitoring.metrics import Metrics
+from ringfence.monitoring.record import MOST_BYTES, line
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ON = Settings(access_log=True)
@@ -90,6 +94,46 @@ async def test_a_request_is_one_line_without_its_path_its_query_and_its_user() -
         "status": 200,
         "milliseconds": 2.0,
     }
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+@pytest.mark.parametrize("headers", [(), ((b"traceparent", TRACE),)])
+@pytest.mark.parametrize(
+    "text", ["a", "", 'a"\\b', "a\nb\x7f", "ü\u2028", "\ud83e", "x" * 600, "\u0001" * 5000]
+)
+def test_the_line_that_is_put_together_is_the_record(
+    kind: str, headers: tuple[tuple[bytes, bytes], ...], text: str
+) -> None:
+    """It is made from prepared parts, and nothing that a client sends shows that."""
+    asked = exchange(monitor(Log()), kind, *headers)
+    asked.client, asked.status = text, 200
+    if kind == "http":
+        asked.scope["method"] = text
+    for pattern in (None, text):
+        asked.entry = None if pattern is None else Entry(pattern=pattern, policy=signed_in)
+        written = access.line(asked, 0.0123456)
+        assert len(written) <= MOST_BYTES
+        assert written.endswith(b"}\n")
+        assert written[:-1].isascii()
+        assert written.count(b"\n") == 1
+        made = access.record(asked, 0.0123456)
+        assert json.loads(written) == json.loads(line(made))
+
+
+def test_what_the_server_itself_refuses_is_an_event_a_line_and_counted() -> None:
+    """Issue 9, B8: 400 for a malformed head was in no log and no metric."""
+    log, metrics = Log(), Metrics()
+    made = Monitor(ON, journal=Journal(log.write), clock=lambda: log.now, metrics=metrics)
+    end = compose(made.seams)
+    access.REFUSED_BEFORE.current()(CODES["head.malformed"], "r7", "192.0.2.7")
+    end()
+    made.close()
+    event, request = log.records
+    assert (event["code"], event["request_id"], event["client"]) == (
+        "head.malformed", "r7", "192.0.2.7",
+    )  # fmt: skip
+    assert (request["status"], request["request_id"], request["method"]) == (400, "r7", "-")
+    assert 'ringfence_requests_total{route="",method="' in metrics.exposition()
 
 
 async def test_a_path_that_no_route_has_is_not_written() -> None:

@@ -1,6 +1,7 @@
 """Raising the cost of deriving a key, and the time of imports, as clients see them (API.md)."""
 
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
@@ -8,6 +9,7 @@ from ringfence.authn import verifier
 from ringfence.authn.accounts import StoredVerifier
 from ringfence.authn.derivation import SETTLED_AFTER, Derivation
 from ringfence.authn.verifier import ARGON2ID, Argon2Parameters
+from ringfence.core.secret import Secret
 from ringfence.service.wire import base64url
 from tests.unit.authn.flows import ALICE, NOON
 from tests.unit.service.harness import CLIENT_KEY, House, Visitor, bearer
@@ -80,6 +82,23 @@ async def test_nobody_moves_until_every_process_knows(house: House, visitor: Vis
     await begin(house, SETTLED_AFTER)
     assert await sign_in(visitor, BOTH) == 200
     assert (await stored(house)).kdf == str(DEARER)
+
+
+async def test_whoever_signs_in_moves_to_the_newest_pepper_and_no_session_ends(
+    house: House, visitor: Visitor
+) -> None:
+    """Issue 9, B6: passwords of an older pepper stayed with it for ever."""
+    newest = max(house.keys.peppers)
+    await visitor.sign_in()
+    before = await stored(house)
+    older = Secret(b"o" * 32)
+    made = StoredVerifier(digest=verifier.digest(older, CLIENT_KEY), pepper=0, kdf=before.kdf)
+    assert await house.stores.accounts.move_verifier("alice", before, made)
+    cast("dict[int, Secret[bytes]]", house.keys.peppers)[0] = older
+    assert await sign_in(Visitor(house), OLD) == 200
+    assert (await stored(house)).pepper == newest
+    assert await house.stores.derivations.peppers() == {newest: 1}
+    assert (await visitor.post("/auth/refresh")).status_code == 200
 
 
 async def test_two_keys_are_one_guess(house: House, visitor: Visitor) -> None:

@@ -174,6 +174,11 @@ def _routes(address: str, app: Any, unloadable: Sequence[str]) -> Finding:  # no
         remedy = "name it as module:attribute, in the folder where it is"
         return Finding(check="routes", problems=found("routes-unread", *unloadable, remedy=remedy))
     survey = app.survey()
-    remedy = "give it a policy: docs/your-app.md"
-    problems = found("routes-open", *survey.problems, remedy=remedy)
+    shown = [problem for problem in survey.problems if problem.startswith("debug=True")]
+    others = [problem for problem in survey.problems if problem not in shown]
+    remedy = "leave debug=True out, or set RINGFENCE_ENV where this is no production"
+    problems = [
+        *found("routes-open", *others, remedy="give it a policy: docs/your-app.md"),
+        *found("routes-debug", *shown, remedy=remedy),
+    ]
     return Finding(check="routes", problems=problems, note=f"{len(survey.entries)} in {address}")
