@@ -32,6 +32,9 @@ class Fixed:
     async def passwords(self) -> Mapping[str, int]:
         return {}
 
+    async def peppers(self) -> Mapping[int, int]:
+        return {}
+
 
 class Inline:
     """``Hashing`` in the caller's own thread; keeps whether each job was reserved."""
