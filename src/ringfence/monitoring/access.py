@@ -72,7 +72,7 @@ def record(exchange: Exchange, seconds: float) -> dict[str, Any]:
         "logger": "access",
         "request_id": exchange.request_id,
         "client": bounded(exchange.client),
-        "method": method(exchange),
+        "method": bounded(method(exchange)),
         "status": exchange.status,
         "milliseconds": round(seconds * 1000, 3),
     }
