@@ -12,7 +12,7 @@ from typing import Final
 from playwright.sync_api import sync_playwright
 
 PICTURE: Final = Path(__file__).parents[1] / "docs/images/attack.png"
-_WIDTH: Final = 1180
+_WIDTH: Final = 1560
 _BELOW: Final = 48  # of the table, in pixels
 
 

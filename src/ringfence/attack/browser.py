@@ -102,8 +102,12 @@ class Chromium:
         from playwright.async_api import Error  # noqa: PLC0415  # found by _context
 
         try:
-            async with self._pages, await context.new_page() as page:
-                yield _listening(page)
+            async with self._pages:
+                page = await context.new_page()
+                try:
+                    yield _listening(page)
+                finally:
+                    await _close(page)
         except Error as error:
             raise UnprovenError(f"the browser: {error.message.splitlines()[0]}") from error
 
@@ -143,6 +147,13 @@ class Chromium:
         except (Error, OSError) as error:
             said = str(error).splitlines()[0]
             raise UnavailableError(f"Chromium does not start ({said}): {_INSTALL}") from error
+
+
+async def _close(page: "Page") -> None:
+    """Close a page. One that does not close is left to the end of the browser: nobody waits."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE_MS / 1000):
+            await page.close()
 
 
 def _listening(page: "Page") -> Visit:
