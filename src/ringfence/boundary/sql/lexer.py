@@ -91,13 +91,14 @@ def _compiled(dialect: Dialect, rules: dict[str, str]) -> re.Pattern[str]:
 
 _PATTERNS: Final = {dialect: _compiled(dialect, rules) for dialect, rules in _RULES.items()}
 _LONG: Final = 16  # placeholders in a row, or rows of them
+_MOST: Final = 65_536  # no database takes more placeholders in one statement
 
 
 def _long(param: str) -> re.Pattern[str]:
     """A long row of placeholders, ``?, ?, …``, or of rows of them; a group is the last of it."""
     one = rf"(?:{param})\s*+,\s*+"
     row = rf"\((?:{one})*+(?:{param})\s*+\)\s*+,\s*+"
-    return re.compile(rf"({one}){{{_LONG},}}+|({row}){{{_LONG},}}+", re.ASCII)
+    return re.compile(rf"({one}){{{_LONG},{_MOST}}}+|({row}){{{_LONG},{_MOST}}}+", re.ASCII)
 
 
 _LONG_ROWS: Final = {dialect: _long(rules["param"]) for dialect, rules in _RULES.items()}
@@ -125,6 +126,8 @@ def tokens(text: str, dialect: Dialect, most: int) -> list[Token] | None:
             row = _LONG_ROWS[dialect].match(text, start)
             if row is not None and row.lastindex is not None:
                 at, read_until = row.start(row.lastindex), row.end()
+                if _LONG_ROWS[dialect].match(text, read_until):
+                    return None
                 continue
         found.append(Token(kind, read.lower() if kind == "word" else read, start, at))
     return found
