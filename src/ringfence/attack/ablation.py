@@ -1,7 +1,7 @@
-"""The ablation: what it means that attacks were stopped, or not, with this or that layer off.
+"""The ablation: the attacks run again with layers off, and what their outcomes mean.
 
-Pure. A switch that changes nothing is a failure of the whole matrix, and so is an attack that fails
-where nothing stands in its way: both would make every "stopped" worthless.
+Pure. The whole matrix fails if a layer that is off changes nothing, or if an attack fails where
+every layer is off: then "stopped" would prove nothing.
 
 Source: the rules at the top of the attack catalogue; API.md, "ringfence attack".
 """

@@ -1,7 +1,7 @@
 """What a target puts around its application while it is attacked.
 
-A lock and a note of the traces are ASGI applications. A clock is what the application asks for the
-time. It knows nothing of any of them.
+A lock and a note of the traces are ASGI applications around it. A clock is what it asks for the
+time. The application does not know that they are there.
 """
 
 import json

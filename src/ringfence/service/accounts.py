@@ -131,7 +131,8 @@ class AccountHandlers:
     async def _charge_link(self, call: Call, topic: str, token: str) -> None:
         """Charge the use of a mailed link to the address and to the link, whether it works or not.
 
-        In one step: what the address is refused makes no counter of a token that it made up.
+        In one step: where the address has no tries left, no counter is made for the link. Otherwise
+        invented links would fill the store.
         """
         place, link = address_key(call.client), digest(token).hex()
         charges = [

@@ -1,4 +1,4 @@
-"""A browser that asks for a challenge keeps a secret, and only with that is the answer taken."""
+"""Binds a challenge to the browser that asked for it, by a secret that it must show again."""
 
 from collections.abc import Mapping
 from hashlib import sha256

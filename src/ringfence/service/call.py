@@ -106,7 +106,7 @@ def one_cookie(exchange: Exchange, wanted: str) -> str | None:
     Read byte for byte: the framework's parser trims what Python calls a space off the name, so a
     sibling subdomain could plant ``\xa0__Host-rf_refresh``, for which no browser asks what the
     prefix promises, and sign the user in to its own account. Of two cookies of the name one was
-    planted, and neither counts (ATTACKS U05).
+    planted by somebody else; so neither is used (ATTACKS U05).
     """
     pairs = exchange.headers.get(b"cookie", b"").decode("latin-1").split(";")
     named = (pair.strip(" \t").partition("=") for pair in pairs)
@@ -122,7 +122,7 @@ def _in_the_cookie(exchange: Exchange) -> str | None:
 SHOWN: Final = Seam[Callable[[Exchange], str | None]](Layer.AUTHN, _in_the_cookie)
 
 
-#: What a browser is told of the cookie: to whom it is shown, and by whose requests.
+#: The attributes of the refresh cookie.
 ATTRIBUTES: Final = Seam[str](Layer.AUTHN, _ATTRIBUTES)
 
 

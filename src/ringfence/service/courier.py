@@ -70,8 +70,8 @@ class Courier:
         self._working: Final = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._sink: EventSink | None = None
-        self._told_at: datetime | None = None  # that the oldest waits too long
-        self.late = False  # whether it does, as far as is known here
+        self._told_at: datetime | None = None  # the last event about mail that waits too long
+        self.late = False  # whether mail waits too long, as of the last look
 
     def errand(
         self, kind: Kind, login: str, site: str, exchange: Exchange, name: str = ""
@@ -144,7 +144,7 @@ class Courier:
                     await self._poked.wait()
             self._poked.clear()
             await asyncio.sleep(self._pause())
-            with suppress(StoreError):  # the next look finds it well again, or not
+            with suppress(StoreError):  # the next look tries again
                 await self.idle()
                 await self._look_back()
 

@@ -62,7 +62,7 @@ class HashingPool:
                 await ticket
         except BaseException as error:
             self._admission.leave(ticket, reserved=reserved)
-            if not ticket.cancelled():  # called up in the very turn in which the caller left
+            if not ticket.cancelled():  # it got its worker just when the caller left
                 self._give_back(reserved)
             if isinstance(error, TimeoutError):
                 raise self._busy() from error

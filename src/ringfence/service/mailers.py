@@ -28,7 +28,7 @@ from ringfence.core.secret import Secret
 from ringfence.core.settings import Settings
 
 _PATIENCE_SECONDS: Final = 10
-_FOR_GOOD: Final = 500  # what the relay says to this mail, and not to us or to its sender
+_FOR_GOOD: Final = 500  # SMTP codes from here on refuse this very mail, and will refuse it again
 _PORTS: Final = {"smtp": 587, "smtps": 465}
 
 
@@ -122,7 +122,7 @@ class SmtpMailer:
 
 
 def _lowest(refused: smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) -> int:
-    """The code that the relay gave; of several recipients, the one that leaves most hope."""
+    """The code that the relay gave; of several recipients, the least final one (the lowest)."""
     if isinstance(refused, smtplib.SMTPDataError):
         return refused.smtp_code
     return min(code for code, _ in refused.recipients.values())

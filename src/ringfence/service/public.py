@@ -30,7 +30,7 @@ class PublicHandlers:
     jwks: Callable[[], Mapping[str, object]]
     ping: Callable[[], Awaitable[None]]
     derivations: DerivationStore
-    degraded: Callable[[], tuple[str, ...]]  # what does not work, and refuses nobody
+    degraded: Callable[[], tuple[str, ...]]  # what is out of order, though requests still work
     salt_key: Secret[bytes]
     tenant: str
 

@@ -147,7 +147,7 @@ class SessionHandlers:
 
     @allow(signed_in)
     async def end_device(self, call: Call) -> Response:
-        """``DELETE /auth/sessions/{id}``: somebody else's is answered like one that is not."""
+        """``DELETE /auth/sessions/{id}``: somebody else's is answered like a missing one."""
         store, wanted = self.flows.sessions.store, call.parameter("id")
         session = await store.get(wanted) if opaque.could_be_id(wanted) else None
         if session is None:
