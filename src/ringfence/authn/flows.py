@@ -5,6 +5,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from ringfence.authn.accounts import AccountStore
+from ringfence.authn.breached import Breaches, NoBreaches
 from ringfence.authn.budgets import Budgets
 from ringfence.authn.ceremonies import Ceremonies
 from ringfence.authn.counters import CounterStore
@@ -75,6 +76,7 @@ def flows(
     random: Random,
     budgets: Budgets | None = None,
     rules: Rules | None = None,
+    breaches: Breaches | None = None,
 ) -> Flows:
     """Put the flows together.
 
@@ -87,6 +89,7 @@ def flows(
         random: Random bytes.
         budgets: The limits.
         rules: What a new password must be; ``Policy`` if not given.
+        breaches: Which passwords are known from breaches; none if not given.
     """
     budgets = budgets or Budgets()
     tokens = AccessTokens(keys.keys, settings, met_unknown=keys.met_unknown)
@@ -98,6 +101,7 @@ def flows(
         salt_key=keys.salt,
         peppers=keys.peppers,
         derivations=stores.derivations,
+        breaches=breaches or NoBreaches(),
     )
     return Flows(
         tokens=tokens,

@@ -13,13 +13,14 @@ import hmac
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from ringfence.authn import verifier
 from ringfence.authn.accounts import StoredVerifier
 from ringfence.authn.blocklist import Blocklist
+from ringfence.authn.breached import Breaches, NoBreaches
 from ringfence.authn.derivation import DerivationStore
 from ringfence.authn.hashing import Hashing
 from ringfence.authn.verifier import KEY_BYTES, Argon2Parameters
@@ -122,14 +123,17 @@ class Passwords:
     salt_key: Secret[bytes]
     peppers: Mapping[int, Secret[bytes]]  # by version; the highest makes
     derivations: DerivationStore
+    breaches: Breaches = field(default_factory=NoBreaches)
 
     async def make(self, login: str, password: str) -> StoredVerifier:
         """What to store of a new password, in a reserved worker.
 
         Raises:
-            Refused: As ``Policy.check``; ``hashing.busy``.
+            Refused: As ``Policy.check``; ``password.breached``; ``hashing.busy``.
         """
         encoded = self.policy.measured(password)
+        if await self.breaches.hold(encoded):
+            raise Refused("password.breached")
         return await self._stored(login, encoded, lambda: self.policy.check(password, login))
 
     async def keep(self, login: str, password: str) -> StoredVerifier:

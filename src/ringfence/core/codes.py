@@ -110,6 +110,8 @@ _CODES = (
     Code("password.too_long", Layer.AUTHN, 422, "The password is too long.", "input_validation_fail", Level.INFO),
     Code("password.malformed", Layer.AUTHN, 422, "The password holds something that is no character.", "input_validation_fail", Level.INFO),
     Code("password.common", Layer.AUTHN, 422, "The password is too easy to guess.", "input_validation_fail", Level.INFO),
+    Code("password.breached", Layer.AUTHN, 422, "The password is known from a data breach.", "input_validation_fail", Level.INFO),
+    Code("password.unjudged", Layer.AUTHN, 0, "A password was taken, and nobody said whether a breach has it.", "sys_outbound_fail", Level.WARN),
     Code("link.invalid", Layer.AUTHN, 400, "The link is not valid any more.", "authn_link_invalid"),
     Code("link.built", Layer.AUTHN, 0, "A mailed link was built from the configured origin.", "sys_link", Level.INFO),
     Code("mail.busy", Layer.AUTHN, 503, "Busy. Try again in a moment.", "sys_overload"),

@@ -79,6 +79,12 @@ REFERENCE: Final[Mapping[str, Reference]] = MappingProxyType(
             "request in it is refused",
         ),
         "SIGN_UP": Reference(_ON_OR_OFF, "on", "whether strangers may ask for an account"),
+        "BREACHED_PASSWORDS": Reference(
+            "`https://host`, of a server of the range protocol",
+            "none is asked",
+            "whether a new password is known from a data breach: five digits of its SHA-1 are "
+            "sent; without an answer in two seconds the password is taken, and the log says so",
+        ),
         "MFA_ROLES": Reference(
             "names of roles, with commas between them",
             "none",

@@ -102,6 +102,7 @@ class Settings:
     body_limit_bytes: int = 1_048_576
     sql_guard: SqlGuard = SqlGuard.STRICT
     sign_up: bool = True  # strangers may ask for an account
+    breached_passwords: str = ""  # address of a server of the range protocol; "" asks nobody
     mfa_roles: frozenset[str] = frozenset()  # whose accounts must have a second factor
     mfa_grace: timedelta = timedelta(days=7)  # from their next sign-in on
     session_idle: timedelta = timedelta(days=7)
@@ -152,6 +153,7 @@ def parse(environ: Mapping[str, str], *, required: Iterable[str] = ()) -> Settin
         body_limit_bytes=reader.one("BODY_LIMIT_BYTES", _positive, 1_048_576),
         sql_guard=reader.one("SQL_GUARD", SqlGuard, SqlGuard.STRICT),
         sign_up=reader.one("SIGN_UP", _switch, True),  # noqa: FBT003  # the default of the value read
+        breached_passwords=reader.one("BREACHED_PASSWORDS", _ranges, ""),
         mfa_roles=frozenset(reader.many("MFA_ROLES", _role)),
         mfa_grace=reader.one("MFA_GRACE_DAYS", _days(90, least=0), timedelta(days=7)),
         session_idle=reader.one("SESSION_IDLE_DAYS", _days(7), timedelta(days=7)),
@@ -265,6 +267,9 @@ def _contradictions(settings: Settings, given: Container[str]) -> list[str]:
     return problems
 
 
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
 def _origin(text: str) -> str:
     parts = urlsplit(text)
     bare = f"{parts.scheme}://{parts.netloc}"
@@ -274,6 +279,14 @@ def _origin(text: str) -> str:
     if parts.username is not None or bare != bare.lower():
         raise ValueError
     return bare
+
+
+def _ranges(text: str) -> str:
+    """An origin; without TLS on this machine only."""
+    origin = _origin(text)
+    if not origin.startswith("https://") and urlsplit(origin).hostname not in _LOOPBACK:
+        raise ValueError
+    return origin
 
 
 def _database(text: str) -> str:

@@ -39,6 +39,7 @@ from ringfence.monitoring.metrics import Metrics
 from ringfence.network import asgi as network
 from ringfence.output import asgi as output
 from ringfence.service.app import Service
+from ringfence.service.breaches import open_breaches
 from ringfence.service.hashing import HashingPool
 from ringfence.service.mailers import open_mailer
 from ringfence.stack import protocols
@@ -81,6 +82,7 @@ def _authn(parts: Parts) -> authn.Authn:
         hashing=parts.hashing,
         mailer=parts.mailer,
         random=secrets.token_bytes,
+        breaches=open_breaches(parts.settings),
     )
     stores, settings = parts.stores, parts.settings
     budgets = [settings.address_limit, settings.account_limit]

@@ -40,6 +40,24 @@ def passwords(
     return made, hashing
 
 
+class Breached:
+    """Knows one password from a breach."""
+
+    async def hold(self, password: bytes) -> bool:
+        return password == PASSWORD.encode()
+
+
+async def test_a_password_from_a_breach_is_refused_when_it_is_set_and_not_when_it_is_used() -> None:
+    """MUSTS P08; ASVS 6.2.12. And the pair: where nobody is asked, it is taken."""
+    asks_nobody, _ = passwords()
+    stored = await asks_nobody.make(ALICE, PASSWORD)
+    asking = replace(asks_nobody, breaches=Breached())
+    with pytest.raises(Refused, match="password.breached"):
+        await asking.make(ALICE, PASSWORD)
+    assert await asking.make(ALICE, PASSWORD + "!")
+    assert await asking.matches(ALICE, PASSWORD, stored)
+
+
 # ---------------------------------------------------------------------------------- the policy
 
 

@@ -17,6 +17,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
   "login.malformed": "Enter an e-mail address, such as name@example.com.",
   "mail.busy": "Too many mails are waiting to be sent. Try again in a moment.",
   "network.unreachable": "The server cannot be reached. Check your connection and try again.",
+  "password.breached":
+    "This password is known from a data breach of another site. Choose one you use nowhere else.",
   "password.common":
     "This password is too easy to guess. Choose another; a few unrelated words work well.",
   "password.too_long": "This password is longer than the server accepts. Shorten it a little.",

@@ -16,6 +16,7 @@ from ringfence.cli.installation import Installation
 from ringfence.cli.users.access import checked
 from ringfence.cli.users.shown import print_account
 from ringfence.core.errors import ConfigurationError
+from ringfence.service.breaches import open_breaches
 from ringfence.service.hashing import HashingPool
 from ringfence.storage.keys import open_keys
 
@@ -73,6 +74,7 @@ def _passwords(installation: Installation, keys: Keys) -> Passwords:
         salt_key=keys.salt,
         peppers=keys.peppers,
         derivations=installation.stores.derivations,
+        breaches=open_breaches(installation.settings),
     )
 
 
