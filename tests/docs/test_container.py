@@ -19,6 +19,7 @@ from tests.docs.pages import ROOT
 
 DOCKERFILE = ROOT / "examples/Dockerfile"
 INSTALLED = "/opt/ringfence/bin/"
+EVERYWHERE = "0.0.0.0"  # noqa: S104  # what a container listens on is its own
 VOLUME = "/mnt"  # in place of the container's
 
 #: Its words: the volume, where Python itself is, and the command. Python may be in a home that
@@ -61,7 +62,7 @@ def command(text: str) -> list[str]:
     """Words that no shell reads, with this checkout's programs."""
     words: list[str] = json.loads(text)
     here = str(Path(sys.executable).parent)
-    return [word.replace(INSTALLED, f"{here}/").replace("0.0.0.0", "127.0.0.1") for word in words]
+    return [word.replace(INSTALLED, f"{here}/").replace(EVERYWHERE, "127.0.0.1") for word in words]
 
 
 def test_what_is_copied_is_there_and_nothing_else_is() -> None:
