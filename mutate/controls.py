@@ -130,10 +130,6 @@ EQUIVALENTS: Final = (
         "what is stored is the HMAC of a key of that length, and of no other key",
     ),
     Equivalent(
-        r"authn/passwords\.py Passwords\.moved: derivation\.next is None is not asked .*",
-        "without a next one ``moves`` says no; this is for the type checker",
-    ),
-    Equivalent(
         r"boundary/files/root\.py components: '\\x00' in name is not asked .*",
         "a NUL is a control character, and those are refused in every part",
     ),

@@ -50,6 +50,15 @@ def boundary_off() -> Iterator[Exchange]:
     current.reset(token)
 
 
+@pytest.fixture
+def guarded() -> Iterator[Exchange]:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    exchange = Exchange({}, request_id="r", now=now, sink=Nowhere())
+    token = current.set(exchange)
+    yield exchange
+    current.reset(token)
+
+
 def code_of(root: FileRoot, name: str) -> str:
     with pytest.raises(Refused) as caught:
         root.read(name)
@@ -86,6 +95,7 @@ def test_a_file_below_the_root_is_read(root: FileRoot) -> None:
         "\N{REPLACEMENT CHARACTER}/secret.txt",
         "．．/secret.txt",
         "..／secret.txt",
+        "2026／one.txt",
         "․․/secret.txt",
         "2026/one.txt\n",
         "\N{RIGHT-TO-LEFT OVERRIDE}txt.one",
@@ -169,6 +179,13 @@ def test_with_the_layer_off_the_same_name_leaves_the_folder(
     root.write("../planted.txt", b"planted")
     assert (tmp_path / "planted.txt").read_bytes() == b"planted"
     assert not boundary_off.traces
+
+
+def test_each_file_that_is_opened_or_made_leaves_a_trace(root: FileRoot, guarded: Exchange) -> None:
+    root.read("2026/one.txt")
+    assert [code.name for code in guarded.traces] == ["file.resolved"]
+    root.write("2026/two.txt", b"mine, too")
+    assert [code.name for code in guarded.traces] == ["file.resolved"] * 2
 
 
 @given(st.lists(st.sampled_from(["..", ".", "a", "/", "\\", "%2e", "．", "\0", " ", ":", "é"])))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.boundary.urls.outbound import Outbound, is_public, parse_target
+from ringfence.boundary.urls.outbound import Answer, Outbound, Target, is_public, parse_target
 from ringfence.core.errors import Refused
 
 PORTS = frozenset({80, 443})
@@ -219,6 +219,28 @@ def test_an_embedded_ipv4_address_is_judged_as_itself(address: object) -> None:
     plain = ip_address(str(address))
     assert is_public(ip_address(f"::ffff:{plain}")) == is_public(plain)
     assert is_public(ip_address(f"64:ff9b::{plain}")) == is_public(plain)
+
+
+class Led(Outbound):
+    """Each answer leads on to ``onward``."""
+
+    onward = ""
+
+    async def _get(self, target: Target, addresses: Sequence[str]) -> tuple[Answer, str | None]:
+        return Answer(url=str(target.url), status=302, media_type="", body=b""), self.onward
+
+
+@pytest.mark.parametrize(
+    ("onward", "code"),
+    [("http://1.1.1.1/", "outbound.refused"), ("https://1.1.1.1/", "outbound.failed")],
+)
+async def test_no_redirect_leads_out_of_tls(
+    onward: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within TLS it is followed, until there are too many."""
+    monkeypatch.setattr(Led, "onward", onward)
+    with pytest.raises(Refused, match=code):
+        await Led().fetch("https://1.1.1.1/")
 
 
 @given(st.text(max_size=60))
