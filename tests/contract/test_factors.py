@@ -197,6 +197,19 @@ async def test_with_the_last_factor_the_recovery_codes_go(rig: Rig) -> None:
     assert not await rig.stores.factors.remove_totp(ALICE)
 
 
+async def test_of_two_removals_at_once_one_factor_is_kept_where_one_is_required(rig: Rig) -> None:
+    await with_totp(rig)
+    key = await with_passkey(rig)
+    store = rig.stores.factors
+    removals = [
+        store.remove_totp(ALICE, keep_last=True),
+        store.remove_passkey(ALICE, key.id, keep_last=True),
+    ]
+    assert sorted(await asyncio.gather(*removals)) == [False, True]
+    held = await store.held(ALICE)
+    assert (held.totp is not None) + len(held.passkeys) == 1
+
+
 async def test_since_when_a_factor_is_asked_for_is_noted_once(rig: Rig) -> None:
     await rig.stores.accounts.create(account())
     assert await rig.stores.factors.require(ALICE, NOW) == NOW

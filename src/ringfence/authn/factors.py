@@ -146,11 +146,16 @@ class FactorStore(Protocol):
         """Replace the recovery codes."""
         ...
 
-    async def remove_totp(self, account_id: str) -> bool:
-        """False if there is none. With the last second factor, the recovery codes go."""
+    async def remove_totp(self, account_id: str, *, keep_last: bool = False) -> bool:
+        """False if there is none, or with ``keep_last`` no other second factor beside it.
+
+        With the last one, the recovery codes go.
+        """
         ...
 
-    async def remove_passkey(self, account_id: str, credential_id: bytes) -> bool:
+    async def remove_passkey(
+        self, account_id: str, credential_id: bytes, *, keep_last: bool = False
+    ) -> bool:
         """As ``remove_totp``."""
         ...
 

@@ -186,17 +186,16 @@ class FactorHandlers:
         account, wanted = await self.recent(call), call.parameter("id")
         store = self.flows.second.store
         held = await store.held(account.id)
-        if (held.totp is not None) + len(held.passkeys) == 1 and (
-            account.roles & self.flows.second.terms.roles
-        ):
-            raise Refused("factor.required")
         keys = {wire.base64url(key.id): key.id for key in held.passkeys}
-        if wanted == _TOTP:
-            removed = await store.remove_totp(account.id)
-        else:
-            removed = wanted in keys and await store.remove_passkey(account.id, keys[wanted])
-        if not removed:
+        if wanted not in keys and (wanted != _TOTP or held.totp is None):
             raise Refused("resource.missing")
+        required = bool(account.roles & self.flows.second.terms.roles)
+        if wanted == _TOTP:
+            removed = await store.remove_totp(account.id, keep_last=required)
+        else:
+            removed = await store.remove_passkey(account.id, keys[wanted], keep_last=required)
+        if not removed:
+            raise Refused("factor.required" if required else "resource.missing")
         call.note("factor.removed", factor="totp" if wanted == _TOTP else "passkey")
         await self.tell(call, account)
         return nothing(HTTPStatus.NO_CONTENT)
@@ -218,11 +217,18 @@ class FactorHandlers:
         """As ``account``, of whoever has shown lately who they are (MUSTS O10)."""
         account = await self.account(call)
         self.flows.second.require_recent(account, call.principal, call.now)
+        if await self.flows.second.reset_if_due(account, call.now):  # before something is added
+            call.note("factor.reset", subject=account.id)
+            return await self.account(call)
         return account
 
-    async def charge(self, call: Call, account: Account) -> None:
-        """Count a challenge of the account. Raises Refused: ``factor.limited``."""
-        charges = [Charge(f"challenge:{account.id}", self.flows.budgets.challenges)]
+    async def charge(self, call: Call, account: Account, of: str = "") -> None:
+        """Count a challenge: of the account, or ``of`` something of it that counts by itself.
+
+        Raises:
+            Refused: ``factor.limited``.
+        """
+        charges = [Charge(f"challenge:{of or account.id}", self.flows.budgets.challenges)]
         await charge(self.flows.counters, "factor.limited", charges, call.now)
 
     async def _instead(self, call: Call, account: Account, assurance: Assurance) -> Response:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET
 from starlette.responses import Response
 
+from ringfence.authn import opaque
 from ringfence.authn.accounts import Account
 from ringfence.authn.flows import Flows
 from ringfence.authn.limits import Charge, address_key, charge
@@ -51,7 +52,8 @@ class PasskeyHandlers:
         """``POST /auth/mfa/passkey``: for the second step of a sign-in."""
         message = await call.message(factor_wire.Ticket)
         account = await self.flows.second.holder(message.ticket, "sign-in", call.now)
-        return await self._ask(call, account)
+        # By ticket: whoever has the password alone may not use up what the owner needs.
+        return await self._ask(call, account, opaque.digest(message.ticket).hex())
 
     @allow(signed_in)
     async def step_up_options(self, call: Call) -> Response:
@@ -106,8 +108,8 @@ class PasskeyHandlers:
             raise Refused("resource.missing")
         return nothing(HTTPStatus.NO_CONTENT)
 
-    async def _ask(self, call: Call, account: Account) -> Response:
-        await self.factors.charge(call, account)
+    async def _ask(self, call: Call, account: Account, of: str = "") -> Response:
+        await self.factors.charge(call, account, of)
         secret, headers = browser(call)
         return _options(await self.flows.ceremonies.ask(account, secret, call.now), headers)
 

@@ -17,6 +17,10 @@ LOCK_ACCOUNT: Final = Query("SELECT 1 FROM accounts WHERE id = $1 FOR NO KEY UPD
 ANY_FACTOR: Final = Query(
     "SELECT 1 FROM totp WHERE account = $1 UNION ALL SELECT 1 FROM passkeys WHERE account = $1"
 )
+COUNT_FACTORS: Final = Query(
+    "SELECT (SELECT count(*) FROM totp WHERE account = $1)"
+    " + (SELECT count(*) FROM passkeys WHERE account = $1)"
+)
 
 # ---------------------------------------------------------------------------------- challenges
 

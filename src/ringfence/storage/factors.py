@@ -99,14 +99,15 @@ class SqlFactors:
     async def put_codes(self, account_id: str, digests: Sequence[bytes]) -> None:
         await self._database.perform(_put_codes(account_id, digests))
 
-    async def remove_totp(self, account_id: str) -> bool:
-        return await self._database.perform(
-            _remove(account_id, change(statements.REMOVE_TOTP, account_id))
-        )
+    async def remove_totp(self, account_id: str, *, keep_last: bool = False) -> bool:
+        removal = change(statements.REMOVE_TOTP, account_id)
+        return await self._database.perform(_remove(account_id, removal, keep_last))
 
-    async def remove_passkey(self, account_id: str, credential_id: bytes) -> bool:
+    async def remove_passkey(
+        self, account_id: str, credential_id: bytes, *, keep_last: bool = False
+    ) -> bool:
         removal = change(statements.REMOVE_PASSKEY, account_id, credential_id)
-        return await self._database.perform(_remove(account_id, removal))
+        return await self._database.perform(_remove(account_id, removal, keep_last))
 
     async def rename_passkey(self, account_id: str, credential_id: bytes, name: str) -> bool:
         renamed = change(statements.RENAME_PASSKEY, account_id, credential_id, name)
@@ -196,8 +197,11 @@ def _put_codes(account_id: str, digests: Sequence[bytes]) -> Steps[None]:
         yield from change(statements.ADD_CODE, digest, account_id)
 
 
-def _remove(account_id: str, removal: Steps[int]) -> Steps[bool]:
+def _remove(account_id: str, removal: Steps[int], keep_last: bool) -> Steps[bool]:  # noqa: FBT001  # as its callers'
     yield from ask(statements.LOCK_ACCOUNT, account_id)
+    counted = yield from ask(statements.COUNT_FACTORS, account_id)
+    if keep_last and (counted is None or counted[0] <= 1):
+        return False
     removed = yield from removal
     if (yield from ask(statements.ANY_FACTOR, account_id)) is None:
         yield from change(statements.REMOVE_CODES, account_id)

@@ -106,14 +106,20 @@ class MemoryFactors:
     async def put_codes(self, account_id: str, digests: Sequence[bytes]) -> None:
         self._codes[account_id] = set(digests)
 
-    async def remove_totp(self, account_id: str) -> bool:
+    async def remove_totp(self, account_id: str, *, keep_last: bool = False) -> bool:
+        if keep_last and await self._count(account_id) <= 1:
+            return False
         removed = self._totp.pop(account_id, None) is not None
         self._note(account_id)
         return removed
 
-    async def remove_passkey(self, account_id: str, credential_id: bytes) -> bool:
+    async def remove_passkey(
+        self, account_id: str, credential_id: bytes, *, keep_last: bool = False
+    ) -> bool:
         known = self._passkeys.get(credential_id)
         if known is None or known.account != account_id:
+            return False
+        if keep_last and await self._count(account_id) <= 1:
             return False
         del self._passkeys[credential_id]
         self._note(account_id)
@@ -160,6 +166,10 @@ class MemoryFactors:
         for digest in dead:
             del self._challenges[digest]
         return len(dead)
+
+    async def _count(self, account_id: str) -> int:
+        held = await self.held(account_id)
+        return (held.totp is not None) + len(held.passkeys)
 
     def _is_asked(self, challenge: bytes | None) -> bool:
         return challenge is None or challenge in self._challenges

@@ -497,6 +497,22 @@ async def test_a_reset_that_is_due_lets_the_password_in(house: House, visitor: V
     assert house.sink.codes[-3:-1] == ["factor.reset", "signin.done"]
 
 
+async def test_a_factor_that_is_added_after_a_reset_was_due_stays(
+    house: House, visitor: Visitor
+) -> None:
+    """The session was there before, so no sign-in has carried the reset out."""
+    _, signed_in = await enrolled(house, visitor)
+    await house.stores.factors.schedule_reset("alice", house.now)
+    access = bearer(signed_in["access_token"])
+    begun = (await visitor.post("/auth/factors/totp", **access)).json()
+    body = {"ticket": begun["ticket"], "code": App(house, begun["secret"]).code()}
+    confirmed = await visitor.post("/auth/factors/totp/confirm", body, **access)
+    assert confirmed.status_code == 200
+    assert len(confirmed.json()["recovery_codes"]) == 10
+    assert "factor.reset" in house.sink.codes
+    assert (await visitor.post("/auth/sign-in", PASSWORD)).json()["next"] == "mfa"
+
+
 async def test_whoever_shows_the_factor_calls_the_reset_off(house: House, visitor: Visitor) -> None:
     app, _ = await enrolled(house, visitor)
     await house.stores.factors.schedule_reset("alice", house.now + timedelta(days=1))

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from ringfence.attack.authenticator import BE, BS, RIGHT, UP, UV, Authenticator, Faults, encode
+from ringfence.authn.budgets import CHALLENGES
 from ringfence.service.wire import base64url
 from tests.unit.authn.flows import ALICE
 from tests.unit.service.harness import CLIENT_KEY, House, Visitor, bearer
@@ -108,6 +109,19 @@ async def test_a_passkey_is_the_second_step(house: House, visitor: Visitor) -> N
     done = await visitor.post("/auth/mfa", shown)
     assert (done.status_code, done.json()["aal"]) == (200, 2)
     assert code(await visitor.post("/auth/mfa", shown)) == "ticket.invalid"
+
+
+async def test_who_has_the_password_alone_uses_up_no_challenge_of_the_owner(
+    house: House, visitor: Visitor
+) -> None:
+    await added(visitor)
+    thief, owner = Visitor(house), Visitor(house)
+    stolen = {"ticket": (await thief.post("/auth/sign-in", PASSWORD)).json()["ticket"]}
+    for _ in range(CHALLENGES.burst):
+        assert (await thief.post("/auth/mfa/passkey", stolen)).status_code == 200
+    assert code(await thief.post("/auth/mfa/passkey", stolen)) == "factor.limited"
+    body = (await owner.post("/auth/sign-in", PASSWORD)).json()
+    assert (await owner.post("/auth/mfa/passkey", {"ticket": body["ticket"]})).status_code == 200
 
 
 async def test_a_passkey_that_does_not_verify_its_user_signs_in_nobody_alone(
