@@ -471,7 +471,7 @@ put(Output, "before", lambda self, exchange: None)
 """,
         m01_secrets_in_logs.ACCESS: """
 from ringfence.monitoring import access
-put(access, "line", lambda exchange, seconds: b'{"request_id":"%s","query":"%s"}\n' % (
+put(access, "line", lambda exchange, seconds: b'{"request_id":"%s","query":"%s"}\\n' % (
     exchange.request_id.encode(), exchange.scope["query_string"]))
 """,
         m01_secrets_in_logs.METRICS: """
