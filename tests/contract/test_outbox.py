@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from ringfence.authn.outbox import LEASE, NEVER, Backlog, Errand, Kind, most, wait
+from ringfence.authn.outbox import LEASE, NEVER, SEVERAL, Backlog, Errand, Kind, most, wait
 from ringfence.storage.maintenance import FAILED_MAIL_KEPT
 from tests.contract.stores import NOW, SECOND, Rig, account, digest, link, opened, verifier
 
@@ -143,6 +143,18 @@ async def test_asking_again_does_not_let_a_mail_wait_anew(rig: Rig) -> None:
     await outbox.postpone(taken, NEVER)
     await outbox.put(replace(errand("three"), created_at=later, due_at=later))
     assert await outbox.backlog() == Backlog(count=1, oldest=later)
+
+
+async def test_of_two_things_that_were_changed_one_letter_tells(rig: Rig) -> None:
+    """While the relay is down, a notice about factors took the place of one about the password."""
+    outbox = rig.stores.outbox
+    for what, told in (("", ""), ("", ""), ("factors", SEVERAL), ("factors", SEVERAL)):
+        await outbox.put(replace(errand(kind="changed"), name=what))
+        (found,) = await outbox.list()
+        assert found.name == told
+    await outbox.put(replace(errand("other", kind="reset"), name="once"))
+    await outbox.put(replace(errand("other", kind="reset"), name="again"))
+    assert {each.kind: each.name for each in await outbox.list()}["reset"] == "again"
 
 
 async def test_sign_ups_leave_room_for_who_has_an_account() -> None:

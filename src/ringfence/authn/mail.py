@@ -179,5 +179,23 @@ If you did not ask for this, tell us at once: you find us at
     )
 
 
+def several_changed(site: str) -> Letter:
+    """To somebody of whom several things were changed before a letter left (ASVS 6.3.7)."""
+    return Letter(
+        f"How you sign in at {_host(site)} was changed",
+        f"""\
+Hello,
+
+more than one of these was changed for your account at {_host(site)}:
+its password, its login, its second factors.
+
+If it was not you, choose a new password at once, and tell us:
+
+{site}/auth/forgot
+{site}
+""",
+    )
+
+
 def _host(site: str) -> str:
     return urlsplit(site).netloc

@@ -4,7 +4,8 @@ An errand says whom a mail is for and why, and no more: what the mail will say i
 is sent. So no link stands in the database in clear or sealed; whether there is an account is found
 out after the answer, however often the mail is tried (Ledger 24); and a link's time runs from when
 it was sent. Of one kind and login there is one errand: asking again takes its place, but it waits
-since the first time. What has failed for good stays for an operator to see, and is never due.
+since the first time. Of two different things that were changed, one letter tells. What has failed
+for good stays for an operator to see, and is never due.
 
 What was changed and whom to tell of it is committed at once, so that neither is without the other.
 """
@@ -16,6 +17,9 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 #: Asked for an account; forgot a password; has a new password.
 Kind: TypeAlias = Literal["sign-up", "reset", "changed"]
+
+#: The name of an errand that tells of more than one thing that was changed.
+SEVERAL: Final = "several"
 
 #: Errands that strangers may leave; beyond it they are refused.
 MOST: Final = 10_000

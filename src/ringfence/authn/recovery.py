@@ -19,7 +19,7 @@ from ringfence.authn.limits import Charge, charge, give_back
 from ringfence.authn.links import LinkStore
 from ringfence.authn.mail import Mailer
 from ringfence.authn.opaque import Random
-from ringfence.authn.outbox import Errand, Telling
+from ringfence.authn.outbox import SEVERAL, Errand, Telling
 from ringfence.authn.signin import Credentials, Proofs, proven
 from ringfence.authn.signup import Makes
 from ringfence.core.errors import Refused
@@ -114,6 +114,10 @@ class Recovery:
 
     async def tell(self, login: str, site: str, what: str = "") -> None:
         """Tell the owner by mail what has changed. Runs after the answer has left."""
-        written = {"factors": mail.factors_changed, "login": mail.login_changed}
+        written = {
+            "factors": mail.factors_changed,
+            "login": mail.login_changed,
+            SEVERAL: mail.several_changed,
+        }
         letter = written.get(what, mail.password_changed)(site)
         await self.mailer.send(login, letter.subject, letter.text)

@@ -15,7 +15,7 @@ from ringfence.authn.imported.passwords import Person
 from ringfence.authn.imported.refusal import Reason
 from ringfence.authn.imported.sealed import SealedHash
 from ringfence.authn.links import Link, Purpose
-from ringfence.authn.outbox import LEASE, NEVER, Backlog, Errand, Telling
+from ringfence.authn.outbox import LEASE, NEVER, SEVERAL, Backlog, Errand, Telling
 from ringfence.authn.outbox import MOST as MOST_ERRANDS
 from ringfence.authn.refresh import RefreshToken
 from ringfence.authn.revocation import Revocation
@@ -105,8 +105,11 @@ class _Tables:
         """Add an errand, in place of one of its kind and login."""
         for known in self.outbox.values():
             if (known.kind, known.login) == (errand.kind, errand.login):
-                since = errand.created_at if known.failed else known.created_at
-                errand = replace(errand, id=known.id, attempts=known.attempts + 1, created_at=since)
+                errand = replace(errand, id=known.id, attempts=known.attempts + 1)
+                if not known.failed:
+                    differs = known.kind == "changed" and known.name != errand.name
+                    name = SEVERAL if differs else errand.name
+                    errand = replace(errand, name=name, created_at=known.created_at)
         self.outbox[errand.id] = errand
 
     def by_login(self, login: str) -> Account | None:

@@ -186,7 +186,9 @@ REMOVE_LINKS_OF_LOGIN: Final = Change("DELETE FROM links WHERE login = $1")
 PUT_ERRAND: Final = Change(
     "INSERT INTO outbox (id, kind, login, site, name, request_id, created_us, due_us, attempts)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-    " ON CONFLICT (kind, login) DO UPDATE SET site = excluded.site, name = excluded.name,"
+    " ON CONFLICT (kind, login) DO UPDATE SET site = excluded.site,"
+    " name = CASE WHEN outbox.kind = 'changed' AND outbox.name <> excluded.name"
+    " AND outbox.due_us <> 253370764800000000 THEN 'several' ELSE excluded.name END,"
     " request_id = excluded.request_id, due_us = excluded.due_us, attempts = outbox.attempts + 1,"
     " created_us = CASE WHEN outbox.due_us = 253370764800000000 THEN excluded.created_us"
     " ELSE outbox.created_us END"

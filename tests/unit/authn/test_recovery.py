@@ -9,7 +9,7 @@ import pytest
 
 from ringfence.authn.accounts import Account, AccountStore, StoredVerifier
 from ringfence.authn.budgets import Budgets
-from ringfence.authn.outbox import Errand
+from ringfence.authn.outbox import SEVERAL, Errand
 from ringfence.authn.recovery import Recovery
 from ringfence.authn.refresh import RefreshToken
 from ringfence.authn.sessions import Session
@@ -267,6 +267,20 @@ async def test_the_owner_is_told(desk: Desk) -> None:
     ((to, subject, _),) = desk.mailbox.mails
     assert to == ALICE
     assert "was changed" in subject
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("", "the password of your account"),
+        ("login", "is another address"),
+        ("factors", "a second factor of your account"),
+        (SEVERAL, "more than one of these"),
+    ],
+)
+async def test_the_owner_is_told_what_was_changed(desk: Desk, what: str, words: str) -> None:
+    await desk.recovery.tell(ALICE, SITE, what)
+    assert words in desk.mailbox.mails[0][2]
 
 
 async def changes(desk: Desk) -> int:
