@@ -107,6 +107,11 @@ REFERENCE: Final[Mapping[str, Reference]] = MappingProxyType(
             "whether they insist on it for every name below the site's too; off where one of those "
             "has no TLS",
         ),
+        "RETRY_AFTER_SECONDS": Reference(
+            "a whole number above 0",
+            "86400",
+            "the longest wait that a 429 or 503 names; whoever comes back too early waits on",
+        ),
         "ADDRESS_LIMIT": Reference(
             _RATE_OR_OFF, "3000/m", "requests of one address to the application, IPv6 by its /64"
         ),

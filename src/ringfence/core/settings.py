@@ -109,6 +109,7 @@ class Settings:
     session_absolute: timedelta = timedelta(days=30)
     hsts_max_age: timedelta = timedelta(days=730)  # how long browsers insist on TLS
     hsts_subdomains: bool = True  # for every name below the site's as well
+    retry_after_seconds: int = 86_400  # the longest wait that an answer names
     token_cache_bytes: int = 67_108_864  # of verified access tokens, for each worker
     address_limit: Limit | None = ADDRESS_LIMIT  # of a client, over the application's routes
     account_limit: Limit | None = ACCOUNT_LIMIT
@@ -160,6 +161,7 @@ def parse(environ: Mapping[str, str], *, required: Iterable[str] = ()) -> Settin
         session_absolute=reader.one("SESSION_ABSOLUTE_DAYS", _days(30), timedelta(days=30)),
         hsts_max_age=reader.one("HSTS_DAYS", _days(730, least=0), timedelta(days=730)),
         hsts_subdomains=reader.one("HSTS_SUBDOMAINS", _switch, True),  # noqa: FBT003  # as above
+        retry_after_seconds=reader.one("RETRY_AFTER_SECONDS", _positive, 86_400),
         token_cache_bytes=reader.one("TOKEN_CACHE_BYTES", _positive, 67_108_864),
         address_limit=reader.one("ADDRESS_LIMIT", _limit("address"), ADDRESS_LIMIT),
         account_limit=reader.one("ACCOUNT_LIMIT", _limit("account"), ACCOUNT_LIMIT),

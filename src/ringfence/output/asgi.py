@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -42,6 +43,7 @@ class Output:
 
     def __init__(self, settings: Settings, fields: Iterable[Fields] = ()) -> None:
         host = urlsplit(settings.origin).hostname
+        self._longest_wait: Final = timedelta(seconds=settings.retry_after_seconds)
         self._site: Final = Site(
             fixed=fixed(
                 secure=settings.secure,
@@ -90,9 +92,8 @@ class Output:
         if kind == _SOCKET or (not free and exchange.scope["type"] == "websocket"):
             await _close(bare, _POLICY_VIOLATED)
         elif free:
-            headers = problem.headers(
-                refused.code, retry_after=refused.retry_after, allow=refused.allow
-            )
+            wait = refused.retry_after and min(refused.retry_after, self._longest_wait)
+            headers = problem.headers(refused.code, retry_after=wait, allow=refused.allow)
             await respond(bare, self._site, exchange, public(refused.code), headers, kind=kind)
 
     async def answer_crash(self, exchange: Exchange, _error: Exception, send: Send | Guard) -> None:

@@ -324,6 +324,13 @@ async def test_a_refusal_says_when_to_come_back() -> None:
     assert (answer.status, answer.value("retry-after")) == (429, "3")
 
 
+async def test_no_answer_names_a_longer_wait_than_the_settings_say() -> None:
+    refused = Refused("signin.limited", retry_after=timedelta(days=365))
+    settings = Settings(origin="https://a.example", retry_after_seconds=900)
+    assert (await through(raising(refused), settings=settings)).value("retry-after") == "900"
+    assert (await through(raising(refused))).value("retry-after") == "86400"
+
+
 async def test_the_applications_404_405_and_422_are_those_of_the_pipeline() -> None:
     refused = await through(raising(Refused("resource.missing")))
     missing = await through(answering(404, [JSON], b'{"detail":"Not Found"}'))
