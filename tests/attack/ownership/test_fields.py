@@ -3,13 +3,15 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
+from enum import Enum
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 from fastapi import FastAPI, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Json
 from sqlalchemy import insert, literal, select, update
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -30,6 +32,13 @@ from ringfence.core.exchange import current
 from tests.attack.authz.guarded import Site, guarded
 
 
+class State(str, Enum):  # noqa: UP042  # its str() is not its value
+    """As people write an enumeration whose members are texts."""
+
+    NEW = "new"
+    DONE = "settled"
+
+
 class Base(DeclarativeBase):
     """Models of a guarded application."""
 
@@ -44,10 +53,16 @@ class Bill(Base):
     total: Mapped[int] = mapped_column(default=7800)
     paid: Mapped[bool] = mapped_column(default=False)
     due: Mapped[date] = mapped_column("due_on", default=date(2030, 1, 1))
+    state: Mapped[State] = mapped_column(default=State.NEW)
+    word: Mapped[str] = mapped_column(default="new")
+    team: Mapped[UUID] = mapped_column(default=UUID(int=0))
 
     def shown(self) -> dict[str, Any]:
         return {"id": self.id, "item": self.item, "total": self.total, "paid": self.paid} | {
-            "due": self.due.isoformat()
+            "due": self.due.isoformat(),
+            "state": self.state.value,
+            "word": self.word,
+            "team": str(self.team),
         }
 
 
@@ -59,6 +74,16 @@ class Typed(BaseModel):
     total: int = 7800
     paid: bool = Field(default=False, alias="PAID")
     due: date = date(2030, 1, 1)
+    state: State = State.NEW
+    word: State = State.NEW
+    team: UUID = UUID(int=0)
+
+
+class Parts(BaseModel):
+    """What holds the total somewhere within."""
+
+    total: dict[str, int] | list[int] = []
+    payload: Json[dict[str, int]] | None = None
 
 
 class Strict(msgspec.Struct, forbid_unknown_fields=True):
@@ -112,6 +137,19 @@ def shop(database: Database) -> FastAPI:  # noqa: C901  # one handler for each w
     @allow(owner(Bill))
     async def change_typed(changes: Typed, bill: Owned[Bill]) -> dict[str, Any]:
         return await copy(bill, changes.model_dump(exclude_unset=True))
+
+    @app.put("/bills/{bill_id}/parts")
+    @allow(owner(Bill))
+    async def change_by_part(parts: Parts, bill: Owned[Bill]) -> dict[str, Any]:
+        within = parts.payload or parts.total
+        (total,) = within.values() if isinstance(within, dict) else within
+        return await copy(bill, {"total": total})
+
+    @app.put("/bills/{bill_id}/list")
+    @allow(owner(Bill))
+    async def change_by_list(request: Request, bill: Owned[Bill]) -> dict[str, Any]:
+        (total,) = (await request.form()).values()
+        return await copy(bill, {"total": int(str(total))})
 
     @app.put("/bills/{bill_id}/strict")
     @allow(owner(Bill))
@@ -185,6 +223,14 @@ ATTEMPTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "by another name": ("PUT", "/bills/1/typed", {"json": {"PAID": "yes"}}),
     "a date": ("PUT", "/bills/1/typed", {"json": {"due": "1999-01-01T00:00:00"}}),
     "strict": ("PUT", "/bills/1/strict", {"json": {"total": 1}}),
+    "an enumeration": ("PUT", "/bills/1/typed", {"json": {"state": "settled"}}),
+    "a word of one": ("PUT", "/bills/1/typed", {"json": {"word": "settled"}}),
+    "a UUID": ("PUT", "/bills/1/typed", {"json": {"team": "00000000000000000000000000000001"}}),
+    "within an object": ("PUT", "/bills/1/parts", {"json": {"total": {"amount": 1}}}),
+    "within a list": ("PUT", "/bills/1/parts", {"json": {"total": [1]}}),
+    "JSON in a text": ("PUT", "/bills/1/parts", {"json": {"payload": '{"total": 1}'}}),
+    "a list of a form": ("PUT", "/bills/1/list", {"data": {"total[]": "1"}}),
+    "a member of a form": ("PUT", "/bills/1/list", {"data": {"total[amount]": "1"}}),
     **{
         how: ("PUT", f"/bills/1/statement/{how}", {"json": {"total": 11}})
         for how in ("update", "expression", "core", "insert", "several")
@@ -200,7 +246,10 @@ async def test_a_field_that_a_client_may_not_set_is_not_written(site: Site, atte
     assert (answer.status_code, answer.json()["code"]) == (422, "field.unwritable")
     kept = await site.client.put("/bills/1", json={"item": "tray"}, headers=site.bearer("alice"))
     assert kept.json() == {"id": 1, "item": "tray", "total": 7800, "paid": False} | {
-        "due": "2030-01-01"
+        "due": "2030-01-01",
+        "state": "new",
+        "word": "new",
+        "team": str(UUID(int=0)),
     }
 
 
@@ -211,10 +260,16 @@ async def test_with_authz_off_it_is_written(careless: Site, attempt: str) -> Non
         method, path, **options, headers=careless.bearer("alice")
     )
     assert answer.status_code == 200
-    if attempt == "by another name":
-        assert answer.json()["paid"] is True
-    elif attempt == "a date":
-        assert answer.json()["due"] == "1999-01-01"
+    told = {
+        "by another name": ("paid", True),
+        "a date": ("due", "1999-01-01"),
+        "an enumeration": ("state", "settled"),
+        "a word of one": ("word", "settled"),
+        "a UUID": ("team", str(UUID(int=1))),
+    }
+    if attempt in told:
+        name, value = told[attempt]
+        assert answer.json()[name] == value
     else:
         assert {1, 11} & set(answer.json().values())  # True is 1
 

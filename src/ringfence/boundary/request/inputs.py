@@ -118,20 +118,46 @@ def values(exchange: Exchange) -> Iterator[str]:
 
 
 def fields(exchange: Exchange) -> Iterator[tuple[str, Json]]:
-    """Each field that the client named, in the query and anywhere in the body, with its value."""
-    yield from exchange.state.get(QUERY, [])
+    """Each field that the client named, in the query and anywhere in the body, with its value.
+
+    Of a text that is JSON itself also those within; deeper ones are text.
+    """
+    named: list[tuple[str, Json]] = [*exchange.state.get(QUERY, [])]
     body = exchange.state.get(BODY)
     if isinstance(body, Fields):
-        yield from body.pairs
-    elif not isinstance(body, bytes):
-        pending: deque[Json] = deque([body])
-        while pending:
-            each = pending.popleft()
-            if isinstance(each, dict):
-                yield from each.items()
-                pending.extend(each.values())
-            elif isinstance(each, list):
-                pending.extend(each)
+        named += body.pairs
+    document = None if isinstance(body, Fields | bytes) else body
+    yield from named
+    yield from _members(document)
+    for text in leaves([document, *(value for _, value in named)]):
+        if isinstance(text, str) and text.lstrip().startswith(_LIKE_JSON):
+            with suppress(ValueError, RecursionError):
+                yield from _members(json.loads(text))
+
+
+def _members(value: Json) -> Iterator[tuple[str, Json]]:
+    """Every member of every object in a JSON value."""
+    pending: deque[Json] = deque([value])
+    while pending:
+        each = pending.popleft()
+        if isinstance(each, dict):
+            yield from each.items()
+            pending.extend(each.values())
+        elif isinstance(each, list):
+            pending.extend(each)
+
+
+def leaves(value: Json) -> Iterator[Json]:
+    """Everything in a JSON value that is neither an object nor a list."""
+    pending: deque[Json] = deque([value])
+    while pending:
+        each = pending.popleft()
+        if isinstance(each, dict):
+            pending.extend(each.values())
+        elif isinstance(each, list):
+            pending.extend(each)
+        else:
+            yield each
 
 
 def _header_values(exchange: Exchange) -> Iterator[str]:
@@ -191,14 +217,8 @@ def _decoded(text: str) -> Iterator[str]:
 
 def _leaves(value: Json) -> Iterator[str]:
     """Every string and number of a JSON value, as an application would write them into text."""
-    pending: deque[Json] = deque([value])
-    while pending:
-        each = pending.popleft()
+    for each in leaves(value):
         if isinstance(each, str):
             yield each
-        elif isinstance(each, dict):
-            pending.extend(each.values())
-        elif isinstance(each, list):
-            pending.extend(each)
         elif isinstance(each, int | float) and not isinstance(each, bool):
             yield str(each)

@@ -10,18 +10,24 @@ the column's name, and what is written can be what it sent.
 """
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from enum import Enum
+from typing import Any, Final, NamedTuple
 from unicodedata import normalize
 from uuid import UUID
 
 from ringfence.boundary.request import inputs
+from ringfence.boundary.request.strict_json import Json
 from ringfence.core.exchange import current, refusal
 from ringfence.core.ownership import EVERYBODY, by_role, folded
 from ringfence.storage.application.checking import Given
 from ringfence.storage.application.ownership import Rows, attributes
+
+#: What stands between the parts of a name.
+_PARTS: Final = re.compile(r"[\[\].]+")
 
 
 class Written(NamedTuple):
@@ -67,19 +73,21 @@ def refuse_fields(found: Sequence[Written], parameters: Sequence[Mapping[str, An
         return
     roles = exchange.principal.roles if exchange.principal is not None else frozenset[str]()
     closed = [each for each in found if each.roles.isdisjoint(roles)]
-    sent: defaultdict[str, list[object]] = defaultdict(list)
+    sent: defaultdict[str, list[Json]] = defaultdict(list)
     for name, value in inputs.fields(exchange) if closed else ():
-        sent[folded(name)].append(value)
+        for part in _PARTS.split(name):  # of ``order[total][]``, all three
+            sent[folded(part)].append(value)
     for each in closed:
         values = [value for spelling in each.spellings for value in sent.get(spelling, ())]
         if any(_comes_from(value, each, parameters) for value in values):
             raise refusal("field.unwritable", table=each.table, field=each.name)
 
 
-def _comes_from(value: object, each: Written, parameters: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether ``value`` may be what is written: an expression may hold anything."""
+def _comes_from(value: Json, each: Written, parameters: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether what is written may be ``value``, or in it: an expression may hold anything."""
+    parts = [*inputs.leaves(value)] or [value]
     return any(
-        name is None or any(_may_be(value, row.get(name)) for row in parameters)
+        name is None or any(_may_be(part, row.get(name)) for row in parameters for part in parts)
         for name in each.parameters
     )
 
@@ -89,6 +97,8 @@ def _may_be(sent: object, written: object) -> bool:
 
     Of text and numbers that can be told; a truth value, a date or JSON can be made of much.
     """
+    if isinstance(written, Enum):
+        return _may_be(sent, written.value) or _may_be(sent, written.name)
     if sent is None or written is None:
         return sent is written
     if isinstance(written, bool) or not isinstance(written, str | int | float | UUID):
@@ -101,4 +111,8 @@ def _may_be(sent: object, written: object) -> bool:
 
 
 def _plain(value: object) -> str:
-    return normalize("NFKC", str(value)).strip().casefold()
+    """One spelling of a text. ``{A0EEBC99-…}``, ``urn:uuid:…`` and 32 digits are one UUID."""
+    text = normalize("NFKC", str(value)).strip().casefold()
+    with suppress(ValueError):
+        return UUID(text).hex
+    return text
