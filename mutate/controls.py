@@ -55,6 +55,7 @@ AREAS: Final = (
     Area("files and uploads", ("boundary/files/",), "ASVS 5.2 to 5.4", ("I07", "O03")),
     Area("other servers, redirects", ("boundary/urls/", "output/location.py"),
          "ASVS 1.3.6, 15.3.2", ("S01", "O07")),
+    Area("fields of answers", ("output/fields.py",), "ASVS 15.3.1", ("Z05",)),
     Area("browser headers, cookies", ("output/",), "ASVS 3.3, 3.4",
          ("I08", "O02", "O03", "O04", "O05", "O06")),
     Area("errors", ("output/scrub.py", "output/problem.py"), "ASVS 16.5.1", ("O08",)),

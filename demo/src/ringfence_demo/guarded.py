@@ -45,6 +45,11 @@ class Accounts:
             return "Somebody"
         return account.name or account.login.partition("@")[0]
 
+    async def email(self, account_id: str) -> str:
+        """The login, which is an e-mail address."""
+        account = await self.store.find(account_id)
+        return "" if account is None else account.login
+
     async def disable(self, account_id: str) -> None:
         """Close an account: every session and token of it dies. Raises LookupError."""
         await self.store.disable(account_id, self.clock())

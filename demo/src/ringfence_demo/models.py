@@ -1,6 +1,8 @@
 """The shop's tables. Whom a row belongs to is ``user_id``, the opaque id of an account."""
 
 from datetime import UTC, datetime
+from hashlib import sha256
+from secrets import token_bytes
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import BigInteger, Integer, String
@@ -14,6 +16,10 @@ Id: Final = BigInteger().with_variant(Integer, "sqlite")
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _hash() -> str:
+    return sha256(token_bytes(32)).hexdigest()
 
 
 class Base(DeclarativeBase):
@@ -55,7 +61,11 @@ class Order(Base):
 
 
 class Post(Base):
-    """What somebody wrote: ``body`` is HTML."""
+    """What somebody wrote: ``body`` is HTML.
+
+    ``email`` is where its author is told of answers, ``edit_hash`` the SHA-256 of a secret with
+    which he will edit it. Neither is for readers.
+    """
 
     __tablename__ = "posts"
 
@@ -64,6 +74,8 @@ class Post(Base):
     author: Mapped[str] = mapped_column(String(200))
     title: Mapped[str] = mapped_column(String(120))
     body: Mapped[str] = mapped_column(String(20_000))
+    email: Mapped[str] = mapped_column(String(200))
+    edit_hash: Mapped[str] = mapped_column(String(64), default=_hash)
     created_at: Mapped[str] = mapped_column(String(32), default=_now)
 
 
@@ -82,7 +94,13 @@ class Upload(Base):
 #: Whose the rows are.
 OWNERSHIP: Final = (
     Resource(Order, owner=Order.user_id, writes={"item", "quantity", "note"}),
-    Resource(Post, owner=Post.user_id, read="public", writes={"title", "body"}),
+    Resource(
+        Post,
+        owner=Post.user_id,
+        read="public",
+        reads={"id", "user_id", "author", "title", "body", "created_at"},
+        writes={"title", "body"},
+    ),
     Resource(Upload, owner=Upload.user_id, writes=()),
 )
 COMMON: Final = (Common(Product),)

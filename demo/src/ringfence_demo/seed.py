@@ -227,6 +227,7 @@ def _post(person: Person, user_id: str) -> Post:
     return Post(
         user_id=user_id,
         author=person.name,
+        email=person.login,
         title=f"Hello from {person.name} ({person.canary('title')})",
         body=f"<p>I <em>like</em> this shop. {person.canary('body')}</p>",
     )

@@ -22,6 +22,10 @@ class People(Protocol):
         """What to call somebody."""
         ...
 
+    async def email(self, account_id: str) -> str:
+        """Where to write to somebody; empty if there is no such account."""
+        ...
+
     async def disable(self, account_id: str) -> None:
         """Close an account. Raises LookupError if there is none."""
         ...

@@ -43,6 +43,22 @@ class Owned(Place):
         """Each path that shows it or a part of it, by a name."""
 
 
+class Shown(Place):
+    """A kind of object of which its readers are shown a part, and that says where to write to."""
+
+    what = "a kind of object with columns that are for nobody"
+    #: The names of the columns that no answer holds.
+    undeclared: ClassVar[Sequence[str]]
+
+    @abstractmethod
+    async def create(self, ground: Ground, person: Person, canary: str) -> Thing:
+        """Make one that shows ``canary``. Raises ``UnprovenError`` if it cannot be made."""
+
+    @abstractmethod
+    def readings(self, thing: Thing) -> Mapping[str, str]:
+        """Each path that shows it to whoever asks, by a name."""
+
+
 class Record(Owned):
     """The kind of object that holds free text: it is listed, read, changed and deleted.
 

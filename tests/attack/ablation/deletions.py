@@ -396,6 +396,12 @@ seam(sessions.OWNERSHIP, lambda session, principal: None)
     },
     "Z03": {_of("Z03"): _ANYBODYS},
     "Z04": {_of("Z04"): _UNDECLARED},
+    "Z05": {
+        _of("Z05"): """
+from ringfence.output.fields import Veil
+put(Veil, "cut", lambda self, exchange, headers, body, **_: (body, frozenset()))
+"""
+    },
     "Z06": {z06_stale_privilege.ROLES: _UNREVOKED, z06_stale_privilege.OWNER: _ANYBODYS},
     "O02": {
         _of("O02"): f"""{_BARE}{_CARELESS}

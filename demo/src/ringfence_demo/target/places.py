@@ -28,6 +28,7 @@ from ringfence.attack.places import (
     Redirect,
     RichText,
     SearchText,
+    Shown,
     SortColumn,
     Thing,
     Upload,
@@ -192,6 +193,21 @@ class Posts(RichText):
         return path
 
 
+class PostRows(Shown):
+    """What somebody wrote, as JSON: a careless handler shows the whole row."""
+
+    undeclared = ("email", "edit_hash")
+
+    async def create(self, ground: Ground, person: Person, canary: str) -> Thing:
+        post = {"title": canary, "body": "<p>Hello</p>"}
+        answer = await ground.send("POST", "/posts", person=person, json=post)
+        require(answer.ok, f"a post cannot be written: {answer.status}")
+        return Thing(path=f"/posts/{answer.json()['id']}", shown=answer.json())
+
+    def readings(self, thing: Thing) -> Mapping[str, str]:
+        return {"post": thing.path, "list of posts": "/posts"}
+
+
 class Go(Redirect):
     """The way to another page."""
 
@@ -303,6 +319,7 @@ PLACES: Final[tuple[Place, ...]] = (
     Invoices(),
     Preview(),
     Posts(),
+    PostRows(),
     Go(),
     NewOrder(),
     OrderFields(),

@@ -42,6 +42,7 @@ from ringfence.attack.attacks.z01_bola_read import BolaRead
 from ringfence.attack.attacks.z02_bola_write import BolaWrite
 from ringfence.attack.attacks.z03_bfla import Bfla
 from ringfence.attack.attacks.z04_forgotten_route import ForgottenRoute
+from ringfence.attack.attacks.z05_excessive_data import ExcessiveData
 from ringfence.attack.attacks.z06_stale_privilege import StalePrivilege
 from ringfence.attack.plan import Attack
 
@@ -74,6 +75,7 @@ _ATTACKS: Final = (
     BolaWrite,
     Bfla,
     ForgottenRoute,
+    ExcessiveData,
     StalePrivilege,
     StoredXss,
     ActiveUpload,
