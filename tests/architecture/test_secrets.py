@@ -32,4 +32,5 @@ def test_what_looks_like_a_secret_is_explained_and_nothing_is_explained_in_vain(
         for leak in leaks
         if not any(each.covers(leak) for each in allowed)
     ]
-    assert not allowances.unused(allowed, leaks)
+    today = [each for each in allowed if not each.reason.startswith("in its history")]
+    assert not allowances.unused(today, leaks)

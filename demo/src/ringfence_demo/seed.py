@@ -10,6 +10,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Final
 
@@ -21,6 +22,7 @@ from ringfence.authn.hashing import HashingLimits
 from ringfence.authn.opaque import new_id
 from ringfence.authn.passwords import Passwords, Policy
 from ringfence.authn.verifier import ARGON2ID, digest
+from ringfence.core.errors import ConfigurationError
 from ringfence.core.settings import Settings
 from ringfence.service.hashing import HashingPool
 from ringfence.storage import Stores, identity_key, open_stores
@@ -90,15 +92,28 @@ def first_start(
             those of ``PEOPLE`` among them, cost no Argon2id.
 
     Raises:
+        ConfigurationError: The folder is of a shop that had other tables.
         ConfigurationError, StoreError: The accounts' database cannot be used.
     """
+    tables = _tables()
     if folder.seeded.exists():
+        if databases.are_sqlite and folder.seeded.read_text() != tables:
+            raise ConfigurationError(
+                f"{folder.root} is of another version of the shop. Remove it, or choose another "
+                "one: --data"
+            )
         return
     folder.make()
     if databases.are_sqlite:
         folder.make_database()
     asyncio.run(_seed(folder, databases, settings, prepared))
-    folder.seeded.touch()
+    folder.seeded.write_text(tables)
+
+
+def _tables() -> str:
+    """Stands for the shop's tables and their columns."""
+    columns = [str(column) for table in Base.metadata.sorted_tables for column in table.columns]
+    return sha256("\n".join(columns).encode()).hexdigest()
 
 
 async def _seed(

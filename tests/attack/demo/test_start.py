@@ -213,6 +213,13 @@ def test_a_layer_that_there_is_not_stops_the_start(tmp_path: Path) -> None:
     assert "layers are network, gateway, boundary" in done.stderr
 
 
+def test_a_folder_of_a_shop_that_had_other_tables_is_said_in_words(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    (data / "seeded").touch()  # as the first versions left it
+    assert "is of another version of the shop" in refused(["--data", data, "--port", "0"])
+
+
 def test_the_seeded_accounts_never_go_into_another_database(tmp_path: Path) -> None:
     other = tmp_path / "other.sqlite"
     with started(tmp_path / "data", RINGFENCE_DATABASE=f"sqlite:///{other}"):
