@@ -55,7 +55,8 @@ def test_every_line_is_json_and_every_request_is_one_of_them(tmp_path: Path) -> 
     assert [each["request_id"] for each in requests[:3]] == [
         a.getheader("x-request-id") for a in asked
     ]
-    assert all(each["client"] == "127.0.0.1" and each["milliseconds"] > 0 for each in requests)
+    assert all(each["client"] == "127.0.0.1" for each in requests)
+    assert all(each["milliseconds"] > 0 for each in requests[:3])  # the server's refusal takes none
     assert "violet" not in json.dumps(requests)
 
 
