@@ -7,7 +7,6 @@ a capability, on a root that is read-only but for the volume.
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -86,10 +85,7 @@ def test_it_runs_as_nobody_and_holds_no_secret() -> None:
     assert "--require-hashes" in DOCKERFILE.read_text()
 
 
-@pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("setpriv"),
-    reason="only root makes a root that is read-only",
-)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a root that is read-only")
 def test_what_it_runs_answers_as_nobody_on_a_root_that_is_read_only() -> None:
     port = free_port()
     settings = {

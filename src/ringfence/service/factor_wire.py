@@ -6,24 +6,16 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ringfence.authn.second_factor import Shown
 from ringfence.core.errors import Refused
-from ringfence.core.secret import MASK
-from ringfence.service.wire import Tokens
+from ringfence.service.wire import Secretive, Tokens
 
 
-class _Secretive(Struct, frozen=True):
-    """A message that holds a secret: formatted by accident, it gives nothing away."""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({MASK})"
-
-
-class Ticket(_Secretive, frozen=True, forbid_unknown_fields=True):
+class Ticket(Secretive, frozen=True, forbid_unknown_fields=True):
     """Of whoever has shown a password, and nothing more."""
 
     ticket: str
 
 
-class SecondStep(_Secretive, frozen=True, forbid_unknown_fields=True):
+class SecondStep(Secretive, frozen=True, forbid_unknown_fields=True):
     """Of the second step of a sign-in, with exactly one of the three."""
 
     ticket: str
@@ -32,7 +24,7 @@ class SecondStep(_Secretive, frozen=True, forbid_unknown_fields=True):
     credential: dict[str, Any] | UnsetType = UNSET
 
 
-class StepUp(_Secretive, frozen=True, forbid_unknown_fields=True):
+class StepUp(Secretive, frozen=True, forbid_unknown_fields=True):
     """Of who shows again who they are: exactly one of the factors, or of the two proofs."""
 
     code: str | UnsetType = UNSET
@@ -43,20 +35,20 @@ class StepUp(_Secretive, frozen=True, forbid_unknown_fields=True):
     next_key: str | UnsetType = UNSET
 
 
-class TotpCode(_Secretive, frozen=True, forbid_unknown_fields=True):
+class TotpCode(Secretive, frozen=True, forbid_unknown_fields=True):
     """Of an app that is being set up."""
 
     ticket: str
     code: str
 
 
-class Credential(_Secretive, frozen=True, forbid_unknown_fields=True):
+class Credential(Secretive, frozen=True, forbid_unknown_fields=True):
     """What a browser's ``PublicKeyCredential`` is as JSON (``toJSON``)."""
 
     credential: dict[str, Any]
 
 
-class NewPasskey(_Secretive, frozen=True, forbid_unknown_fields=True):
+class NewPasskey(Secretive, frozen=True, forbid_unknown_fields=True):
     """A passkey that was made, and its owner's name for it."""
 
     credential: dict[str, Any]
@@ -69,7 +61,7 @@ class Name(Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(min_length=1, max_length=100)]
 
 
-class Next(_Secretive, frozen=True):
+class Next(Secretive, frozen=True):
     """In place of a session: ``mfa`` asks for a second factor, ``enrol`` for setting one up."""
 
     next: Literal["mfa", "enrol"]
@@ -77,14 +69,14 @@ class Next(_Secretive, frozen=True):
     factors: tuple[str, ...]
 
 
-class Qr(_Secretive, frozen=True):
+class Qr(Secretive, frozen=True):
     """A QR code as a path of SVG, in a square of ``size`` units, the quiet zone included."""
 
     size: int
     path: str
 
 
-class TotpSetup(_Secretive, frozen=True):
+class TotpSetup(Secretive, frozen=True):
     """What an authenticator app needs, to be scanned or typed."""
 
     ticket: str
@@ -99,7 +91,7 @@ class TokensAndCodes(Tokens, frozen=True):
     recovery_codes: tuple[str, ...] | UnsetType = UNSET
 
 
-class RecoveryCodes(_Secretive, frozen=True):
+class RecoveryCodes(Secretive, frozen=True):
     """To be kept by their owner; they are shown once."""
 
     recovery_codes: tuple[str, ...]

@@ -21,7 +21,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CURSOR: Final = re.compile("([0-9]{1,16}) ([0-9a-f]{32})")
 
 
-class _Secretive(Struct, frozen=True):
+class Secretive(Struct, frozen=True):
     """A message that holds a secret: formatted by accident, it gives nothing away."""
 
     def __repr__(self) -> str:
@@ -41,14 +41,14 @@ class SignUp(Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(max_length=100)] = ""
 
 
-class NewPassword(_Secretive, frozen=True, forbid_unknown_fields=True):
+class NewPassword(Secretive, frozen=True, forbid_unknown_fields=True):
     """Of whoever opens a mailed link."""
 
     token: str
     password: str
 
 
-class SignIn(_Secretive, frozen=True, forbid_unknown_fields=True):
+class SignIn(Secretive, frozen=True, forbid_unknown_fields=True):
     """Of a sign-in, with exactly one of the two proofs; ``next_key`` stands beside a key."""
 
     login: str
@@ -57,7 +57,7 @@ class SignIn(_Secretive, frozen=True, forbid_unknown_fields=True):
     next_key: str | UnsetType = UNSET
 
 
-class PasswordChange(_Secretive, frozen=True, forbid_unknown_fields=True):
+class PasswordChange(Secretive, frozen=True, forbid_unknown_fields=True):
     """Of a password change: the new one in full, and the current one or its key."""
 
     new: str
@@ -106,7 +106,7 @@ class Config(Struct, frozen=True):
     password_retry: bool = False  # passwords from elsewhere are being imported
 
 
-class Tokens(_Secretive, frozen=True):
+class Tokens(Secretive, frozen=True):
     """Of a successful sign-in, refresh or password change; the refresh token is in the cookie."""
 
     access_token: str
